@@ -1,0 +1,39 @@
+"""Shared fixtures: one real Anvil a session, one snapshot a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from toolkit.devnet import Account, Chain, Node, RunFolder, dev_accounts, start_anvil
+
+
+@pytest.fixture(scope="session")
+def run_folder() -> Iterator[RunFolder]:
+    with RunFolder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def node(run_folder: RunFolder) -> Node:
+    return start_anvil(run_folder)
+
+
+@pytest.fixture(scope="session")
+def l1(node: Node) -> Chain:
+    """The chain without isolation: for session- and module-scoped deployments."""
+    return Chain(node.url)
+
+
+@pytest.fixture(scope="session")
+def accounts() -> dict[str, Account]:
+    return dev_accounts()
+
+
+@pytest.fixture
+def chain(l1: Chain, node: Node) -> Iterator[Chain]:
+    """The chain as the session left it; whatever the test does is undone after it."""
+    snapshot = node.snapshot()
+    yield l1
+    node.revert(snapshot)

@@ -1,0 +1,44 @@
+"""The chain client: receipts, bulk sending, and reverts in the contract's own words."""
+
+from __future__ import annotations
+
+import pytest
+
+from toolkit.devnet import Account, Call, Chain
+from toolkit.errors import BadInput, Reverted
+
+
+def test_plain_transfer_costs_21000(chain: Chain, accounts: dict[str, Account]) -> None:
+    receipt = chain.send(accounts["alice"], to=accounts["bob"].address, value=1)
+    assert receipt["gasUsed"] == 21_000
+
+
+def test_send_many_keeps_the_order(chain: Chain, accounts: dict[str, Account]) -> None:
+    alice, bob = accounts["alice"], accounts["bob"]
+    before = chain.balance(bob.address)
+    receipts = chain.send_many(alice, [Call(bob.address, value=amount) for amount in range(1, 301)])
+    assert len(receipts) == 300
+    assert chain.balance(bob.address) - before == sum(range(1, 301))
+    places = [(receipt["blockNumber"], receipt["transactionIndex"]) for receipt in receipts]
+    assert places == sorted(places)
+
+
+def test_account_without_money_is_told(chain: Chain, accounts: dict[str, Account]) -> None:
+    pauper = Account("pauper", b"\x01" * 32)
+    with pytest.raises(BadInput, match=f"pauper .{pauper.address}. cannot pay"):
+        chain.send(pauper, to=accounts["bob"].address, value=1)
+
+
+def test_revert_names_the_error_and_its_values(chain: Chain, accounts: dict[str, Account]) -> None:
+    token, _ = chain.deploy(accounts["alice"], "Token", "Devnet Token", "DEV", 10**18)
+    with pytest.raises(Reverted) as caught:
+        chain.send(accounts["bob"], token.functions.transfer(accounts["alice"].address, 1))
+    assert caught.value.error == "InsufficientBalance"
+    with pytest.raises(Reverted) as mined:
+        chain.send(accounts["bob"], token.functions.transfer(accounts["alice"].address, 1), gas=100_000)
+    assert mined.value.error == "InsufficientBalance"
+
+
+def test_contract_where_there_is_none_is_told(chain: Chain, accounts: dict[str, Account]) -> None:
+    with pytest.raises(BadInput, match=r"there is no contract at .* Token is not deployed there"):
+        chain.contract("Token", accounts["bob"].address)

@@ -1,0 +1,104 @@
+"""Nodes behind one interface, and what is said when they fail."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from toolkit.devnet import Account, Chain, Node, RunFolder, attach, check_port, free_port, start_anvil
+from toolkit.errors import BadInput, NodeError, RpcError
+
+HOUR = 3600
+
+
+def test_snapshot_and_revert_undo_a_payment(node: Node, l1: Chain, accounts: dict[str, Account]) -> None:
+    alice, bob = accounts["alice"], accounts["bob"]
+    before = l1.balance(bob.address)
+    snapshot = node.snapshot()
+    l1.send(alice, to=bob.address, value=7)
+    assert l1.balance(bob.address) == before + 7
+    node.revert(snapshot)
+    assert l1.balance(bob.address) == before
+
+
+def test_a_snapshot_can_be_reverted_to_once(node: Node) -> None:
+    snapshot = node.snapshot()
+    node.revert(snapshot)
+    with pytest.raises(NodeError, match="has no snapshot"):
+        node.revert(snapshot)
+
+
+def test_travel_moves_the_clock_and_mines(node: Node, chain: Chain) -> None:
+    now, block = chain.now(), chain.block_number()
+    arrived = node.travel(HOUR)
+    assert arrived == chain.now() >= now + HOUR
+    assert chain.block_number() == block + 1
+
+
+def test_travel_backward_is_refused(node: Node) -> None:
+    with pytest.raises(BadInput, match="-1 s is backward"):
+        node.travel(-1)
+
+
+def test_transaction_gas_cap_is_on(chain: Chain, accounts: dict[str, Account]) -> None:
+    with pytest.raises(RpcError, match=r"(?i)cap|limit|too high"):
+        chain.send(accounts["alice"], to=accounts["bob"].address, gas=(1 << 24) + 1)
+
+
+def test_attach_checks_the_chain_id(node: Node) -> None:
+    assert attach(node.url).chain_id == 31337
+    with pytest.raises(BadInput, match="is on chain 31337, not on chain 5"):
+        attach(node.url, chain_id=5)
+
+
+def test_attach_refuses_what_is_not_a_url() -> None:
+    with pytest.raises(BadInput, match="'localhost:8545' is not an http"):
+        attach("localhost:8545")
+
+
+def test_attach_to_nobody_is_told() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(NodeError, match=f"no Ethereum node answers at {url}"):
+        attach(url)
+
+
+def test_public_chain_is_refused() -> None:
+    with RunFolder() as folder:
+        pretender = start_anvil(folder, chain_id=1)
+        with pytest.raises(BadInput, match=r"is on Ethereum .chain 1.; l2kit works on"):
+            attach(pretender.url)
+
+
+def test_port_in_use_is_told(run_folder: RunFolder) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(BadInput, match=f"port {port} cannot be used"):
+            start_anvil(run_folder, port=port)
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_port_out_of_range_is_told(port: int) -> None:
+    with pytest.raises(BadInput, match="is not between 1 and 65535"):
+        check_port(port)
+
+
+def test_killed_node_is_told() -> None:
+    with RunFolder() as folder:
+        node = start_anvil(folder)
+        node.check_alive()
+        node.child.kill()  # type: ignore[attr-defined]
+        with pytest.raises(NodeError, match="anvil has ended"):
+            node.check_alive()
+        with pytest.raises(NodeError, match="no Ethereum node answers"):
+            Chain(node.url)
+
+
+def test_stopped_node_leaves_its_port_free() -> None:
+    with RunFolder() as folder:
+        node = start_anvil(folder)
+        port = int(node.url.rsplit(":", 1)[1])
+        node.stop()
+        check_port(port)

@@ -1,0 +1,106 @@
+"""No child and no folder outlives its owner, however the owner ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from toolkit.devnet import Child, RunFolder
+from toolkit.errors import ServiceError
+
+OWNER = """
+import os, sys, time
+from toolkit.devnet import RunFolder
+with RunFolder() as folder:
+    child = folder.start("child", [sys.executable, "-c", {child!r}])
+    child.wait_until(lambda: "pid" in child.last_words(), 10, "start")
+    print(folder.path, child.last_words().split()[1], flush=True)
+    time.sleep(60)
+"""
+SLEEPER = "import os, time; print(f'pid {os.getpid()}', flush=True); time.sleep(60)"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + SLEEPER
+
+
+def running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def eventually(true: Callable[[], bool], seconds: float = 15) -> bool:
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def started(child: Child) -> int:
+    child.wait_until(lambda: "pid" in child.last_words(), 10, "start")
+    return int(child.last_words().split()[1])
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_child_and_folder_end_with_their_owner(how: signal.Signals) -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER.format(child=SLEEPER)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert owner.stdout is not None
+    folder, pid = owner.stdout.readline().split()
+    assert running(int(pid)) and Path(folder).is_dir()
+    owner.send_signal(how)
+    owner.wait()
+    owner.stdout.close()
+    assert eventually(lambda: not running(int(pid)))
+    assert eventually(lambda: not Path(folder).exists())
+
+
+def test_child_that_ignores_sigterm_is_killed() -> None:
+    with RunFolder() as folder:
+        child = folder.start("stubborn", [sys.executable, "-c", STUBBORN])
+        pid = started(child)
+    assert not running(pid)
+    assert not folder.path.exists()
+
+
+def test_kill_ends_the_child_itself() -> None:
+    with RunFolder() as folder:
+        child = folder.start("child", [sys.executable, "-c", SLEEPER])
+        pid = started(child)
+        child.kill()
+        assert not running(pid)
+        assert not child.alive
+
+
+def test_early_end_is_told_with_the_last_line_of_the_log() -> None:
+    with RunFolder() as folder:
+        child = folder.start("broken", [sys.executable, "-c", "print('out of luck'); raise SystemExit(3)"])
+        with pytest.raises(ServiceError, match="broken ended with code 3: out of luck"):
+            child.wait_until(lambda: False, 10, "start")
+
+
+def test_missing_command_is_told() -> None:
+    with RunFolder() as folder:
+        child = folder.start("ghost", ["/no/such/command"])
+        with pytest.raises(ServiceError, match="cannot start /no/such/command: No such file"):
+            child.wait_until(lambda: False, 10, "start")
+
+
+def test_slow_start_is_told() -> None:
+    with RunFolder() as folder:
+        child = folder.start("slow", [sys.executable, "-c", SLEEPER])
+        with pytest.raises(ServiceError, match="slow did not answer within 0 s"):
+            child.wait_until(lambda: False, 0.05, "answer")

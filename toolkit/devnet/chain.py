@@ -1,0 +1,289 @@
+"""One L1 chain seen by a client that signs locally: contracts, transactions, receipts, reverts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, cast
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+from eth_account import Account as EthAccount
+from eth_utils.abi import collapse_if_tuple
+from hexbytes import HexBytes
+from web3 import Web3
+from web3.contract import Contract
+from web3.contract.contract import ContractFunction
+from web3.exceptions import ContractLogicError, TimeExhausted, Web3RPCError
+from web3.providers.base import BaseProvider
+from web3.types import RPCEndpoint, RPCResponse, TxParams, TxReceipt
+
+from toolkit.compile import artifact, compile_contracts
+from toolkit.crypto import keccak256
+from toolkit.devnet.accounts import Account
+from toolkit.devnet.rpc import Rpc
+from toolkit.errors import BadInput, NodeError, Reverted, RpcError
+
+TX_GAS_CAP = 1 << 24
+"""The most gas a transaction may ask for, 16,777,216 (EIP-7825)."""
+
+_TIP = 10**9
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one transaction of `Chain.send_many` does.
+
+    Attributes:
+        to: the called address (EIP-55 text).
+        value: wei sent along.
+        data: calldata.
+        gas: its gas limit.
+    """
+
+    to: str
+    value: int = 0
+    data: bytes = b""
+    gas: int = 100_000
+
+
+class Chain:
+    """A connection to an L1 node.
+
+    Attributes:
+        rpc: the JSON-RPC connection.
+        w3: the same connection as web3 sees it, for contracts and logs.
+        chain_id: the EIP-155 chain id.
+
+    Raises (every method):
+        NodeError: the node does not answer.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.rpc = Rpc(url)
+        self.w3 = Web3(_Provider(self.rpc))
+        self.chain_id = int(self.rpc.call("eth_chainId"), 16)
+
+    def now(self) -> int:
+        """The latest block's timestamp (seconds)."""
+        return int(self._block()["timestamp"], 16)
+
+    def block_number(self) -> int:
+        """The latest block's number."""
+        return int(self.rpc.call("eth_blockNumber"), 16)
+
+    def balance(self, address: str) -> int:
+        """The balance of ``address`` in wei."""
+        return int(self.rpc.call("eth_getBalance", address, "latest"), 16)
+
+    def contract(self, name: str, address: str) -> Contract:
+        """The contract of our artifact ``name`` at ``address``.
+
+        Raises BadInput where there is no code at that address.
+        """
+        if self.rpc.call("eth_getCode", address, "latest") in ("0x", "0x0"):
+            raise BadInput(f"there is no contract at {address} on chain {self.chain_id}: {name} is not deployed there")
+        return self.w3.eth.contract(address=Web3.to_checksum_address(address), abi=artifact(name).abi)
+
+    def deploy(self, account: Account, name: str, *arguments: Any, value: int = 0) -> tuple[Contract, TxReceipt]:
+        """Deploy our artifact ``name``; returns the contract and the deployment's receipt."""
+        found = artifact(name)
+        factory = self.w3.eth.contract(abi=found.abi, bytecode=found.bytecode)
+        data = bytes.fromhex(str(factory.constructor(*arguments).data_in_transaction)[2:])
+        receipt = self.send(account, data=data, value=value)
+        address = receipt["contractAddress"]
+        if address is None:
+            raise NodeError(f"the node's receipt of {name}'s deployment has no contract address")
+        return self.w3.eth.contract(address=address, abi=found.abi), receipt
+
+    def call(self, function: ContractFunction, **transaction: Any) -> Any:
+        """The result of a view call; raises Reverted with the contract's own error."""
+        try:
+            return function.call(cast(TxParams, transaction))
+        except ContractLogicError as error:
+            raise _reverted(error.data, function.fn_name) from error
+        except Web3RPCError as error:
+            raise NodeError(str(error)) from error
+
+    def send(
+        self,
+        account: Account,
+        function: ContractFunction | None = None,
+        *,
+        to: str | None = None,
+        value: int = 0,
+        data: bytes = b"",
+        gas: int | None = None,
+    ) -> TxReceipt:
+        """Sign a transaction, send it and wait for its receipt.
+
+        Args:
+            account: who signs and pays.
+            function: a bound contract function; else ``to`` and ``data`` say what is called (``to`` None: create).
+            value: wei sent along.
+            gas: the gas limit; the node's estimate where None.
+
+        Raises:
+            Reverted: the contract refused; nothing was sent where the estimate already says so.
+            BadInput: the account cannot pay.
+        """
+        what = "the deployment" if function is None and to is None else "the transaction"
+        if function is not None:
+            priced = {"gas": 0, "nonce": 0, "maxFeePerGas": 0, "maxPriorityFeePerGas": 0, "chainId": self.chain_id}
+            built = function.build_transaction(cast(TxParams, {**priced, "value": value}))  # asks the node nothing
+            to, data, what = str(built["to"]), bytes.fromhex(str(built["data"])[2:]), function.fn_name
+        request = {"from": account.address, "value": hex(value), "data": "0x" + data.hex()}
+        if to is not None:
+            request["to"] = to
+        try:
+            if gas is None:
+                estimate = int(self.rpc.call("eth_estimateGas", request, "latest"), 16)
+                gas = min(TX_GAS_CAP, estimate + estimate // 10)
+            raw, tx_hash = self._signed(account, to, value, data, gas, self.nonce(account), *self._fees())
+            self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
+        except RpcError as error:
+            raise _explained(error, what, account) from error
+        receipt = self._receipt(tx_hash)
+        if receipt["status"] != 1:
+            raise self._why(request, receipt, what)
+        return receipt
+
+    def send_many(self, account: Account, calls: Sequence[Call]) -> list[TxReceipt]:
+        """Send many transactions of one account in order, as JSON-RPC batches; returns their receipts in order.
+
+        Raises Reverted for the first one that failed; those before it stand.
+        """
+        nonce, fees = self.nonce(account), self._fees(headroom=20)
+        signed = [
+            self._signed(account, call.to, call.value, call.data, call.gas, nonce + index, *fees)
+            for index, call in enumerate(calls)
+        ]
+        try:
+            self.rpc.batch(("eth_sendRawTransaction", ["0x" + raw.hex()]) for raw, _ in signed)
+        except RpcError as error:
+            raise _explained(error, "the transaction", account) from error
+        receipts = self.receipts([tx_hash for _, tx_hash in signed])
+        for call, receipt in zip(calls, receipts, strict=True):
+            if receipt["status"] != 1:
+                request = {
+                    "from": account.address, "to": call.to, "value": hex(call.value), "data": "0x" + call.data.hex(),
+                }  # fmt: skip
+                raise self._why(request, receipt, f"the transaction to {call.to}")
+        return receipts
+
+    def receipts(self, tx_hashes: Iterable[bytes]) -> list[TxReceipt]:
+        """The receipts of transactions, waiting for each to be mined."""
+        return [self._receipt(tx_hash) for tx_hash in tx_hashes]
+
+    def nonce(self, account: Account) -> int:
+        """The nonce of the account's next transaction."""
+        return int(self.rpc.call("eth_getTransactionCount", account.address, "pending"), 16)
+
+    def _receipt(self, tx_hash: bytes) -> TxReceipt:
+        try:
+            return self.w3.eth.wait_for_transaction_receipt(HexBytes(tx_hash), timeout=120, poll_latency=0.02)
+        except TimeExhausted as error:
+            raise NodeError(f"the transaction 0x{tx_hash.hex()} was not mined within 120 s") from error
+
+    def _block(self) -> dict[str, Any]:
+        block: dict[str, Any] = self.rpc.call("eth_getBlockByNumber", "latest", False)
+        return block
+
+    def _fees(self, headroom: int = 2) -> tuple[int, int]:
+        return headroom * int(self._block().get("baseFeePerGas", "0x0"), 16) + _TIP, _TIP
+
+    def _signed(
+        self,
+        account: Account,
+        to: str | None,
+        value: int,
+        data: bytes,
+        gas: int,
+        nonce: int,
+        max_fee: int,
+        tip: int,
+    ) -> tuple[bytes, bytes]:
+        transaction: dict[str, Any] = {
+            "type": 2,
+            "chainId": self.chain_id,
+            "nonce": nonce,
+            "gas": gas,
+            "maxFeePerGas": max_fee,
+            "maxPriorityFeePerGas": tip,
+            "value": value,
+            "data": data,
+        }
+        if to is not None:
+            transaction["to"] = to
+        signed = EthAccount.sign_transaction(transaction, account.key)
+        return bytes(signed.raw_transaction), bytes(signed.hash)
+
+    def _why(self, request: dict[str, Any], receipt: TxReceipt, what: str) -> Reverted:
+        try:
+            self.rpc.call("eth_call", request, hex(receipt["blockNumber"]))
+        except RpcError as error:
+            return _reverted(_revert_data(error), what)
+        return Reverted("", call=f"{what} (out of {receipt['gasUsed']:,} gas)")
+
+
+class _Provider(BaseProvider):
+    """web3's view of an `Rpc`."""
+
+    def __init__(self, rpc: Rpc) -> None:
+        super().__init__()
+        self._rpc = rpc
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        return cast(RPCResponse, self._rpc.response(method, params))
+
+    def is_connected(self, show_traceback: bool = False) -> bool:
+        return self._rpc.answers()
+
+
+def _explained(error: RpcError, what: str, account: Account) -> Exception:
+    data = _revert_data(error)
+    text = str(error).lower()
+    if data or "revert" in text:
+        return _reverted(data, what)
+    if "insufficient" in text or "doesn't have enough funds" in text or "exceeds balance" in text:
+        return BadInput(f"{account.name} ({account.address}) cannot pay for {what}: {error}")
+    return error
+
+
+def _revert_data(error: RpcError) -> bytes:
+    found: Any = error.data
+    while isinstance(found, dict):
+        found = found.get("data")
+    if isinstance(found, str) and found.startswith("0x"):
+        return bytes.fromhex(found[2:])
+    return b""
+
+
+def _reverted(data: Any, what: str) -> Reverted:
+    raw = data if isinstance(data, bytes) else b""
+    if isinstance(data, str) and data.startswith("0x"):
+        raw = bytes.fromhex(data[2:])
+    known = _errors().get(raw[:4])
+    if known is not None:
+        try:
+            return Reverted(known[0], decode(known[1], raw[4:]), raw, what)
+        except DecodingError:
+            pass
+    return Reverted("", data=raw, call=what)
+
+
+@cache
+def _errors() -> dict[bytes, tuple[str, list[str]]]:
+    """Every custom error of our contracts, and Solidity's own two, by selector."""
+    known = {
+        bytes.fromhex("08c379a0"): ("Error", ["string"]),
+        bytes.fromhex("4e487b71"): ("Panic", ["uint256"]),
+    }
+    for found in compile_contracts().values():
+        for entry in found.abi:
+            if entry["type"] == "error":
+                types = [collapse_if_tuple(dict(each)) for each in entry["inputs"]]
+                selector = keccak256(f"{entry['name']}({','.join(types)})".encode())[:4]
+                known[selector] = (entry["name"], types)
+    return known

@@ -1,0 +1,92 @@
+"""The guard of a child process: the child ends when its owner does, however the owner ends.
+
+Run as a script with the standard library alone, so that it starts in a few milliseconds:
+
+    guard.py run LIFELINE LOCK COMMAND ...     run COMMAND until it ends or the lifeline closes
+    guard.py sweep LIFELINE LOCK FOLDER        wait for the lifeline to close and for every guard of LOCK
+                                               to be gone, then remove FOLDER
+
+LIFELINE is the read end of a pipe whose write end only the owner holds: the kernel closes it when the owner ends,
+kill -9 included. A byte written to it kills the child at once, as kill -9 does. Every guard holds LOCK shared; the
+sweeper waits to hold it alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from types import FrameType
+
+GRACE_SECONDS = 3.0
+
+
+def _die_with_parent() -> None:
+    """On Linux the child dies even when the guard itself is killed (prctl PR_SET_PDEATHSIG)."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def _wait_for_end(lifeline: int) -> None:
+    while os.read(lifeline, 1):
+        pass
+
+
+def run(lifeline: int, lock: str, command: list[str]) -> int:
+    """Run ``command``; returns its exit code (128 + signal where a signal ended it)."""
+    held = os.open(lock, os.O_RDONLY | os.O_CREAT, 0o600)
+    fcntl.flock(held, fcntl.LOCK_SH)
+    try:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (no threads yet)
+        )
+    except OSError as error:
+        sys.stderr.write(f"cannot start {command[0]}: {error.strerror}\n")
+        return 127
+
+    def end() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            child.terminate()
+        try:
+            child.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+
+    def watch_owner() -> None:
+        while os.read(lifeline, 1):
+            child.kill()
+        end()
+
+    def asked_to_end(_signal: int, _frame: FrameType | None) -> None:
+        threading.Thread(target=end, daemon=True).start()
+
+    signal.signal(signal.SIGTERM, asked_to_end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=watch_owner, daemon=True).start()
+    code = child.wait()
+    return 128 - code if code < 0 else code
+
+
+def sweep(lifeline: int, lock: str, folder: str) -> int:
+    """Remove ``folder`` once its owner and all guards are gone."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    held = os.open(lock, os.O_RDONLY | os.O_CREAT, 0o600)
+    _wait_for_end(lifeline)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "sweep":
+        sys.exit(sweep(int(sys.argv[2]), sys.argv[3], sys.argv[4]))
+    sys.exit(run(int(sys.argv[2]), sys.argv[3], sys.argv[4:]))

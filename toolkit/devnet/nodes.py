@@ -1,0 +1,258 @@
+"""Ethereum nodes behind one small interface: start, snapshot, revert, travel, stop.
+
+Anvil is the default, Hardhat the second, and `ExternalNode` is any node that already runs.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from toolkit.devnet.accounts import DEV_MNEMONIC
+from toolkit.devnet.process import Child, RunFolder
+from toolkit.devnet.rpc import Rpc
+from toolkit.errors import BadInput, NodeError, RpcError, ServiceError
+
+DEV_CHAIN_ID = 31337
+HARDFORK = "osaka"
+BLOCK_GAS_LIMIT = 60_000_000
+_START_SECONDS = 30.0
+
+PUBLIC_CHAINS = {
+    1: "Ethereum", 10: "OP Mainnet", 56: "BNB Smart Chain", 100: "Gnosis", 137: "Polygon", 324: "ZKsync Era",
+    8453: "Base", 42161: "Arbitrum One", 43114: "Avalanche", 59144: "Linea", 534352: "Scroll",
+}  # fmt: skip
+
+
+class Node(Protocol):
+    """A running Ethereum node.
+
+    Attributes:
+        kind: "anvil", "hardhat" or "external".
+        url: its JSON-RPC URL.
+        rpc: a connection to it.
+        chain_id: its EIP-155 chain id.
+    """
+
+    kind: str
+    url: str
+    rpc: Rpc
+    chain_id: int
+
+    def snapshot(self) -> str:
+        """Remember the whole state; returns an id that `revert` takes once."""
+        ...
+
+    def revert(self, snapshot: str) -> None:
+        """Return to a snapshot."""
+        ...
+
+    def travel(self, seconds: int) -> int:
+        """Move the clock forward and mine a block; returns that block's timestamp (seconds)."""
+        ...
+
+    def version(self) -> str:
+        """What the node calls itself (web3_clientVersion)."""
+        ...
+
+    def check_alive(self) -> None:
+        """Raise NodeError where the node has ended."""
+        ...
+
+    def stop(self) -> None:
+        """End the node, where it is ours."""
+        ...
+
+
+class _JsonRpcNode:
+    kind = "external"
+    chain_id: int
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.rpc = Rpc(url)
+
+    def snapshot(self) -> str:
+        return str(self._cheat("evm_snapshot"))
+
+    def revert(self, snapshot: str) -> None:
+        if self._cheat("evm_revert", snapshot) is not True:
+            raise NodeError(f"the node at {self.url} has no snapshot {snapshot}; each can be reverted to once")
+
+    def travel(self, seconds: int) -> int:
+        if seconds < 0:
+            raise BadInput(f"time travels forward only, and {seconds} s is backward")
+        self._cheat("evm_increaseTime", hex(seconds))
+        self._cheat("evm_mine")
+        return int(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
+    def version(self) -> str:
+        return str(self.rpc.call("web3_clientVersion"))
+
+    def check_alive(self) -> None:
+        self.rpc.call("eth_chainId")
+
+    def stop(self) -> None:
+        self.rpc.close()
+
+    def _cheat(self, method: str, *params: Any) -> Any:
+        try:
+            return self.rpc.call(method, *params)
+        except RpcError as error:
+            if error.code == -32601:
+                raise NodeError(
+                    f"the node at {self.url} has no {method}: snapshots and time travel need a development node "
+                    "such as Anvil or Hardhat"
+                ) from error
+            raise
+
+
+class _ChildNode(_JsonRpcNode):
+    """A node that we started and that ends with us."""
+
+    def __init__(self, kind: str, child: Child, url: str, chain_id: int) -> None:
+        super().__init__(url)
+        self.kind = kind
+        self.child = child
+        self.chain_id = chain_id
+
+    def check_alive(self) -> None:
+        if not self.child.alive:
+            raise NodeError(f"{self.kind} has ended ({self.child.last_words()}); its log is {self.child.log}")
+        super().check_alive()
+
+    def stop(self) -> None:
+        super().stop()
+        self.child.stop()
+
+
+def start_anvil(
+    folder: RunFolder,
+    *,
+    port: int | None = None,
+    chain_id: int = DEV_CHAIN_ID,
+    timestamp: int | None = None,
+) -> Node:
+    """Start Anvil at the Osaka rules with the transaction gas cap of EIP-7825.
+
+    Args:
+        folder: where its log and cache go, and whose end is its end.
+        port: on 127.0.0.1; a free one where None.
+        chain_id: its EIP-155 chain id.
+        timestamp: of the genesis block (seconds); now where None.
+
+    Raises:
+        BadInput: the port is in use.
+        NodeError: Anvil did not start.
+    """
+    from toolkit.toolchain import anvil_path
+
+    def command(free: int) -> list[str]:
+        return [
+            str(anvil_path()),
+            *("--host", "127.0.0.1", "--port", str(free), "--chain-id", str(chain_id)),
+            *("--hardfork", HARDFORK, "--enable-tx-gas-limit", "--gas-limit", str(BLOCK_GAS_LIMIT)),
+            *("--mnemonic", DEV_MNEMONIC, "--accounts", "12", "--balance", "10000"),
+            *("--timestamp", str(int(time.time()) if timestamp is None else timestamp)),
+            *("--no-request-size-limit", "--cache-path", str(folder.path / "anvil")),
+        ]
+
+    return _start("anvil", folder, command, port, chain_id)
+
+
+def start_hardhat(folder: RunFolder, *, port: int | None = None, chain_id: int = DEV_CHAIN_ID) -> Node:
+    """Start Hardhat's node at the Osaka rules; arguments and errors as `start_anvil`."""
+    from toolkit.toolchain import hardhat_command
+
+    project = folder.path / "hardhat"
+    project.mkdir()
+    network = {
+        "type": "edr-simulated",
+        "chainId": chain_id,
+        "hardfork": HARDFORK,
+        "blockGasLimit": BLOCK_GAS_LIMIT,
+        "mining": {"auto": True},
+        "accounts": {"mnemonic": DEV_MNEMONIC, "count": 12, "accountsBalance": str(10_000 * 10**18)},
+    }
+    config = json.dumps({"networks": {"node": network}})
+    (project / "package.json").write_text('{"type": "module", "private": true}')
+    (project / "hardhat.config.js").write_text(f"export default {config};\n")
+
+    def command(free: int) -> list[str]:
+        return [*hardhat_command(project), "node", "--port", str(free), "--hostname", "127.0.0.1"]
+
+    return _start("hardhat", folder, command, port, chain_id)
+
+
+def attach(url: str, *, chain_id: int | None = None) -> Node:
+    """Use a node that already runs.
+
+    Raises:
+        BadInput: the URL is not one, the chain id is not ``chain_id``, or the chain is a public one.
+        NodeError: nobody answers there.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise BadInput(f"{url!r} is not an http:// or https:// URL")
+    node = _JsonRpcNode(url)
+    node.chain_id = int(node.rpc.call("eth_chainId"), 16)
+    if chain_id is not None and node.chain_id != chain_id:
+        raise BadInput(f"the node at {url} is on chain {node.chain_id}, not on chain {chain_id}")
+    if node.chain_id in PUBLIC_CHAINS:
+        name = PUBLIC_CHAINS[node.chain_id]
+        raise BadInput(
+            f"the node at {url} is on {name} (chain {node.chain_id}); l2kit works on development chains only"
+        )
+    return node
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def check_port(port: int) -> None:
+    """Raise BadInput where ``port`` of 127.0.0.1 cannot be listened on."""
+    if not 0 < port < 65536:
+        raise BadInput(f"port {port} is not between 1 and 65535")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise BadInput(
+                f"port {port} cannot be used ({error.strerror}); stop what uses it or name another"
+            ) from error
+
+
+def _start(kind: str, folder: RunFolder, command: Any, port: int | None, chain_id: int) -> Node:
+    if port is not None:
+        check_port(port)
+    for attempt in range(3):
+        chosen = port if port is not None else free_port()
+        url = f"http://127.0.0.1:{chosen}"
+        child = folder.start(kind, command(chosen))
+        rpc = Rpc(url)
+        try:
+            child.wait_until(rpc.answers, _START_SECONDS, "answer")
+            if child.alive and rpc.call("eth_chainId") == hex(chain_id):
+                return _ChildNode(kind, child, url, chain_id)
+            raise ServiceError(f"somebody else answers on port {chosen}")
+        except ServiceError as error:
+            child.stop()
+            # Between finding a free port and using it somebody else may have taken it: try another.
+            if port is not None or attempt == 2:
+                raise NodeError(str(error)) from error
+        finally:
+            rpc.close()
+    raise AssertionError("unreachable")
+
+
+def node_log(folder: RunFolder, kind: str) -> Path:
+    """The log file of a node started in ``folder``."""
+    return folder.path / f"{kind}.log"

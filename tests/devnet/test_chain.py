@@ -16,11 +16,18 @@ def test_plain_transfer_costs_21000(chain: Chain, accounts: dict[str, Account]) 
 def test_send_many_keeps_the_order(chain: Chain, accounts: dict[str, Account]) -> None:
     alice, bob = accounts["alice"], accounts["bob"]
     before = chain.balance(bob.address)
-    receipts = chain.send_many(alice, [Call(bob.address, value=amount) for amount in range(1, 301)])
+    receipts = chain.send_many([Call(alice, bob.address, value=amount) for amount in range(1, 301)])
     assert len(receipts) == 300
     assert chain.balance(bob.address) - before == sum(range(1, 301))
     places = [(receipt["blockNumber"], receipt["transactionIndex"]) for receipt in receipts]
     assert places == sorted(places)
+
+
+def test_send_many_interleaves_accounts_in_the_given_order(chain: Chain, accounts: dict[str, Account]) -> None:
+    rich, poor = accounts["alice"], Account("poor", b"\x07" * 32)
+    calls = [Call(rich, poor.address, value=10**17, gas=21_000), Call(poor, rich.address, value=10**16, gas=21_000)]
+    chain.send_many(calls * 3)  # poor can pay only because rich paid first
+    assert 26 * 10**16 < chain.balance(poor.address) <= 27 * 10**16
 
 
 def test_account_without_money_is_told(chain: Chain, accounts: dict[str, Account]) -> None:

@@ -36,12 +36,14 @@ class Call:
     """What one transaction of `Chain.send_many` does.
 
     Attributes:
+        account: who signs and pays.
         to: the called address (EIP-55 text).
         value: wei sent along.
         data: calldata.
         gas: its gas limit.
     """
 
+    account: Account
     to: str
     value: int = 0
     data: bytes = b""
@@ -149,26 +151,29 @@ class Chain:
             raise self._why(request, receipt, what)
         return receipt
 
-    def send_many(self, account: Account, calls: Sequence[Call]) -> list[TxReceipt]:
-        """Send many transactions of one account in order, as JSON-RPC batches; returns their receipts in order.
+    def send_many(self, calls: Sequence[Call]) -> list[TxReceipt]:
+        """Send many transactions in order, as JSON-RPC batches; returns their receipts in order.
 
-        Raises Reverted for the first one that failed; those before it stand.
+        Raises:
+            Reverted: for the first one that failed; those before it stand.
+            BadInput: an account cannot pay.
         """
-        nonce, fees = self.nonce(account), self._fees(headroom=20)
-        signed = [
-            self._signed(account, call.to, call.value, call.data, call.gas, nonce + index, *fees)
-            for index, call in enumerate(calls)
-        ]
+        fees = self._fees(headroom=20)
+        nonces: dict[str, int] = {}
+        signed = []
+        for call in calls:
+            name = call.account.address
+            nonces[name] = nonces[name] + 1 if name in nonces else self.nonce(call.account)
+            signed.append(self._signed(call.account, call.to, call.value, call.data, call.gas, nonces[name], *fees))
         try:
-            self.rpc.batch(("eth_sendRawTransaction", ["0x" + raw.hex()]) for raw, _ in signed)
+            self.rpc.batch([("eth_sendRawTransaction", ["0x" + raw.hex()]) for raw, _ in signed])
         except RpcError as error:
-            raise _explained(error, "the transaction", account) from error
+            raise _explained(error, "one of the transactions", None) from error
         receipts = self.receipts([tx_hash for _, tx_hash in signed])
         for call, receipt in zip(calls, receipts, strict=True):
             if receipt["status"] != 1:
-                request = {
-                    "from": account.address, "to": call.to, "value": hex(call.value), "data": "0x" + call.data.hex(),
-                }  # fmt: skip
+                request = {"from": call.account.address, "to": call.to, "value": hex(call.value)}
+                request["data"] = "0x" + call.data.hex()
                 raise self._why(request, receipt, f"the transaction to {call.to}")
         return receipts
 
@@ -241,13 +246,14 @@ class _Provider(BaseProvider):
         return self._rpc.answers()
 
 
-def _explained(error: RpcError, what: str, account: Account) -> Exception:
+def _explained(error: RpcError, what: str, account: Account | None) -> Exception:
     data = _revert_data(error)
     text = str(error).lower()
     if data or "revert" in text:
         return _reverted(data, what)
     if "insufficient" in text or "doesn't have enough funds" in text or "exceeds balance" in text:
-        return BadInput(f"{account.name} ({account.address}) cannot pay for {what}: {error}")
+        who = f"{account.name} ({account.address})" if account else "an account"
+        return BadInput(f"{who} cannot pay for {what}: {error}")
     return error
 
 

@@ -1,0 +1,114 @@
+"""What the gas lab knows of a technique: it opens, pays, settles and exits, and L1's receipts say what that costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from web3.types import TxReceipt
+
+PHASES = ("open", "pay", "settle", "exit")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Gas of one or several L1 transactions, from their receipts.
+
+    Attributes:
+        what: they did.
+        transactions: how many.
+        gas: they used together.
+    """
+
+    what: str
+    transactions: int
+    gas: int
+
+
+def cost(what: str, *receipts: TxReceipt) -> Cost:
+    """The cost of ``receipts``."""
+    return Cost(what, len(receipts), sum(receipt["gasUsed"] for receipt in receipts))
+
+
+class Technique(Protocol):
+    """A way to carry payments. Each phase returns what it cost on L1, everyone's transactions included.
+
+    Attributes:
+        name: its row in the table.
+    """
+
+    name: str
+
+    def open(self) -> Sequence[Cost]:
+        """Everything that must be there before the first payment: deposits, channels."""
+        ...
+
+    def pay(self) -> Sequence[Cost]:
+        """All payments."""
+        ...
+
+    def settle(self) -> Sequence[Cost]:
+        """What makes the payments final on L1."""
+        ...
+
+    def exit(self) -> Sequence[Cost]:
+        """Everybody's money back on L1, where `settle` has not already brought it."""
+        ...
+
+    def check(self) -> Sequence[str]:
+        """Compare every balance with the workload; returns what was found right, one line a fact.
+
+        Raises:
+            CheckFailed: a balance is not what it must be.
+        """
+        ...
+
+
+@dataclass
+class Run:
+    """One workload carried by one technique.
+
+    Attributes:
+        name: of the technique.
+        payments: how many.
+        costs: of each phase.
+        seconds: of wall time for each phase.
+        facts: what `Technique.check` found right.
+    """
+
+    name: str
+    payments: int
+    costs: dict[str, list[Cost]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    facts: list[str] = field(default_factory=list)
+
+    def gas(self, *phases: str) -> int:
+        """Gas of the named phases, of all where none is named."""
+        return sum(cost.gas for phase in phases or PHASES for cost in self.costs.get(phase, []))
+
+    @property
+    def transactions(self) -> int:
+        """L1 transactions of all phases."""
+        return sum(cost.transactions for costs in self.costs.values() for cost in costs)
+
+    @property
+    def gas_per_payment(self) -> float:
+        """All gas, set-up and tear-down included, for each payment."""
+        return self.gas() / self.payments
+
+
+Listener = Callable[[str, Iterable[Cost]], None]
+
+
+def run(technique: Technique, payments: int, listen: Listener = lambda phase, costs: None) -> Run:
+    """Take a technique through all phases and its check; ``listen`` hears of each phase as it ends."""
+    result = Run(technique.name, payments)
+    for phase in PHASES:
+        began = time.monotonic()
+        result.costs[phase] = list(getattr(technique, phase)())
+        result.seconds[phase] = time.monotonic() - began
+        listen(phase, result.costs[phase])
+    result.facts = list(technique.check())
+    return result

@@ -1,0 +1,171 @@
+"""The workload: payments that every technique carries, seeded or from a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from toolkit.crypto import keccak256
+from toolkit.devnet.accounts import Account, checksum
+from toolkit.errors import BadInput
+
+ETHER = 10**18
+GWEI = 10**9
+SPENDABLE = 2_000 * ETHER
+"""What one account may have spent, net of what it got, at any point of a workload (wei)."""
+
+_COLUMNS = ["from", "to", "amount"]
+
+
+@dataclass(frozen=True)
+class Payment:
+    """One payment.
+
+    Attributes:
+        payer, payee: names of accounts.
+        amount: wei, or base units of an 18-decimal token; a multiple of 10**9.
+    """
+
+    payer: str
+    payee: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Payments and the accounts that make them.
+
+    Attributes:
+        payments: in their order.
+        accounts: every payer and payee by name.
+        stand_ins: names of accounts that play an address whose key is not ours.
+    """
+
+    payments: tuple[Payment, ...]
+    accounts: Mapping[str, Account]
+    stand_ins: tuple[str, ...] = field(default=())
+
+    def need(self, name: str) -> int:
+        """The most that ``name`` has spent net of what it got, at any point (wei): what it must own before."""
+        lowest = balance = 0
+        for payment in self.payments:
+            balance += payment.amount * ((payment.payee == name) - (payment.payer == name))
+            lowest = min(lowest, balance)
+        return -lowest
+
+    def net(self, name: str) -> int:
+        """What ``name`` owns more after all payments than before (wei; negative: less)."""
+        return sum(each.amount * ((each.payee == name) - (each.payer == name)) for each in self.payments)
+
+
+def seeded(accounts: Mapping[str, Account], count: int, seed: int = 1) -> Workload:
+    """``count`` payments between alice and bob: three of four from alice, 0.0001 to 0.0999 ETH each.
+
+    The same count and seed give the same payments.
+    """
+    if count < 1:
+        raise BadInput(f"a workload has at least one payment, not {count}")
+    dice = random.Random(f"l2kit {seed}")
+    payments = []
+    for _ in range(count):
+        payer, payee = ("alice", "bob") if dice.random() < 0.75 else ("bob", "alice")
+        payments.append(Payment(payer, payee, dice.randint(1, 999) * ETHER // 10_000))
+    return Workload(tuple(payments), {name: accounts[name] for name in ("alice", "bob")})
+
+
+def read_csv(path: Path, accounts: Mapping[str, Account]) -> Workload:
+    """The payments of a CSV file with the columns ``from,to,amount`` (amount in ETH).
+
+    ``from`` and ``to`` are names of devnet accounts or addresses. An address whose key the devnet does not hold is
+    played by a stand-in account of our own, the same one wherever the address stands.
+
+    Raises:
+        BadInput: the file cannot be read, or a row is wrong; the message has the line's number and the reason.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise BadInput(f"cannot read {path}: {reason}") from error
+    rows = csv.reader(text.splitlines())
+    header = [cell.strip().lower() for cell in next(rows, [])]
+    if header != _COLUMNS:
+        raise BadInput(f"{path} line 1: the columns must be from,to,amount, not {','.join(header) or 'nothing'}")
+    reader = _Reader(accounts)
+    payments: list[Payment] = []
+    for row in rows:
+        if not any(cell.strip() for cell in row):
+            continue
+        try:
+            payments.append(reader.payment(row))
+        except BadInput as error:
+            raise BadInput(f"{path} line {rows.line_num}: {error}") from None
+    if not payments:
+        raise BadInput(f"{path} has no payments")
+    return Workload(tuple(payments), reader.used, tuple(reader.stand_ins))
+
+
+class _Reader:
+    def __init__(self, accounts: Mapping[str, Account]) -> None:
+        self._known = {**accounts, **{account.address.lower(): account for account in accounts.values()}}
+        self._spent: dict[str, int] = {}
+        self.used: dict[str, Account] = {}
+        self.stand_ins: list[str] = []
+
+    def payment(self, row: list[str]) -> Payment:
+        if len(row) != len(_COLUMNS):
+            raise BadInput(f"a row has 3 values (from,to,amount), this one {len(row)}")
+        payer, payee = self._account(row[0].strip()), self._account(row[1].strip())
+        if payer == payee:
+            raise BadInput(f"{payer} cannot pay itself")
+        amount = _amount(row[2].strip())
+        spent = self._spent.get(payer, 0) + amount
+        if spent > SPENDABLE:
+            has = SPENDABLE - self._spent.get(payer, 0)
+            raise BadInput(
+                f"{payer} cannot pay {Decimal(amount) / ETHER:f} ETH, it has {Decimal(has) / ETHER:f} ETH left"
+            )
+        self._spent[payer] = spent
+        self._spent[payee] = self._spent.get(payee, 0) - amount
+        return Payment(payer, payee, amount)
+
+    def _account(self, text: str) -> str:
+        account = self._known.get(text) or self._known.get(text.lower())
+        if account is None:
+            address = _address(text)
+            account = Account(checksum(address), keccak256(b"l2kit stand-in for " + address))
+            self._known[text.lower()] = account
+            self.stand_ins.append(account.name)
+        self.used[account.name] = account
+        return account.name
+
+
+def _address(text: str) -> bytes:
+    if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
+        raise BadInput(f"{text!r} is neither an address nor the name of a devnet account")
+    address = bytes.fromhex(text[2:])
+    if text[2:] not in (text[2:].lower(), text[2:].upper()) and checksum(address) != text:
+        raise BadInput(f"the address {text} has a wrong checksum (EIP-55)")
+    if not any(address):
+        raise BadInput("the zero address can neither pay nor be paid")
+    return address
+
+
+def _amount(text: str) -> int:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise BadInput(f"the amount {text!r} is not a number") from None
+    if not value.is_finite() or value <= 0:
+        raise BadInput(f"the amount {text} is not above zero")
+    if value > SPENDABLE // ETHER:
+        raise BadInput(f"the amount {text} ETH is over the {SPENDABLE // ETHER} ETH that an account can spend")
+    wei = value * ETHER
+    if wei % GWEI:
+        raise BadInput(f"the amount {text} ETH is finer than a gwei (9 decimals)")
+    return int(wei)

@@ -1,0 +1,222 @@
+"""The bytes that go to L1: amounts, fees, records and the batch header.
+
+A record is ``RECORD_SIZE`` bytes and says one operation:
+
+    transfer   from u32 | to u32         | amount 3 | fee 1 | signature 64
+    withdraw   from u32 | 0xFFFFFFFF     | amount 3 | fee 1 | signature 64
+    register   0xFFFFFFFF | owner 20 | token 20 | 32 bytes of any value
+
+Amounts and fees are decimal floats, ``mantissa * 10**exponent``, the exponent in the upper 5 bits: an amount has 19
+bits of mantissa, a fee has 3. An operation carries no nonce: the state knows it. Every 76-byte string is a record; what
+a record means, and when it means nothing, is the machine's business (``machine.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from toolkit.errors import BadInput
+
+RECORD_SIZE = 76
+"""Bytes of one record."""
+SIGNATURE_OFFSET = 12
+"""Where a record's signature begins: the bytes before it are the operation."""
+NO_ACCOUNT = 0xFFFFFFFF
+"""Not an account: as recipient it means "withdraw to L1", as sender "register an account"."""
+HEADER_VERSION = 1
+"""The only version whose records mean anything."""
+
+_AMOUNT_BITS = 19
+_FEE_BITS = 3
+MAX_AMOUNT = ((1 << _AMOUNT_BITS) - 1) * 10**31
+"""Largest amount of one operation, in base units (wei for ETH)."""
+MAX_FEE = ((1 << _FEE_BITS) - 1) * 10**31
+"""Largest fee of one operation, in base units."""
+
+_POWERS: list[int] = [10**exponent for exponent in range(32)]
+_FEES = [(code & 7) * _POWERS[code >> _FEE_BITS] for code in range(256)]
+
+
+def encode_amount(amount: int) -> bytes:
+    """The 3 bytes of an amount in base units; raises BadInput where no code means exactly this amount."""
+    return _encode(amount, _AMOUNT_BITS, "amount").to_bytes(3, "big")
+
+
+def decode_amount(code: bytes) -> int:
+    """The amount, in base units, of a 3-byte code."""
+    value = int.from_bytes(code, "big")
+    return (value & 0x7FFFF) * _POWERS[value >> _AMOUNT_BITS]
+
+
+def encode_fee(fee: int) -> bytes:
+    """The byte of a fee in base units; raises BadInput where no code means exactly this fee."""
+    return _encode(fee, _FEE_BITS, "fee").to_bytes(1, "big")
+
+
+def decode_fee(code: bytes) -> int:
+    """The fee, in base units, of a 1-byte code."""
+    return _FEES[code[0]]
+
+
+def is_representable(amount: int) -> bool:
+    """Whether an amount in base units can be sent exactly."""
+    return round_amount_down(amount) == amount if 0 <= amount <= MAX_AMOUNT else False
+
+
+def is_representable_fee(fee: int) -> bool:
+    """Whether a fee in base units can be paid exactly."""
+    return round_fee_down(fee) == fee if 0 <= fee <= MAX_FEE else False
+
+
+def round_amount_down(amount: int) -> int:
+    """The largest representable amount that is not above ``amount`` (at least 0), in base units."""
+    return _round_down(amount, _AMOUNT_BITS, "amount")
+
+
+def round_fee_down(fee: int) -> int:
+    """The largest representable fee that is not above ``fee`` (at least 0), in base units."""
+    return _round_down(fee, _FEE_BITS, "fee")
+
+
+def round_fee_up(fee: int) -> int:
+    """The smallest representable fee that is not below ``fee``; raises BadInput above ``MAX_FEE``."""
+    down = round_fee_down(fee)
+    if down == fee:
+        return fee
+    for exponent in range(32):  # down < fee: the next code above is one mantissa step at some exponent
+        above = -(-fee // _POWERS[exponent])
+        if above < 1 << _FEE_BITS:
+            return above * _POWERS[exponent]
+    raise BadInput(f"fee {fee} is above {MAX_FEE}, the largest that fits")
+
+
+def _round_down(value: int, bits: int, what: str) -> int:
+    if value < 0:
+        raise BadInput(f"{what} {value} is negative")
+    for power in _POWERS:
+        mantissa = value // power
+        if mantissa < 1 << bits:
+            return mantissa * power
+    return ((1 << bits) - 1) * _POWERS[31]
+
+
+def _encode(value: int, bits: int, what: str) -> int:
+    if value < 0:
+        raise BadInput(f"{what} {value} is negative")
+    mantissa, exponent = value, 0
+    while mantissa >= 1 << bits:
+        mantissa, rest = divmod(mantissa, 10)
+        exponent += 1
+        if rest or exponent > 31:
+            below = _round_down(value, bits, what)
+            raise BadInput(f"{what} {value} has too many digits to be sent; the next below that fits is {below}")
+    return exponent << bits | mantissa
+
+
+@dataclass(frozen=True)
+class TransferRecord:
+    """A transfer between two accounts of one token; amounts in base units, signature as EIP-2098."""
+
+    sender: int
+    recipient: int
+    amount: int
+    fee: int
+    signature: bytes
+
+    def encode(self) -> bytes:
+        """The record's 76 bytes."""
+        return b"".join(
+            (
+                self.sender.to_bytes(4, "big"),
+                self.recipient.to_bytes(4, "big"),
+                encode_amount(self.amount),
+                encode_fee(self.fee),
+                self.signature,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class WithdrawRecord:
+    """A withdrawal of an account to its owner's own address on L1; amounts in base units."""
+
+    sender: int
+    amount: int
+    fee: int
+    signature: bytes
+
+    def encode(self) -> bytes:
+        """The record's 76 bytes."""
+        return TransferRecord(self.sender, NO_ACCOUNT, self.amount, self.fee, self.signature).encode()
+
+
+@dataclass(frozen=True)
+class RegisterRecord:
+    """A new, empty account at the next free index; 20-byte owner and token (token zero: ETH)."""
+
+    owner: bytes
+    token: bytes
+
+    def encode(self) -> bytes:
+        """The record's 76 bytes."""
+        return (b"\xff" * 4 + self.owner + self.token).ljust(RECORD_SIZE, b"\0")
+
+
+Record = TransferRecord | WithdrawRecord | RegisterRecord
+
+
+def decode_record(record: bytes) -> Record:
+    """What a record says (never fails on 76 bytes); raises BadInput on any other length."""
+    if len(record) != RECORD_SIZE:
+        raise BadInput(f"a record has {RECORD_SIZE} bytes, not {len(record)}")
+    sender = int.from_bytes(record[:4], "big")
+    if sender == NO_ACCOUNT:
+        return RegisterRecord(record[4:24], record[24:44])
+    recipient = int.from_bytes(record[4:8], "big")
+    amount, fee, signature = decode_amount(record[8:11]), decode_fee(record[11:12]), record[12:]
+    if recipient == NO_ACCOUNT:
+        return WithdrawRecord(sender, amount, fee, signature)
+    return TransferRecord(sender, recipient, amount, fee, signature)
+
+
+def encode_records(records: Iterable[Record]) -> bytes:
+    """Records end to end, as the Inbox takes them."""
+    return b"".join(record.encode() for record in records)
+
+
+def split_records(data: bytes) -> tuple[bytes, ...]:
+    """The 76-byte records in a batch's data; raises BadInput where the length is no multiple."""
+    if len(data) % RECORD_SIZE:
+        raise BadInput(f"{len(data)} bytes are not a whole number of {RECORD_SIZE}-byte records")
+    return tuple(data[start : start + RECORD_SIZE] for start in range(0, len(data), RECORD_SIZE))
+
+
+def decode_records(data: bytes) -> tuple[Record, ...]:
+    """What the records in a batch's data say."""
+    return tuple(decode_record(record) for record in split_records(data))
+
+
+@dataclass(frozen=True)
+class Header:
+    """A batch's header word: ``version u8 | fee account u32 | fee token 20 bytes | 7 bytes of any value``.
+
+    Attributes:
+        fee_account: where the batch's fees go, if that account is the poster's and holds ``fee_token``; otherwise they
+            open a new account for the poster.
+        fee_token: the 20-byte token in which fees are paid (zero: ETH); payers of other tokens pay no fee.
+        version: records of any version but ``HEADER_VERSION`` are without effect.
+    """
+
+    fee_account: int = NO_ACCOUNT
+    fee_token: bytes = bytes(20)
+    version: int = HEADER_VERSION
+
+    def encode(self) -> bytes:
+        """The header's 32 bytes."""
+        return (bytes([self.version]) + self.fee_account.to_bytes(4, "big") + self.fee_token).ljust(32, b"\0")
+
+    @staticmethod
+    def decode(word: bytes) -> Header:
+        """What 32 bytes of header say (never fails)."""
+        return Header(int.from_bytes(word[1:5], "big"), word[5:25], word[0])

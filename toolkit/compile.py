@@ -5,15 +5,20 @@
     'SimpleStorage'
 
 Compiled through py-solc-x's standard JSON with one pinned compiler and one set of settings. The artifacts are kept in
-the toolchain's home under the hash of everything that makes them (sources, library lock, settings, compiler version),
-so an unchanged tree costs a few milliseconds and imports neither py-solc-x nor web3.
+the toolchain's home under the hash of everything that makes them (the file, what it imports, library lock, settings,
+compiler version), so an unchanged tree costs a few milliseconds and imports neither py-solc-x nor web3. Each file is
+compiled with what it imports and nothing else: its bytecode cannot depend on its neighbours, nor wait for them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import posixpath
+import re
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +37,8 @@ SETTINGS: dict[str, Any] = {
 """The compiler's settings (standard JSON). ``ape-config.yaml`` says the same, and a test holds them together."""
 
 _FORMAT = "1"  # of the cache files: a new number forgets the old ones
+_DECLARATION = re.compile(r"^(?:abstract\s+)?(?:contract|interface|library)\s+(\w+)", re.MULTILINE)
+_IMPORT = re.compile(r"""^\s*import\b[^;"']*["']([^"']+)["']""", re.MULTILINE)
 _compiled: dict[str, dict[str, Artifact]] = {}
 
 
@@ -53,29 +60,29 @@ class Artifact:
 
 
 def artifact(name: str) -> Artifact:
-    """One of the project's contracts, compiled where its sources changed.
+    """One of the project's contracts, compiled where it, or what it imports, changed.
 
     Raises:
         BadInput: there is no contract of that name.
-        CompileError: the contracts do not compile.
+        CompileError: the contract does not compile, or two have this name.
         ToolchainError: the compiler or the library is missing and cannot be installed.
     """
-    artifacts = compile_contracts()
-    try:
-        return artifacts[name]
-    except KeyError:
-        raise BadInput(f"there is no contract named {name}; there are {', '.join(sorted(artifacts))}") from None
+    sources = _project_sources()
+    declared = _declared(sources)
+    if name not in declared:
+        raise BadInput(f"there is no contract named {name}; there are {', '.join(sorted(declared))}")
+    return _artifacts(sources, [declared[name]])[name]
 
 
 def compile_contracts() -> dict[str, Artifact]:
-    """Every contract of the project by name; compiles only where a source, the library or the settings changed.
+    """Every contract of the project by name; compiles only what changed.
 
     Raises:
         CompileError: a contract does not compile, or two have one name.
         ToolchainError: the compiler or the library is missing and cannot be installed.
     """
     sources = _project_sources()
-    return _cached(sources, sources)
+    return _artifacts(sources, sources)
 
 
 def compile_sources(sources: Mapping[str, str]) -> dict[str, Artifact]:
@@ -87,7 +94,7 @@ def compile_sources(sources: Mapping[str, str]) -> dict[str, Artifact]:
     Returns:
         The contracts of these sources alone, by name.
     """
-    return _cached({**_project_sources(), **sources}, sources)
+    return _artifacts({**_project_sources(), **sources}, sources)
 
 
 def _project_sources() -> dict[str, str]:
@@ -96,25 +103,67 @@ def _project_sources() -> dict[str, str]:
     return {f"contracts/{path.relative_to(folder).as_posix()}": path.read_text("utf-8") for path in files}
 
 
-def _cached(sources: Mapping[str, str], wanted: Iterable[str]) -> dict[str, Artifact]:
-    units = sorted(wanted)
-    key = _key(sources, units)
-    if key not in _compiled:
-        path = home() / "artifacts" / f"{key}.json"
-        artifacts = _load(path)
-        if artifacts is None:
-            with lock("compile", waiting_for="compiling"):
-                artifacts = _load(path)  # another process may have compiled the same meanwhile
-                if artifacts is None:
-                    artifacts = _compile(sources, units)
-                    _store(path, artifacts)
-        _compiled[key] = artifacts
-    return dict(_compiled[key])
+def _declared(sources: Mapping[str, str]) -> dict[str, str]:
+    """The source unit of each contract, interface and library."""
+    declared: dict[str, str] = {}
+    for unit, text in sources.items():
+        for name in _DECLARATION.findall(text):
+            if declared.setdefault(name, unit) != unit:
+                raise CompileError(f"two contracts are named {name}, in {declared[name]} and in {unit}: rename one")
+    return declared
 
 
-def _key(sources: Mapping[str, str], units: list[str]) -> str:
-    content = [_FORMAT, SOLC_VERSION, library_lock(), SETTINGS, sorted(sources.items()), units]
+def _closure(sources: Mapping[str, str], unit: str) -> dict[str, str]:
+    """A source unit and all of ours that it imports; the library's are pinned by its lock."""
+    closure: dict[str, str] = {}
+    waiting = [unit]
+    while waiting:
+        name = waiting.pop()
+        if name in closure or name not in sources:
+            continue
+        closure[name] = sources[name]
+        for path in _IMPORT.findall(sources[name]):
+            relative = path.startswith(("./", "../"))
+            waiting.append(posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) if relative else path)
+    return dict(sorted(closure.items()))
+
+
+def _artifacts(sources: Mapping[str, str], units: Iterable[str]) -> dict[str, Artifact]:
+    """The artifacts of some source units: from memory, from the cache, or compiled."""
+    closures = {unit: _closure(sources, unit) for unit in units}
+    keys = {unit: _key(unit, closure) for unit, closure in closures.items()}
+    if _load_all(keys):
+        with lock("compile", waiting_for="compiling"):
+            missing = _load_all(keys)  # another process may have compiled them meanwhile
+            if missing:
+                files = "one Solidity file" if len(missing) == 1 else f"{len(missing)} Solidity files"
+                say(f"compiling {files} with solc {SOLC_VERSION} ...")
+                _compile_all({unit: closures[unit] for unit in missing}, keys)
+    artifacts: dict[str, Artifact] = {}
+    for key in keys.values():
+        artifacts.update(_compiled[key])
+    if len(artifacts) != sum(len(_compiled[key]) for key in keys.values()):
+        _declared({unit: sources[unit] for unit in keys})  # says which name is there twice
+    return artifacts
+
+
+def _key(unit: str, closure: Mapping[str, str]) -> str:
+    content = [_FORMAT, SOLC_VERSION, library_lock(), SETTINGS, unit, closure]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]
+
+
+def _file(key: str) -> Path:
+    return home() / "artifacts" / f"{key}.json"
+
+
+def _load_all(keys: Mapping[str, str]) -> list[str]:
+    """Load what the cache has; returns the source units it has not."""
+    for key in keys.values():
+        if key not in _compiled:
+            artifacts = _load(_file(key))
+            if artifacts is not None:
+                _compiled[key] = artifacts
+    return [unit for unit, key in keys.items() if key not in _compiled]
 
 
 def _load(path: Path) -> dict[str, Artifact] | None:
@@ -137,59 +186,50 @@ def _store(path: Path, artifacts: Mapping[str, Artifact]) -> None:
     write_atomically(path, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
 
 
-def _compile(sources: Mapping[str, str], units: list[str]) -> dict[str, Artifact]:
-    say(f"compiling {len(units)} Solidity files with solc {SOLC_VERSION} ...")
-    outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]
-    answer = solc_standard_json(
-        {
-            "language": "Solidity",
-            "sources": {name: {"content": text} for name, text in sources.items()},
-            "settings": {**SETTINGS, "outputSelection": {unit: {"*": outputs} for unit in units}},
-        }
-    )
-    problems = [error["formattedMessage"] for error in answer.get("errors", []) if error["severity"] == "error"]
-    if problems:
-        raise CompileError("the contracts do not compile:\n" + "\n".join(problems).rstrip())
-    artifacts: dict[str, Artifact] = {}
-    for unit in units:
-        for name, output in answer.get("contracts", {}).get(unit, {}).items():
-            if name in artifacts:
-                raise CompileError(f"two contracts are named {name}; the second is in {unit}: rename one")
-            code, runtime = (output["evm"][part]["object"] for part in ("bytecode", "deployedBytecode"))
-            if "__$" in code:
-                raise CompileError(f"{name} in {unit} calls an external library, which is not linked: make it internal")
-            artifacts[name] = Artifact(name, output["abi"], bytes.fromhex(code), bytes.fromhex(runtime))
-    return artifacts
-
-
-def solc_standard_json(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run the pinned compiler on a standard JSON request and return its answer (errors are in it, not raised).
-
-    Raises:
-        ToolchainError: the compiler or the library is missing and cannot be installed.
-        CompileError: the compiler itself failed.
-    """
+def _compile_all(closures: Mapping[str, Mapping[str, str]], keys: Mapping[str, str]) -> None:
     from toolkit.toolchain import include_path, solc_path  # here: a cache hit needs none of this
 
     solc, library = solc_path(), include_path()
+
+    def compile_unit(unit: str) -> None:
+        artifacts = _compile(unit, closures[unit], solc, library)
+        _store(_file(keys[unit]), artifacts)
+        _compiled[keys[unit]] = artifacts
+
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for _ in pool.map(compile_unit, closures):
+            pass
+
+
+def _compile(unit: str, closure: Mapping[str, str], solc: Path, library: Path) -> dict[str, Artifact]:
+    from solcx import compile_standard
     from solcx.exceptions import SolcError
-    from solcx.wrapper import solc_wrapper
 
+    outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]
+    request = {
+        "language": "Solidity",
+        "sources": {name: {"content": text} for name, text in closure.items()},
+        "settings": {**SETTINGS, "outputSelection": {unit: {"*": outputs}}},
+    }
     try:
-        # compile_standard cannot pass an include path, so the call below it is used
-        output, *_ = solc_wrapper(
-            solc_binary=solc,
-            stdin=json.dumps(request),
-            standard_json=True,
-            base_path=contracts_path().parent,
-            include_path=library,
-        )
-        answer: dict[str, Any] = json.loads(output)
-    except (SolcError, OSError, ValueError) as error:
-        raise CompileError(f"solc {SOLC_VERSION} at {solc} failed: {_first_line(error)}") from error
-    return answer
+        answer = compile_standard(request, base_path=library, solc_binary=solc, allow_empty=True)
+    except SolcError as error:
+        if error.error_dict:
+            raise CompileError(f"{unit} does not compile:\n{error.message.rstrip()}") from error
+        raise CompileError(
+            f"solc {SOLC_VERSION} at {solc} failed on {unit}: {_last_line(error.stderr_data)}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CompileError(f"solc {SOLC_VERSION} at {solc} failed on {unit}: {error}") from error
+    artifacts = {}
+    for name, output in answer.get("contracts", {}).get(unit, {}).items():
+        code, runtime = (output["evm"][part]["object"] for part in ("bytecode", "deployedBytecode"))
+        if "__$" in code:
+            raise CompileError(f"{name} in {unit} calls an external library, which is not linked: make it internal")
+        artifacts[name] = Artifact(name, output["abi"], bytes.fromhex(code), bytes.fromhex(runtime))
+    return artifacts
 
 
-def _first_line(error: Exception) -> str:
-    text = (getattr(error, "stderr_data", "") or str(error)).strip()
-    return text.splitlines()[-1] if text else type(error).__name__
+def _last_line(text: str | None) -> str:
+    lines = (text or "").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

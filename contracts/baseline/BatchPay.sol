@@ -9,8 +9,15 @@ import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 /// @dev Each payment is one word, so that calldata holds nothing but what is paid: the recipient in the upper 160 bits,
 /// the amount in base units (wei, or the token's smallest unit) in the lower 96, which hold 7.9e28.
 contract BatchPay {
-    /// @notice ETH was sent beyond, or short of, what the payments add up to (both in wei).
-    error WrongValue(uint256 sent, uint256 needed);
+    /// @notice The value sent with the call does not cover this payment.
+    /// @param index The payment's place in the list, from 0.
+    /// @param left What was left of the value, in wei.
+    /// @param amount What was to be paid, in wei.
+    error ValueTooLow(uint256 index, uint256 left, uint256 amount);
+
+    /// @notice The value sent with the call is more than the sum of the payments.
+    /// @param left What would be left of the value, in wei.
+    error ValueTooHigh(uint256 left);
 
     /// @notice The recipient refused its ETH, or ran out of the gas that was left.
     /// @param index The payment's place in the list, from 0.
@@ -28,19 +35,22 @@ contract BatchPay {
     error NotAToken(address token);
 
     /// @notice Pay ETH to every recipient. Anyone may call, with exactly the sum as value.
-    /// @dev Reverts with PaymentFailed for the first recipient that cannot be paid, and with WrongValue unless the value
-    /// is the sum. No event: ETH payments are seen in the transaction's calldata.
+    /// @dev Reverts with PaymentFailed for the first recipient that cannot be paid, with ValueTooLow at the first payment
+    /// that the value does not cover, and with ValueTooHigh where some of it would be left. A recipient that calls back
+    /// can pay from the value of its own call alone, for the same reason. No event: the calldata says who was paid.
     /// @param payments One word each: recipient << 96 | amount in wei.
     function payETH(bytes32[] calldata payments) external payable {
-        uint256 sum;
+        uint256 left = msg.value;
         for (uint256 i; i < payments.length; ++i) {
             (address recipient, uint256 amount) = _unpack(payments[i]);
-            sum += amount;
-            // An amount beyond what this contract holds fails here as well; re-entering can only pay from its own value.
+            if (amount > left) revert ValueTooLow(i, left, amount);
+            unchecked {
+                left -= amount; // amount <= left
+            }
             (bool paid,) = recipient.call{value: amount}("");
             if (!paid) revert PaymentFailed(i, recipient, amount);
         }
-        if (sum != msg.value) revert WrongValue(msg.value, sum);
+        if (left != 0) revert ValueTooHigh(left);
     }
 
     /// @notice Pay an ERC-20 token from the caller to every recipient. Anyone may call who has approved this contract.

@@ -38,7 +38,7 @@ SETTINGS: dict[str, Any] = {
 
 _FORMAT = "1"  # of the cache files: a new number forgets the old ones
 _DECLARATION = re.compile(r"^(?:abstract\s+)?(?:contract|interface|library)\s+(\w+)", re.MULTILINE)
-_IMPORT = re.compile(r"""^\s*import\b[^;"']*["']([^"']+)["']""", re.MULTILINE)
+_IMPORT = re.compile(r"""(?:^|[;}])\s*import\b[^;"']*["']([^"']+)["']""", re.MULTILINE)
 _compiled: dict[str, dict[str, Artifact]] = {}
 
 

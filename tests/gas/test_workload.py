@@ -1,0 +1,115 @@
+"""The workload: seeded payments repeat, and a wrong CSV row is told by line and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit.devnet import Account, dev_accounts
+from toolkit.errors import BadInput
+from toolkit.gas.workload import ETHER, Payment, Workload, read_csv, seeded
+
+ACCOUNTS = dev_accounts()
+STRANGER = "0x00000000219ab540356cBB839Cbe05303d7705Fa"
+
+Read = Callable[[str], Workload]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    def of(text: str) -> Workload:
+        path = tmp_path / "payments.csv"
+        path.write_text(text)
+        return read_csv(path, ACCOUNTS)
+
+    return of
+
+
+def test_same_seed_gives_the_same_payments() -> None:
+    assert seeded(ACCOUNTS, 50, seed=3) == seeded(ACCOUNTS, 50, seed=3)
+    assert seeded(ACCOUNTS, 50, seed=3) != seeded(ACCOUNTS, 50, seed=4)
+
+
+def test_no_payments_is_refused() -> None:
+    with pytest.raises(BadInput, match="not 0"):
+        seeded(ACCOUNTS, 0)
+
+
+def test_rows_are_read_by_name_and_by_address(read: Read) -> None:
+    workload = read(f"from,to,amount\nalice,bob,0.5\n\n{ACCOUNTS['bob'].address.lower()},Carol,1e-9\n")
+    assert workload.payments == (Payment("alice", "bob", ETHER // 2), Payment("bob", "carol", 10**9))
+    assert workload.stand_ins == ()
+
+
+def test_unknown_address_is_played_by_one_stand_in(read: Read) -> None:
+    workload = read(f"from,to,amount\nalice,{STRANGER},1\n{STRANGER.lower()},bob,0.25\n")
+    assert workload.stand_ins == (STRANGER,)
+    assert [payment.payee for payment in workload.payments] == [STRANGER, "bob"]
+    assert workload.accounts[STRANGER].address != STRANGER
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("alice,bob", "a row has 3 values"),
+        ("alice,bob,1,2", "a row has 3 values"),
+        ("alice,alice,1", "alice cannot pay itself"),
+        ("alice,mallory,1", "'mallory' is neither an address nor the name"),
+        ("alice,0x1234,1", "'0x1234' is neither an address"),
+        (f"alice,{STRANGER.replace('F', 'f')},1", "wrong checksum"),
+        (f"alice,0x{'0' * 40},1", "the zero address"),
+        ("alice,bob,much", "'much' is not a number"),
+        ("alice,bob,0", "0 is not above zero"),
+        ("alice,bob,-1", "-1 is not above zero"),
+        ("alice,bob,nan", "nan is not above zero"),
+        ("alice,bob,inf", "inf is not above zero"),
+        ("alice,bob,0.0000000001", "finer than a gwei"),
+        ("alice,bob,2001", "over the 2000 ETH"),
+        ("alice,bob,1e999999", "over the 2000 ETH"),
+        ("alice,bob,1999.5", "alice cannot pay 1999.5 ETH, it has 1999 ETH left"),
+    ],
+)
+def test_wrong_row_is_told_by_line_and_reason(read: Read, row: str, reason: str) -> None:
+    with pytest.raises(BadInput, match=rf"payments\.csv line 3: .*{reason}"):
+        read(f"from,to,amount\nalice,bob,1\n{row}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "columns must be from,to,amount, not nothing"),
+        ("alice,bob,1\n", "columns must be from,to,amount, not alice,bob,1"),
+        ("from,to,amount\n", "has no payments"),
+    ],
+)
+def test_wrong_file_is_told(read: Read, text: str, reason: str) -> None:
+    with pytest.raises(BadInput, match=reason):
+        read(text)
+
+
+def test_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"cannot read .*nowhere\.csv: No such file"):
+        read_csv(tmp_path / "nowhere.csv", ACCOUNTS)
+
+
+def test_money_that_came_in_can_be_spent(read: Read) -> None:
+    workload = read("from,to,amount\nalice,bob,2000\nbob,alice,2000\nbob,alice,2000\n")
+    assert workload.need("bob") == 2000 * ETHER
+    assert workload.net("alice") == 2000 * ETHER
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 9)), min_size=1))
+def test_need_is_the_least_that_never_runs_short(rows: list[tuple[str, int]]) -> None:
+    pairs = {"a": Account("a", b"\1" * 32), "b": Account("b", b"\2" * 32)}
+    workload = Workload(tuple(Payment(who, "ba"["ab".index(who)], amount) for who, amount in rows), pairs)
+    for name in pairs:
+        balance, lowest = workload.need(name), workload.need(name)
+        for payment in workload.payments:
+            balance += payment.amount if payment.payee == name else -payment.amount
+            lowest = min(lowest, balance)
+        assert lowest == 0
+        assert balance - workload.need(name) == workload.net(name)

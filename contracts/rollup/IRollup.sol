@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @title Rollup
+/// @notice Decides which state of the machine L1 believes. Anyone may assert, with a bond, that running the machine from
+/// a parent's state over the Inbox up to some batch ends in a certain state. Assertions form a tree; siblings compete.
+/// One whose parent is the last confirmed assertion, and that stood its challenge window without being held or rejected,
+/// may be confirmed by anyone; its siblings are then dead.
+///
+/// An assertion is its id, keccak(abi.encode(parent, batch, accumulator, machineHash)): the accumulator binds it to one
+/// history of the Inbox, so that an assertion made before a reorganisation cannot mean another one after it.
+///
+/// The `DISPUTE` contract alone may hold an assertion (while it is being disputed), release it, or reject it.
+interface IRollup {
+    enum Status {
+        None,
+        Pending,
+        Confirmed,
+        Rejected
+    }
+
+    /// @notice What is stored about an assertion: one slot. The last confirmed one has a slot, those before it have none.
+    /// @param proposer Who gets the bond back.
+    /// @param deadline End of the challenge window (seconds). Once confirmed: when that was.
+    /// @param batch Batches that its state has applied.
+    /// @param holds Disputes that hold it.
+    struct Assertion {
+        address proposer;
+        uint40 deadline;
+        uint32 batch;
+        uint16 holds;
+        Status status;
+    }
+
+    /// @notice An assertion was made. `deadline`: end of its challenge window.
+    event Asserted(
+        bytes32 indexed id,
+        bytes32 indexed parent,
+        uint256 batch,
+        bytes28 accumulator,
+        bytes32 machineHash,
+        address proposer,
+        uint256 deadline
+    );
+
+    /// @notice An assertion is final, and so is what its outbox holds.
+    event Confirmed(bytes32 indexed id, uint256 batch, bytes32 outboxRoot);
+
+    /// @notice A dispute began, and must end before the assertion can be confirmed.
+    event Held(bytes32 indexed id, uint256 holds);
+
+    /// @notice A dispute ended in the assertion's favour.
+    event Released(bytes32 indexed id, uint256 holds);
+
+    /// @notice A dispute ended against the assertion; its bond went to `payee`.
+    event Rejected(bytes32 indexed id, address payee);
+
+    /// @notice An assertion that a confirmed sibling left behind gave its bond back.
+    event Reclaimed(bytes32 indexed id);
+
+    /// @notice A bond could not be paid and became a credit (wei).
+    event Credited(address indexed owner, uint256 amount);
+
+    /// @notice A credit was paid to whom its owner chose (wei).
+    event CreditClaimed(address indexed owner, address to, uint256 amount);
+
+    /// @notice The value sent is not the bond (wei).
+    error WrongBond(uint256 value, uint256 bond);
+    /// @notice The assertion is neither pending nor the last confirmed one: nothing can be built on it.
+    error UnknownParent(bytes32 parent);
+    /// @notice An assertion must go further than its parent.
+    error NoProgress(uint256 batch, uint256 parentBatch);
+    /// @notice The same assertion stands already.
+    error AlreadyAsserted(bytes32 id);
+    /// @notice No such assertion waits for its confirmation.
+    error NotPending(bytes32 id);
+    /// @notice The assertion's parent is not the last confirmed one.
+    error ParentNotConfirmed(bytes32 parent);
+    /// @notice The parent is still in the tree, so the assertion is not left behind.
+    error NotLeftBehind(bytes32 id);
+    /// @notice The challenge window is still open.
+    error WindowOpen(uint256 timestamp, uint256 deadline);
+    /// @notice The challenge window is over: too late for a dispute.
+    error WindowClosed(uint256 timestamp, uint256 deadline);
+    /// @notice Disputes hold the assertion.
+    error IsHeld(bytes32 id, uint256 holds);
+    /// @notice No dispute holds the assertion.
+    error NotHeld(bytes32 id);
+    /// @notice Only the dispute contract may do this.
+    error NotDispute(address sender, address dispute);
+    /// @notice There is no credit.
+    error NoCredit(address owner);
+    /// @notice The credit's payout failed, too; it stays a credit.
+    error PayoutFailed(address to, uint256 amount);
+
+    /// @notice The bond of an assertion (wei).
+    function BOND() external view returns (uint256);
+
+    /// @notice Seconds in which an assertion may be disputed.
+    function CHALLENGE_WINDOW() external view returns (uint256);
+
+    /// @notice The contract that decides disputes; zero if there is none.
+    function DISPUTE() external view returns (address);
+
+    /// @notice The assertion that is confirmed from the beginning.
+    function GENESIS() external view returns (bytes32);
+
+    /// @notice Assert that the state reached from `parent`'s by running the machine up to `batch` hashes to
+    /// `machineHash`. Anyone may, with the bond as value.
+    function assertState(bytes32 parent, uint256 batch, bytes32 machineHash)
+        external
+        payable
+        returns (bytes32 id);
+
+    /// @notice Confirm a child of the last confirmed assertion after its window. Anyone may. The bond goes back; what
+    /// cannot be paid becomes a credit.
+    /// @param outboxRoot and
+    /// @param innerHash The two halves of the machine hash.
+    function confirm(
+        bytes32 parent,
+        uint256 batch,
+        bytes28 accumulator,
+        bytes32 outboxRoot,
+        bytes32 innerHash
+    ) external;
+
+    /// @notice Give back the bond of an assertion that was not rejected, but whose sibling, or whose parent's sibling,
+    /// was confirmed in its stead: two may be right and differ in how far they go. Anyone may.
+    function reclaim(bytes32 parent, uint256 batch, bytes28 accumulator, bytes32 machineHash) external;
+
+    /// @notice Begin a dispute inside the challenge window. Only the dispute contract; as often as there are disputes.
+    function hold(bytes32 id) external;
+
+    /// @notice End a dispute in the assertion's favour. Only the dispute contract.
+    function release(bytes32 id) external;
+
+    /// @notice End a dispute against the assertion, and pay its bond to `payee`. Only the dispute contract, while it holds
+    /// the assertion.
+    function reject(bytes32 id, address payee) external;
+
+    /// @notice Pay the caller's whole credit to `to`.
+    function claimCredit(address to) external;
+
+    /// @notice What is stored about an assertion.
+    function assertion(bytes32 id) external view returns (Assertion memory);
+
+    /// @notice Whether an outbox root was ever confirmed. Once it was, it stays so.
+    function confirmedOutbox(bytes32 outboxRoot) external view returns (bool);
+
+    /// @notice What the Rollup owes because a payout failed (wei).
+    function credits(address owner) external view returns (uint256);
+}

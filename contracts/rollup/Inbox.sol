@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {MerkleTree} from "../lib/MerkleTree.sol";
+import {HashChain} from "./HashChain.sol";
+import {IInbox} from "./IInbox.sol";
+
+/// @title Inbox
+/// @dev A batch without messages reads three slots and writes one. The accumulators' slots carry their own numbers, so
+/// that no counter has to be rewritten: batch n is the next one if n - 1 is in the ring and n is not.
+contract Inbox is IInbox {
+    using HashChain for bytes28;
+
+    /// @dev Bytes of a message reference: hash 32 | account u32.
+    uint256 private constant REFERENCE_SIZE = 36;
+    /// @dev Messages that may wait: a batch that consumes them all stays far below EIP-7825's 16,777,216 gas.
+    uint256 private constant MAX_PENDING = 4096;
+    /// @dev The tip of an empty queue. Not zero, for the first message to rewrite a slot, not to create it.
+    bytes28 private constant EMPTY = bytes28(uint224(1));
+
+    /// @dev `tip`: chain over the messages sent since the last batch. `pending`: messages not consumed, those of the
+    /// snapshot included.
+    struct Queue {
+        bytes28 tip;
+        uint32 pending;
+    }
+
+    struct Entry {
+        bytes28 accumulator;
+        uint32 batch;
+    }
+
+    address public immutable SEQUENCER;
+    uint256 public immutable SEQUENCER_WINDOW;
+    uint256 public immutable RING_SIZE;
+    uint256 public immutable RECORD_SIZE;
+    uint256 public immutable MAX_MESSAGE_SIZE;
+
+    Queue private _queue = Queue(EMPTY, 0);
+    bytes28 private _snapshot = EMPTY;
+    mapping(uint256 place => Entry) private _ring;
+    mapping(uint256 batch => bytes28) private _checkpoints;
+
+    /// @param sequencer Who may post batches.
+    /// @param sequencerWindow Seconds without a batch after which anyone may.
+    /// @param ringSize Accumulators kept.
+    /// @param recordSize Bytes of a record.
+    /// @param maxMessageSize Bytes of a message at most: the machine must be able to show one to L1.
+    constructor(
+        address sequencer,
+        uint256 sequencerWindow,
+        uint256 ringSize,
+        uint256 recordSize,
+        uint256 maxMessageSize
+    ) {
+        if (ringSize < 2 || recordSize == 0 || recordSize == 64) {
+            revert BadParameters(ringSize, recordSize);
+        }
+        SEQUENCER = sequencer;
+        SEQUENCER_WINDOW = sequencerWindow;
+        RING_SIZE = ringSize;
+        RECORD_SIZE = recordSize;
+        MAX_MESSAGE_SIZE = maxMessageSize;
+        Batch memory genesis =
+            Batch(bytes32(block.chainid), bytes32(0), 0, bytes32(0), 0, block.timestamp, address(this));
+        _ring[0] = Entry(bytes28(0).extend(keccak256(abi.encode(genesis))), 0);
+    }
+
+    /// @inheritdoc IInbox
+    function send(bytes calldata data) external {
+        if (data.length > MAX_MESSAGE_SIZE) revert MessageTooLong(data.length, MAX_MESSAGE_SIZE);
+        Queue memory queue = _queue;
+        if (queue.pending == MAX_PENDING) revert InboxFull(queue.pending);
+        bytes32 hash = keccak256(abi.encodePacked(msg.sender, uint64(block.timestamp), data));
+        _queue = Queue(queue.tip.extend(hash), queue.pending + 1);
+        emit MessageSent(msg.sender, data);
+    }
+
+    /// @inheritdoc IInbox
+    function postBatch(uint256 batch, bytes32 header, bytes calldata records, bytes calldata messages)
+        external
+    {
+        if (msg.sender != SEQUENCER) revert NotSequencer(msg.sender, SEQUENCER);
+        _post(_last(batch), batch, header, records, messages);
+    }
+
+    /// @inheritdoc IInbox
+    function postLateBatch(
+        bytes28 beforeLast,
+        Batch calldata last,
+        uint256 batch,
+        bytes32 header,
+        bytes calldata records,
+        bytes calldata messages
+    ) external {
+        bytes28 shown = beforeLast.extend(keccak256(abi.encode(last)));
+        bytes28 known = _last(batch);
+        if (shown != known) revert WrongLastBatch(shown, known);
+        uint256 earliest = last.timestamp + SEQUENCER_WINDOW;
+        if (block.timestamp < earliest) revert TooEarly(block.timestamp, earliest);
+        _post(known, batch, header, records, messages);
+    }
+
+    /// @inheritdoc IInbox
+    function checkpoint(uint256 batch, bytes28 value, bytes32[] calldata hashes) external {
+        bytes28 shown = value;
+        for (uint256 i; i < hashes.length; ++i) {
+            shown = shown.extend(hashes[i]);
+        }
+        bytes28 known = accumulator(batch + hashes.length);
+        if (shown != known) revert WrongChain(shown, known);
+        _checkpoints[batch] = value;
+        emit Checkpointed(batch, value);
+    }
+
+    /// @inheritdoc IInbox
+    function accumulator(uint256 batch) public view returns (bytes28) {
+        Entry memory entry = _ring[batch % RING_SIZE];
+        // A place never written says batch 0, but is not the place of batch 0.
+        if (entry.batch == batch) return entry.accumulator;
+        bytes28 kept = _checkpoints[batch];
+        if (kept == 0) revert UnknownAccumulator(batch);
+        return kept;
+    }
+
+    /// @inheritdoc IInbox
+    function pendingMessages() external view returns (uint256) {
+        return _queue.pending;
+    }
+
+    /// @inheritdoc IInbox
+    function batches() external view returns (uint256 count) {
+        for (uint256 place; place < RING_SIZE; ++place) {
+            uint256 batch = _ring[place].batch;
+            if (batch > count) count = batch;
+        }
+    }
+
+    /// @dev The accumulator before `batch`, which must be the next one.
+    function _last(uint256 batch) private view returns (bytes28) {
+        if (batch == 0 || _ring[batch % RING_SIZE].batch == batch) revert OutOfOrder(batch);
+        Entry memory last = _ring[(batch - 1) % RING_SIZE];
+        if (last.batch != batch - 1) revert OutOfOrder(batch);
+        return last.accumulator;
+    }
+
+    function _post(
+        bytes28 last,
+        uint256 batch,
+        bytes32 header,
+        bytes calldata records,
+        bytes calldata messages
+    ) private {
+        // Since EIP-7702 an account with code may be a transaction's origin, too, and call from within.
+        if (msg.sender != tx.origin || msg.sender.code.length != 0) revert NotDirect(msg.sender);
+        if (records.length % RECORD_SIZE != 0) revert NotWhole(records.length, RECORD_SIZE);
+        if (messages.length % REFERENCE_SIZE != 0) revert NotWhole(messages.length, REFERENCE_SIZE);
+        _consume(messages);
+        bytes32 hash = keccak256(
+            abi.encode(
+                Batch({
+                    header: header,
+                    recordsRoot: MerkleTree.listRootOf(records, RECORD_SIZE),
+                    records: records.length / RECORD_SIZE,
+                    messagesRoot: MerkleTree.listRootOf(messages, REFERENCE_SIZE),
+                    messages: messages.length / REFERENCE_SIZE,
+                    timestamp: block.timestamp,
+                    poster: msg.sender
+                })
+            )
+        );
+        bytes28 next = last.extend(hash);
+        // A number of 2**32 is out of reach: one batch a block is 1,600 years.
+        _ring[batch % RING_SIZE] = Entry(next, uint32(batch));
+        emit BatchPosted(batch, next);
+    }
+
+    /// @dev Checks that the messages listed are the snapshot, and takes the next.
+    function _consume(bytes calldata messages) private {
+        bytes28 listed = EMPTY;
+        for (uint256 start; start < messages.length; start += REFERENCE_SIZE) {
+            listed = listed.extend(bytes32(messages[start:start + 32]));
+        }
+        Queue memory queue = _queue;
+        // Where nothing waits, the snapshot is empty.
+        bytes28 snapshot = queue.pending == 0 ? EMPTY : _snapshot;
+        if (listed != snapshot) revert WrongMessages(listed, snapshot);
+        if (queue.pending == 0) return;
+        _snapshot = queue.tip;
+        // No underflow: pending counts the snapshot's messages, too. No truncation: they are at most MAX_PENDING.
+        _queue = Queue(EMPTY, queue.pending - uint32(messages.length / REFERENCE_SIZE));
+    }
+}

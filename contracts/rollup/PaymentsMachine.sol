@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {EfficientHashLib} from "solady/utils/EfficientHashLib.sol";
+
+import {MerkleTree} from "../lib/MerkleTree.sol";
+import {Signature} from "../lib/Signature.sol";
+import {HashChain} from "./HashChain.sol";
+import {IInbox} from "./IInbox.sol";
+import {IMachine} from "./IMachine.sol";
+
+/// @title The payments machine
+/// @notice Balances of ETH and ERC20s: one step of what `toolkit/rollup/machine.py` specifies, with the same names. What
+/// the specification calls an outcome other than applied is a plain `return` here: nothing but the position changes.
+/// @dev Every word that a witness brings is checked against the state's hash or a batch's before it counts.
+contract PaymentsMachine is IMachine {
+    using HashChain for bytes28;
+
+    /// @dev All but the outbox root. Hashed as seven words.
+    struct State {
+        bytes32 accountsRoot;
+        uint256 accounts;
+        uint256 withdrawals;
+        bytes28 accumulator;
+        uint256 batch;
+        uint256 position;
+        uint256 fees;
+    }
+
+    /// @dev A leaf of the account tree, hashed as four words.
+    struct Account {
+        address owner;
+        address token;
+        uint256 balance;
+        uint256 nonce;
+    }
+
+    struct Opening {
+        Account account;
+        bytes32[] proof;
+    }
+
+    /// @param item The step's record, or the preimage of its message: sender 20 | timestamp u64 | data.
+    /// @param hint The message's account hint.
+    /// @param itemProof Of the record's or the message's leaf.
+    /// @param first The payer; or the account hinted at by a deposit.
+    /// @param second The payee in the tree in which the payer has already paid; or the free leaf, of which only the proof
+    /// counts.
+    /// @param withdrawalProof Of the free leaf of the withdrawal tree.
+    struct Witness {
+        bytes32 outboxRoot;
+        State state;
+        IInbox.Batch batch;
+        uint256 hint;
+        bytes item;
+        bytes32[] itemProof;
+        Opening first;
+        Opening second;
+        bytes32[] withdrawalProof;
+    }
+
+    uint256 private constant HEADER_VERSION = 1;
+    uint256 private constant NO_ACCOUNT = type(uint32).max;
+    uint256 private constant MAX_BALANCE = type(uint128).max;
+    bytes1 private constant DEPOSIT_KIND = 0x01;
+    /// @dev Where a message's data begins, and how long that of a deposit is.
+    uint256 private constant DATA_OFFSET = 28;
+    uint256 private constant DEPOSIT_SIZE = 57;
+
+    bytes32 private constant TRANSFER_TYPE_HASH = keccak256(
+        "Transfer(uint32 account,address to,address token,uint128 amount,uint128 fee,uint64 nonce)"
+    );
+    bytes32 private constant WITHDRAW_TYPE_HASH =
+        keccak256("Withdraw(uint32 account,address token,uint128 amount,uint128 fee,uint64 nonce)");
+
+    /// @notice The only sender of deposits.
+    address public immutable BRIDGE;
+    /// @notice Whose batches the machine applies.
+    IInbox public immutable INBOX;
+    /// @notice Depth of the account tree, at most 31: indices are u32, and the highest is no account.
+    uint256 public immutable ACCOUNTS_DEPTH;
+    /// @notice Depth of the withdrawal tree, at most 32.
+    uint256 public immutable WITHDRAWALS_DEPTH;
+    /// @notice EIP-712 domain ("l2kit rollup", "1", chain id, this address). Fixed: what a signature means must not
+    /// change when L1 forks.
+    bytes32 public immutable DOMAIN_SEPARATOR;
+
+    /// @notice A tree of such a depth cannot be.
+    error BadDepth(uint256 depth, uint256 most);
+
+    constructor(IInbox inbox, address bridge, uint256 accountsDepth, uint256 withdrawalsDepth) {
+        if (accountsDepth == 0 || accountsDepth > 31) revert BadDepth(accountsDepth, 31);
+        if (withdrawalsDepth == 0 || withdrawalsDepth > 32) revert BadDepth(withdrawalsDepth, 32);
+        INBOX = inbox;
+        BRIDGE = bridge;
+        ACCOUNTS_DEPTH = accountsDepth;
+        WITHDRAWALS_DEPTH = withdrawalsDepth;
+        DOMAIN_SEPARATOR = keccak256(
+            abi.encode(
+                keccak256(
+                    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+                ),
+                keccak256("l2kit rollup"),
+                keccak256("1"),
+                block.chainid,
+                address(this)
+            )
+        );
+    }
+
+    /// @inheritdoc IMachine
+    function genesis() external view returns (bytes32 outboxRoot, bytes32 innerHash) {
+        State memory state;
+        state.accountsRoot = MerkleTree.emptyRoot(ACCOUNTS_DEPTH);
+        state.accumulator = INBOX.accumulator(0);
+        return (MerkleTree.emptyRoot(WITHDRAWALS_DEPTH), keccak256(abi.encode(state)));
+    }
+
+    /// @inheritdoc IMachine
+    function step(bytes32 machineHash, uint64 targetBatch, bytes calldata witness)
+        external
+        view
+        returns (bytes32)
+    {
+        Witness calldata w = _decode(witness);
+        State memory state = w.state;
+        bytes32 outboxRoot = w.outboxRoot;
+        _check(_hash(outboxRoot, state), machineHash);
+        if (state.batch >= targetBatch) return machineHash;
+
+        bytes28 next = state.accumulator.extend(keccak256(abi.encode(w.batch)));
+        _check(next, INBOX.accumulator(state.batch + 1));
+
+        if (state.position < w.batch.records) {
+            outboxRoot = _applyRecord(w, state, outboxRoot);
+            ++state.position;
+        } else if (state.position < w.batch.records + w.batch.messages) {
+            _applyMessage(w, state);
+            ++state.position;
+        } else {
+            _endBatch(w, state, next);
+        }
+        return _hash(outboxRoot, state);
+    }
+
+    /// @dev Applies the record at the state's position; returns the new outbox root.
+    function _applyRecord(Witness calldata w, State memory state, bytes32 outboxRoot)
+        private
+        view
+        returns (bytes32)
+    {
+        bytes calldata record = w.item;
+        bytes32 recordsRoot =
+            MerkleTree.listRoot(keccak256(record), state.position, w.batch.records, w.itemProof);
+        _check(recordsRoot, w.batch.recordsRoot);
+
+        if (_version(w.batch.header) != HEADER_VERSION) return outboxRoot;
+        uint256 from = uint32(bytes4(record[0:4]));
+        if (from == NO_ACCOUNT) {
+            address owner = address(bytes20(record[4:24]));
+            if (owner != address(0)) _open(w, state, Account(owner, address(bytes20(record[24:44])), 0, 0));
+            return outboxRoot;
+        }
+        if (from >= state.accounts) return outboxRoot;
+        Account memory payer = w.first.account;
+        _check(_accountsRoot(payer, from, w.first.proof), state.accountsRoot);
+
+        uint256 amount = _decimal(uint24(bytes3(record[8:11])), 19);
+        uint256 fee = _decimal(uint8(record[11]), 3);
+        uint256 charged = payer.token == _feeToken(w.batch.header) ? fee : 0;
+        if (payer.balance < amount + charged) return outboxRoot;
+        payer.balance -= amount + charged;
+        uint256 nonce = payer.nonce++;
+        bytes32 debitedRoot = _accountsRoot(payer, from, w.first.proof);
+
+        uint256 to = uint32(bytes4(record[4:8]));
+        if (to == NO_ACCOUNT) {
+            if (state.withdrawals >> WITHDRAWALS_DEPTH != 0) return outboxRoot;
+            bytes32 withdraw =
+                keccak256(abi.encode(WITHDRAW_TYPE_HASH, from, payer.token, amount, fee, nonce));
+            if (!_isSigned(withdraw, payer.owner, record)) return outboxRoot;
+            outboxRoot = _append(w, state, outboxRoot, payer, amount);
+        } else {
+            if (to >= state.accounts) return outboxRoot;
+            Account memory payee = w.second.account;
+            _check(_accountsRoot(payee, to, w.second.proof), debitedRoot);
+            if (payee.token != payer.token) return outboxRoot;
+            bytes32 transfer =
+                keccak256(abi.encode(TRANSFER_TYPE_HASH, from, payee.owner, payer.token, amount, fee, nonce));
+            if (!_isSigned(transfer, payer.owner, record)) return outboxRoot;
+            if (payee.balance + amount > MAX_BALANCE) return outboxRoot;
+            payee.balance += amount;
+            debitedRoot = _accountsRoot(payee, to, w.second.proof);
+        }
+        state.accountsRoot = debitedRoot;
+        state.fees += charged;
+        return outboxRoot;
+    }
+
+    function _applyMessage(Witness calldata w, State memory state) private view {
+        bytes calldata message = w.item;
+        bytes32 leaf = keccak256(abi.encodePacked(keccak256(message), uint32(w.hint)));
+        bytes32 messagesRoot =
+            MerkleTree.listRoot(leaf, state.position - w.batch.records, w.batch.messages, w.itemProof);
+        _check(messagesRoot, w.batch.messagesRoot);
+
+        bytes calldata data = message[DATA_OFFSET:];
+        if (data.length != DEPOSIT_SIZE || data[0] != DEPOSIT_KIND) return;
+        if (address(bytes20(message[0:20])) != BRIDGE) return;
+        address token = address(bytes20(data[1:21]));
+        address owner = address(bytes20(data[21:41]));
+        _credit(w, state, uint32(w.hint), owner, token, uint128(bytes16(data[41:57])));
+    }
+
+    /// @dev Pays the batch's fees to its poster, and moves on to the next batch.
+    function _endBatch(Witness calldata w, State memory state, bytes28 next) private view {
+        if (state.fees != 0) {
+            bytes32 header = w.batch.header;
+            uint256 hint = uint32(uint256(header) >> 216);
+            _credit(w, state, hint, w.batch.poster, _feeToken(header), state.fees);
+        }
+        state.fees = 0;
+        state.accumulator = next;
+        ++state.batch;
+        state.position = 0;
+    }
+
+    /// @dev Credits the hinted account if it is the owner's, of that token, and has room; otherwise opens a new one.
+    function _credit(
+        Witness calldata w,
+        State memory state,
+        uint256 hint,
+        address owner,
+        address token,
+        uint256 amount
+    ) private view {
+        if (hint < state.accounts) {
+            Account memory account = w.first.account;
+            _check(_accountsRoot(account, hint, w.first.proof), state.accountsRoot);
+            if (account.owner == owner && account.token == token && account.balance + amount <= MAX_BALANCE) {
+                account.balance += amount;
+                state.accountsRoot = _accountsRoot(account, hint, w.first.proof);
+                return;
+            }
+        }
+        _open(w, state, Account(owner, token, amount, 0));
+    }
+
+    /// @dev Opens an account at the next free leaf, unless the tree is full.
+    function _open(Witness calldata w, State memory state, Account memory account) private view {
+        uint256 index = state.accounts;
+        if (index >> ACCOUNTS_DEPTH != 0) return;
+        bytes32 accountsRoot = MerkleTree.root(bytes32(0), index, w.second.proof, ACCOUNTS_DEPTH);
+        _check(accountsRoot, state.accountsRoot);
+        state.accountsRoot = _accountsRoot(account, index, w.second.proof);
+        ++state.accounts;
+    }
+
+    /// @dev Appends a withdrawal; returns the new outbox root.
+    function _append(
+        Witness calldata w,
+        State memory state,
+        bytes32 outboxRoot,
+        Account memory payer,
+        uint256 amount
+    ) private view returns (bytes32) {
+        uint256 index = state.withdrawals++;
+        _check(MerkleTree.root(bytes32(0), index, w.withdrawalProof, WITHDRAWALS_DEPTH), outboxRoot);
+        bytes32 leaf = keccak256(abi.encode(index, payer.owner, payer.token, amount));
+        return MerkleTree.root(leaf, index, w.withdrawalProof, WITHDRAWALS_DEPTH);
+    }
+
+    function _accountsRoot(Account memory account, uint256 index, bytes32[] calldata proof)
+        private
+        view
+        returns (bytes32)
+    {
+        return MerkleTree.root(keccak256(abi.encode(account)), index, proof, ACCOUNTS_DEPTH);
+    }
+
+    function _isSigned(bytes32 structHash, address owner, bytes calldata record) private view returns (bool) {
+        bytes32 digest = keccak256(abi.encodePacked(hex"1901", DOMAIN_SEPARATOR, structHash));
+        return Signature.isBy(owner, digest, record[12:76]);
+    }
+
+    function _hash(bytes32 outboxRoot, State memory state) private pure returns (bytes32) {
+        return EfficientHashLib.hash(outboxRoot, keccak256(abi.encode(state)));
+    }
+
+    /// @dev A decimal float: the exponent above `bits` bits of mantissa.
+    function _decimal(uint256 code, uint256 bits) private pure returns (uint256) {
+        return (code & ((1 << bits) - 1)) * 10 ** (code >> bits);
+    }
+
+    function _version(bytes32 header) private pure returns (uint256) {
+        return uint8(bytes1(header));
+    }
+
+    function _feeToken(bytes32 header) private pure returns (address) {
+        return address(bytes20(header << 40));
+    }
+
+    function _check(bytes32 computed, bytes32 expected) private pure {
+        if (computed != expected) revert WrongWitness(computed, expected);
+    }
+
+    /// @dev The witness where it lies: abi.encode(Witness). Offsets in it that lead elsewhere reach other calldata, which
+    /// is as untrusted as the witness itself.
+    function _decode(bytes calldata witness) private pure returns (Witness calldata w) {
+        assembly ("memory-safe") {
+            w := add(witness.offset, calldataload(witness.offset))
+        }
+    }
+}

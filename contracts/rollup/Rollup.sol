@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {EfficientHashLib} from "solady/utils/EfficientHashLib.sol";
+
+import {Payout} from "../lib/Payout.sol";
+import {IInbox} from "./IInbox.sol";
+import {IMachine} from "./IMachine.sol";
+import {IRollup} from "./IRollup.sol";
+
+/// @title Rollup
+contract Rollup is IRollup {
+    IInbox public immutable INBOX;
+    IMachine public immutable MACHINE;
+    address public immutable DISPUTE;
+    uint256 public immutable CHALLENGE_WINDOW;
+    uint256 public immutable BOND;
+    bytes32 public immutable GENESIS;
+
+    mapping(bytes32 id => Assertion) private _assertions;
+    /// @inheritdoc IRollup
+    mapping(bytes32 outboxRoot => bool) public confirmedOutbox;
+    /// @inheritdoc IRollup
+    mapping(address owner => uint256) public credits;
+
+    constructor(IInbox inbox, IMachine machine, address dispute, uint256 challengeWindow, uint256 bond) {
+        INBOX = inbox;
+        MACHINE = machine;
+        DISPUTE = dispute;
+        CHALLENGE_WINDOW = challengeWindow;
+        BOND = bond;
+        (bytes32 outboxRoot, bytes32 innerHash) = machine.genesis();
+        bytes28 accumulator = inbox.accumulator(0);
+        bytes32 machineHash = EfficientHashLib.hash(outboxRoot, innerHash);
+        GENESIS = _id(bytes32(0), 0, accumulator, machineHash);
+        _assertions[GENESIS] = Assertion(address(0), uint40(block.timestamp), 0, 0, Status.Confirmed);
+        emit Asserted(GENESIS, bytes32(0), 0, accumulator, machineHash, address(0), block.timestamp);
+        emit Confirmed(GENESIS, 0, outboxRoot);
+    }
+
+    /// @inheritdoc IRollup
+    function assertState(bytes32 parent, uint256 batch, bytes32 machineHash)
+        external
+        payable
+        returns (bytes32 id)
+    {
+        if (msg.value != BOND) revert WrongBond(msg.value, BOND);
+        Assertion memory base = _assertions[parent];
+        if (base.status != Status.Pending && base.status != Status.Confirmed) revert UnknownParent(parent);
+        if (batch <= base.batch) revert NoProgress(batch, base.batch);
+        bytes28 accumulator = INBOX.accumulator(batch);
+        id = _id(parent, batch, accumulator, machineHash);
+        if (_assertions[id].status != Status.None) revert AlreadyAsserted(id);
+        uint256 deadline = block.timestamp + CHALLENGE_WINDOW;
+        // The Inbox knows no batch beyond 32 bits; 40 bits of seconds last 34,000 years.
+        _assertions[id] = Assertion(msg.sender, uint40(deadline), uint32(batch), 0, Status.Pending);
+        emit Asserted(id, parent, batch, accumulator, machineHash, msg.sender, deadline);
+    }
+
+    /// @inheritdoc IRollup
+    function confirm(
+        bytes32 parent,
+        uint256 batch,
+        bytes28 accumulator,
+        bytes32 outboxRoot,
+        bytes32 innerHash
+    ) external {
+        bytes32 id = _id(parent, batch, accumulator, EfficientHashLib.hash(outboxRoot, innerHash));
+        Assertion memory child = _undisputed(id);
+        if (_assertions[parent].status != Status.Confirmed) revert ParentNotConfirmed(parent);
+        delete _assertions[parent];
+        _assertions[id] = Assertion(child.proposer, uint40(block.timestamp), child.batch, 0, Status.Confirmed);
+        confirmedOutbox[outboxRoot] = true;
+        emit Confirmed(id, batch, outboxRoot);
+        _pay(child.proposer);
+    }
+
+    /// @inheritdoc IRollup
+    function reclaim(bytes32 parent, uint256 batch, bytes28 accumulator, bytes32 machineHash) external {
+        bytes32 id = _id(parent, batch, accumulator, machineHash);
+        Assertion memory child = _undisputed(id);
+        // A parent without a slot was confirmed and left behind, or reclaimed: it can never come back. That of a rejected
+        // parent keeps its slot, and its children's bonds are lost with it.
+        if (_assertions[parent].status != Status.None) revert NotLeftBehind(id);
+        delete _assertions[id];
+        emit Reclaimed(id);
+        _pay(child.proposer);
+    }
+
+    /// @inheritdoc IRollup
+    function hold(bytes32 id) external {
+        Assertion storage held = _disputed(id);
+        if (block.timestamp >= held.deadline) revert WindowClosed(block.timestamp, held.deadline);
+        emit Held(id, ++held.holds);
+    }
+
+    /// @inheritdoc IRollup
+    function release(bytes32 id) external {
+        Assertion storage held = _disputed(id);
+        if (held.holds == 0) revert NotHeld(id);
+        emit Released(id, --held.holds);
+    }
+
+    /// @inheritdoc IRollup
+    function reject(bytes32 id, address payee) external {
+        Assertion storage held = _disputed(id);
+        if (held.holds == 0) revert NotHeld(id);
+        held.status = Status.Rejected;
+        emit Rejected(id, payee);
+        _pay(payee);
+    }
+
+    /// @inheritdoc IRollup
+    function claimCredit(address to) external {
+        uint256 amount = credits[msg.sender];
+        if (amount == 0) revert NoCredit(msg.sender);
+        credits[msg.sender] = 0;
+        emit CreditClaimed(msg.sender, to, amount);
+        if (!Payout.trySend(address(0), to, amount)) revert PayoutFailed(to, amount);
+    }
+
+    /// @inheritdoc IRollup
+    function assertion(bytes32 id) external view returns (Assertion memory) {
+        return _assertions[id];
+    }
+
+    /// @dev A pending assertion whose window is over and that nothing holds.
+    function _undisputed(bytes32 id) private view returns (Assertion memory pending) {
+        pending = _assertions[id];
+        if (pending.status != Status.Pending) revert NotPending(id);
+        if (block.timestamp < pending.deadline) revert WindowOpen(block.timestamp, pending.deadline);
+        if (pending.holds != 0) revert IsHeld(id, pending.holds);
+    }
+
+    /// @dev A pending assertion, for the dispute contract.
+    function _disputed(bytes32 id) private view returns (Assertion storage pending) {
+        if (msg.sender != DISPUTE) revert NotDispute(msg.sender, DISPUTE);
+        pending = _assertions[id];
+        if (pending.status != Status.Pending) revert NotPending(id);
+    }
+
+    /// @dev Pays one bond, last of all: the receiver gets control.
+    function _pay(address to) private {
+        if (Payout.trySend(address(0), to, BOND)) return;
+        credits[to] += BOND;
+        emit Credited(to, BOND);
+    }
+
+    function _id(bytes32 parent, uint256 batch, bytes28 accumulator, bytes32 machineHash)
+        private
+        pure
+        returns (bytes32)
+    {
+        return EfficientHashLib.hash(parent, bytes32(batch), bytes32(accumulator), machineHash);
+    }
+}

@@ -25,7 +25,7 @@ from typing import Any
 
 from toolkit.errors import BadInput, CompileError
 from toolkit.toolchain.home import contracts_path, home, lock, say, write_atomically
-from toolkit.toolchain.pins import SOLC_VERSION, library_lock
+from toolkit.toolchain.pins import SOLC_VERSION, npm_lock
 
 SETTINGS: dict[str, Any] = {
     "evmVersion": "osaka",
@@ -148,7 +148,7 @@ def _artifacts(sources: Mapping[str, str], units: Iterable[str]) -> dict[str, Ar
 
 
 def _key(unit: str, closure: Mapping[str, str]) -> str:
-    content = [_FORMAT, SOLC_VERSION, library_lock(), SETTINGS, unit, closure]
+    content = [_FORMAT, SOLC_VERSION, npm_lock("solidity").decode(), SETTINGS, unit, closure]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:40]
 
 

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from toolkit.toolchain.home import checkout, contracts_path, home
-from toolkit.toolchain.npm import modules_path, node_path
-from toolkit.toolchain.pins import SOLC_VERSION
+from toolkit.toolchain.npm import node_path
+from toolkit.toolchain.pins import (
+    ANVIL_VERSION,
+    FORGE_VERSION,
+    HARDHAT_VERSION,
+    SOLADY_VERSION,
+    SOLC_VERSION,
+)
 from toolkit.toolchain.solc import solc_path
-
-
-def anvil_path() -> Path:
-    """The Anvil executable, installed first where it is missing."""
-    return modules_path("base") / ".bin" / "anvil"
-
-
-def include_path() -> Path:
-    """The folder in which ``import "solady/..."`` is looked up."""
-    return modules_path("base")
-
+from toolkit.toolchain.tools import anvil_path, forge_path, hardhat_command, include_path, solady_path
 
 __all__ = [
+    "ANVIL_VERSION",
+    "FORGE_VERSION",
+    "HARDHAT_VERSION",
+    "SOLADY_VERSION",
     "SOLC_VERSION",
     "anvil_path",
     "checkout",
     "contracts_path",
+    "forge_path",
+    "hardhat_command",
     "home",
     "include_path",
     "node_path",
+    "solady_path",
     "solc_path",
 ]

@@ -1,10 +1,13 @@
 // The command line of native solc, served by npm's solc (the same compiler, built for WebAssembly).
 //
-//   node solc_launcher.js <folder of npm's solc> <arguments of solc...>
+//   node solc_launcher.js <default settings> <compiler> <arguments of solc...>
 //
 // It serves py-solc-x, ape, forge and slither: standard JSON and combined JSON, import paths, remappings, and the texts
 // that those tools parse. --allow-paths is accepted and not enforced: only our own tools call this.
+// <default settings> (JSON) complete the settings of a standard-JSON request that leaves them out: ape cannot be told to
+// omit the metadata. <compiler> is the folder of npm's solc, or a native solc, which is then called.
 "use strict";
+const childProcess = require("child_process");
 const fs = require("fs");
 const path = require("path");
 
@@ -198,22 +201,45 @@ function commandLine(solc, options) {
   fs.writeFileSync(file, text);
 }
 
-function standardJson(solc, options) {
-  const input = fs.readFileSync(options.inputs.length ? options.inputs[0] : 0, "utf8");
-  write(1, signedIds(solc.compile(input, { import: importer(options) })) + "\n");
+function request(options, defaults) {
+  const text = fs.readFileSync(options.inputs.length ? options.inputs[0] : 0, "utf8");
+  if (Object.keys(defaults).length === 0) return text;
+  try {
+    const input = JSON.parse(text);
+    input.settings = { ...defaults, ...input.settings };
+    return JSON.stringify(input);
+  } catch {
+    return text; // not JSON: the compiler says so better
+  }
 }
 
 function version(solc) {
   return solc.version().replace(".Emscripten.clang", "");
 }
 
-const [folder, ...argv] = process.argv.slice(2);
-const options = parse(argv);
-if (options.help) {
-  help();
-} else {
-  const solc = require(folder);
-  if (options.version) write(1, `solc, the solidity compiler commandline interface\nVersion: ${version(solc)}\n`);
-  else if (options["standard-json"]) standardJson(solc, options);
-  else commandLine(solc, options);
+// Native solc with the defaults added to a standard-JSON request; everything else is passed on.
+function native(compiler, argv, defaults) {
+  const standard = argv.includes("--standard-json");
+  const options = standard ? parse(argv) : {};
+  const done = childProcess.spawnSync(compiler, standard ? argv.filter((word) => !options.inputs.includes(word)) : argv, {
+    input: standard ? request(options, defaults) : undefined,
+    stdio: [standard ? "pipe" : "inherit", "inherit", "inherit"],
+  });
+  if (done.error) fail(`${compiler} does not run: ${done.error.message}`);
+  process.exit(done.status ?? 1);
 }
+
+function main(defaults, compiler, argv) {
+  if (fs.statSync(compiler, { throwIfNoEntry: false })?.isFile()) native(compiler, argv, defaults);
+  const options = parse(argv);
+  if (options.help) return help();
+  const solc = require(compiler);
+  if (options.version) {
+    return write(1, `solc, the solidity compiler commandline interface\nVersion: ${version(solc)}\n`);
+  }
+  if (!options["standard-json"]) return commandLine(solc, options);
+  return write(1, signedIds(solc.compile(request(options, defaults), { import: importer(options) })) + "\n");
+}
+
+const [defaults, compiler, ...argv] = process.argv.slice(2);
+main(JSON.parse(defaults), compiler, argv);

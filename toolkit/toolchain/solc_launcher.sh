@@ -1,10 +1,8 @@
 #!/bin/sh
-# Native solc's command line over npm's solc; written by l2kit, which rewrites it when it differs.
+# Native solc's command line, served through Node; l2kit writes this script, and again where it differs.
 # --version is answered here: py-solc-x asks before every compilation, and loading WebAssembly takes half a second.
-case "$*" in
---version)
+if [ "$*" = --version ]; then
     printf '%s\n' 'solc, the solidity compiler commandline interface' 'Version: @VERSION@'
     exit 0
-    ;;
-esac
-exec @NODE@ @LAUNCHER@ @SOLC@ "$@"
+fi
+exec @COMMAND@ "$@"

@@ -215,10 +215,10 @@ def _compile(unit: str, closure: Mapping[str, str], solc: Path, library: Path) -
         answer = compile_standard(request, base_path=library, solc_binary=solc, allow_empty=True)
     except SolcError as error:
         if error.error_dict:
-            raise CompileError(f"{unit} does not compile:\n{error.message.rstrip()}") from error
-        raise CompileError(
-            f"solc {SOLC_VERSION} at {solc} failed on {unit}: {_last_line(error.stderr_data)}"
-        ) from error
+            message = f"{unit} does not compile:\n{error.message.rstrip()}"
+        else:
+            message = f"solc {SOLC_VERSION} at {solc} failed on {unit}: {_last_line(error.stderr_data)}"
+        raise CompileError(message) from None  # SolcError's text is the whole dialogue, often megabytes
     except (OSError, ValueError) as error:
         raise CompileError(f"solc {SOLC_VERSION} at {solc} failed on {unit}: {error}") from error
     artifacts = {}

@@ -20,7 +20,8 @@ from toolkit.toolchain.home import home, say
 from toolkit.toolchain.npm import GROUPS, node_path
 from toolkit.toolchain.pins import npm_folder
 
-_CPUS = {"x64": "x64", "amd64": "x64", "arm64": "arm64"}
+_SYSTEMS = {"linux", "darwin", "win32", "freebsd", "openbsd", "android"}
+_CPUS = {"x64": "x64", "amd64": "x64", "arm64": "arm64", "arm": "arm", "ia32": "ia32"}
 _LIBCS = {"gnu": "glibc", "musl": "musl"}
 
 
@@ -55,10 +56,10 @@ def lock_npm(group: str) -> None:
 
 
 def add_unserved(lock: dict[str, Any]) -> None:
-    """Add the native packages of supported platforms that are wanted and not in the lock."""
+    """Add the native packages that some package wants and the lock has not: ``npm ci`` refuses a lock without them."""
     packages: dict[str, dict[str, Any]] = lock["packages"]
     for package in list(packages.values()):
-        for name, version in package.get("optionalDependencies", {}).items():
+        for name, version in {**package.get("dependencies", {}), **package.get("optionalDependencies", {})}.items():
             at = f"node_modules/{name}"
             where = platform_of(name)
             if at not in packages and where and re.fullmatch(r"\d+\.\d+\.\d+", version):
@@ -72,7 +73,7 @@ def add_unserved(lock: dict[str, Any]) -> None:
 def platform_of(name: str) -> dict[str, list[str]]:
     """npm's ``os``, ``cpu`` and ``libc`` of a native package named for its platform; empty for all others."""
     words = name.rpartition("/")[2].split("-")
-    systems = [word for word in words if word in ("linux", "darwin")]
+    systems = [word for word in words if word in _SYSTEMS]
     cpus = [_CPUS[word] for word in words if word in _CPUS]
     libcs = [_LIBCS[word] for word in words if word in _LIBCS]
     if not systems or not cpus:
@@ -83,16 +84,12 @@ def platform_of(name: str) -> dict[str, list[str]]:
 def lock_python() -> None:
     """Write both requirements files (run in the root of a checkout, in an environment that has uv)."""
     here = Path(__file__).parent
-    build = ["--build-isolation", str(here / "requirements-build.in")]
     for output, extras in {"requirements.txt": [], "requirements-dev.txt": ["--extra", "dev"]}.items():
         subprocess.run(
             [
                 *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.10"),
-                *("--no-header", "--no-annotate", "--no-emit-index-url"),
-                *extras,
-                "pyproject.toml",
-                *build[1:],
-                *("--output-file", str(here / output)),
+                *("--no-header", "--no-annotate", "--no-emit-index-url", "--extra", "build", *extras),
+                *("pyproject.toml", "--output-file", str(here / output)),
             ],
             check=True,
         )

@@ -82,17 +82,32 @@ def platform_of(name: str) -> dict[str, list[str]]:
 
 
 def lock_python() -> None:
-    """Write both requirements files (run in the root of a checkout, in an environment that has uv)."""
+    """Write the requirements files (run in the root of a checkout, in an environment that has uv)."""
     here = Path(__file__).parent
-    for output, extras in {"requirements.txt": [], "requirements-dev.txt": ["--extra", "dev"]}.items():
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.10"),
-                *("--no-header", "--no-annotate", "--no-emit-index-url", "--extra", "build", *extras),
-                *("pyproject.toml", "--output-file", str(here / output)),
-            ],
-            check=True,
-        )
+    backend = re.search(
+        r'^requires = \["(hatchling==[^"]+)"\]', Path("pyproject.toml").read_text("utf-8"), re.MULTILINE
+    )
+    if backend is None:
+        raise SystemExit('pyproject.toml does not pin its build backend as requires = ["hatchling==..."]')
+    # editables is what hatchling asks for when it builds an editable installation
+    _compile_requirements(here / "requirements-build.txt", ["-"], f"{backend[1]}\neditables\n")
+    # the demo's packages are a part of the tests': make test adds to what make demo made
+    dev = here / "requirements-dev.txt"
+    _compile_requirements(dev, ["pyproject.toml", "--extra", "dev"])
+    _compile_requirements(here / "requirements.txt", ["pyproject.toml", "--constraint", str(dev)])
+
+
+def _compile_requirements(output: Path, arguments: list[str], stdin: str = "") -> None:
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.10"),
+            *("--upgrade", "--no-header", "--no-annotate", "--no-emit-index-url"),
+            *(*arguments, "--output-file", str(output)),
+        ],
+        input=stdin,
+        text=True,
+        check=True,
+    )
 
 
 if __name__ == "__main__":

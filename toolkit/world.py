@@ -1,0 +1,204 @@
+"""The devnet with the protocols on it: a node, the contracts, the rollup's services, and one clock."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from web3.contract import Contract
+
+from toolkit.devnet.accounts import DEV_MNEMONIC, USERS, Account, dev_accounts
+from toolkit.devnet.chain import Chain
+from toolkit.devnet.nodes import DEV_CHAIN_ID, Node, attach, check_port, start_anvil, start_hardhat
+from toolkit.devnet.process import Child, RunFolder
+from toolkit.errors import BadInput, ServiceError
+from toolkit.rollup.deploy import RollupContracts, deploy_rollup
+
+ETHER = 10**18
+DAY = 24 * 3600
+
+TOKEN_SUPPLY = 10**9 * ETHER
+TOKENS_EACH = 10_000 * ETHER
+NEEDED_EACH = 3_000 * ETHER
+"""What every development account must own (wei)."""
+
+_READY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where and how a devnet runs.
+
+    Attributes:
+        node: "anvil" or "hardhat".
+        l1_rpc: URL of a node that already runs, used instead of starting one.
+        chain_id: of L1; with ``l1_rpc`` it is checked.
+        port: of L1's JSON-RPC; a free one where None.
+        l2_port: of the sequencer's JSON-RPC; a free one where None.
+        challenge_window: seconds that an assertion can be disputed.
+    """
+
+    node: str = "anvil"
+    l1_rpc: str | None = None
+    chain_id: int | None = None
+    port: int | None = None
+    l2_port: int | None = None
+    challenge_window: int = 7 * DAY
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service of the rollup, in a process of its own.
+
+    Attributes:
+        url: its JSON-RPC URL.
+        child: the process, with its log.
+    """
+
+    url: str
+    child: Child
+
+
+class Devnet:
+    """A devnet for as long as the ``with`` block lasts.
+
+    Attributes:
+        options: as given.
+        accounts: named accounts with money on L1.
+        folder: logs and databases; gone at the end.
+        node: the L1 node.
+        l1: a client of it.
+        contracts: the deployed contracts by name.
+        rollup: the rollup's contracts and genesis.
+        services: "sequencer", "proposer" and "verifier".
+
+    Raises:
+        BadInput: an option cannot be used.
+        ToolchainError, NodeError, ServiceError: a part did not start.
+
+    Example:
+        >>> with Devnet() as devnet:  # doctest: +SKIP
+        ...     devnet.l1.send(devnet.accounts["alice"], to=devnet.accounts["bob"].address, value=1)
+    """
+
+    folder: RunFolder
+    node: Node
+    l1: Chain
+    contracts: dict[str, Contract]
+    rollup: RollupContracts
+    services: dict[str, Service]
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.accounts: dict[str, Account] = dev_accounts()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Devnet:
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def travel(self, *, days: int = 0, seconds: int = 0) -> int:
+        """Move the one clock, L1's, by which every contract and service measures; returns L1's new time (seconds)."""
+        return self.node.travel(days * DAY + seconds)
+
+    def check_alive(self) -> None:
+        """Raise NodeError or ServiceError where a part has ended."""
+        self.node.check_alive()
+        for name, service in self.services.items():
+            if not service.child.alive:
+                raise ServiceError(f"the {name} has ended: {service.child.last_words()}")
+
+    def _start(self) -> None:
+        options = self.options
+        if options.l2_port is not None:
+            check_port(options.l2_port)
+        self.folder = self._stack.enter_context(RunFolder())
+        self.node = self._start_node()
+        self._stack.callback(self.node.stop)
+        self.l1 = Chain(self.node.url)
+        self._stack.callback(self.l1.rpc.close)
+        self._check_money()
+        self._deploy()
+        self._start_services()
+
+    def _start_node(self) -> Node:
+        options = self.options
+        if options.l1_rpc is not None:
+            return attach(options.l1_rpc, chain_id=options.chain_id)
+        chain_id = DEV_CHAIN_ID if options.chain_id is None else options.chain_id
+        if options.node == "anvil":
+            return start_anvil(self.folder, port=options.port, chain_id=chain_id)
+        if options.node == "hardhat":
+            return start_hardhat(self.folder, port=options.port, chain_id=chain_id)
+        raise BadInput(f"there is no node {options.node!r}; there are anvil and hardhat")
+
+    def _check_money(self) -> None:
+        for account in self.accounts.values():
+            if self.l1.balance(account.address) < NEEDED_EACH:
+                raise BadInput(
+                    f"{account.name} ({account.address}) owns less than {NEEDED_EACH // ETHER:,} ETH on "
+                    f"{self.node.url}; l2kit needs the development accounts of the mnemonic '{DEV_MNEMONIC}'"
+                )
+
+    def _deploy(self) -> None:
+        deployer = self.accounts["deployer"]
+        token, _ = self.l1.deploy(deployer, "Token", "Devnet Token", "DEV", TOKEN_SUPPLY)
+        channels, _ = self.l1.deploy(deployer, "PaymentChannels")
+        for name in USERS:
+            self.l1.send(deployer, token.functions.transfer(self.accounts[name].address, TOKENS_EACH))
+        self.rollup = deploy_rollup(
+            self.l1,
+            deployer,
+            sequencer=self.accounts["sequencer"].address,
+            challenge_window=self.options.challenge_window,
+        )
+        self.contracts = {
+            "Token": token,
+            "PaymentChannels": channels,
+            "Inbox": self.rollup.inbox,
+            "PaymentsMachine": self.rollup.machine,
+            "Rollup": self.rollup.rollup,
+            "Bridge": self.rollup.bridge,
+        }
+
+    def _start_services(self) -> None:
+        started = {role: self._start_service(role) for role in ("sequencer", "proposer", "verifier")}
+        self.services = {role: Service(_ready_url(child, ready), child) for role, (child, ready) in started.items()}
+
+    def _start_service(self, role: str) -> tuple[Child, Path]:
+        data = self.folder.path / role
+        data.mkdir()
+        config = {
+            "l1_rpc": self.node.url,
+            "chain_id": self.l1.chain_id,
+            "deployed_block": self.rollup.block,
+            "inbox": self.rollup.inbox.address,
+            "machine": self.rollup.machine.address,
+            "rollup": self.rollup.rollup.address,
+            "bridge": self.rollup.bridge.address,
+            "data": ".",
+            "port": (self.options.l2_port or 0) if role == "sequencer" else 0,
+        }
+        (data / "config.json").write_text(json.dumps(config))
+        command = [sys.executable, "-m", "toolkit.rollup.service", role, "--config", str(data / "config.json")]
+        key = {} if role == "verifier" else {"L2KIT_KEY": self.accounts[role].key.hex()}
+        return self.folder.start(role, command, env=key), data / "ready.json"
+
+
+def _ready_url(child: Child, ready: Path) -> str:
+    child.wait_until(ready.exists, _READY_SECONDS, "answer")
+    url: str = json.loads(ready.read_text())["url"]
+    return url

@@ -21,7 +21,7 @@ interface IRollup {
 
     /// @notice What is stored about an assertion: one slot. The last confirmed one has a slot, those before it have none.
     /// @param proposer Who gets the bond back.
-    /// @param deadline End of the challenge window (seconds). Once confirmed: when that was.
+    /// @param deadline End of the challenge window (seconds).
     /// @param batch Batches that its state has applied.
     /// @param holds Disputes that hold it.
     struct Assertion {
@@ -44,7 +44,7 @@ interface IRollup {
     );
 
     /// @notice An assertion is final, and so is what its outbox holds.
-    event Confirmed(bytes32 indexed id, uint256 batch, bytes32 outboxRoot);
+    event Confirmed(bytes32 indexed id, bytes32 outboxRoot);
 
     /// @notice A dispute began, and must end before the assertion can be confirmed.
     event Held(bytes32 indexed id, uint256 holds);

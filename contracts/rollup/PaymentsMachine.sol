@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {ECDSA} from "solady/utils/ECDSA.sol";
 import {EfficientHashLib} from "solady/utils/EfficientHashLib.sol";
 
 import {MerkleTree} from "../lib/MerkleTree.sol";
-import {Signature} from "../lib/Signature.sol";
 import {HashChain} from "./HashChain.sol";
 import {IInbox} from "./IInbox.sol";
 import {IMachine} from "./IMachine.sol";
@@ -278,9 +278,15 @@ contract PaymentsMachine is IMachine {
         return MerkleTree.root(keccak256(abi.encode(account)), index, proof, ACCOUNTS_DEPTH);
     }
 
+    /// @dev Whether the record carries the owner's signature. Only the lower half of s counts (EIP-2), as in the
+    /// specification; and what ecrecover says of an invalid signature must not pass for the zero address's.
     function _isSigned(bytes32 structHash, address owner, bytes calldata record) private view returns (bool) {
+        bytes32 r = bytes32(record[12:44]);
+        bytes32 vs = bytes32(record[44:76]);
+        if (uint256(vs) & uint256(type(int256).max) > ECDSA.N / 2) return false;
         bytes32 digest = keccak256(abi.encodePacked(hex"1901", DOMAIN_SEPARATOR, structHash));
-        return Signature.isBy(owner, digest, record[12:76]);
+        address signer = ECDSA.tryRecover(digest, r, vs);
+        return signer == owner && signer != address(0);
     }
 
     function _hash(bytes32 outboxRoot, State memory state) private pure returns (bytes32) {

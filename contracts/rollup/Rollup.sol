@@ -35,7 +35,7 @@ contract Rollup is IRollup {
         GENESIS = _id(bytes32(0), 0, accumulator, machineHash);
         _assertions[GENESIS] = Assertion(address(0), uint40(block.timestamp), 0, 0, Status.Confirmed);
         emit Asserted(GENESIS, bytes32(0), 0, accumulator, machineHash, address(0), block.timestamp);
-        emit Confirmed(GENESIS, 0, outboxRoot);
+        emit Confirmed(GENESIS, outboxRoot);
     }
 
     /// @inheritdoc IRollup
@@ -66,25 +66,26 @@ contract Rollup is IRollup {
         bytes32 innerHash
     ) external {
         bytes32 id = _id(parent, batch, accumulator, EfficientHashLib.hash(outboxRoot, innerHash));
-        Assertion memory child = _undisputed(id);
         if (_assertions[parent].status != Status.Confirmed) revert ParentNotConfirmed(parent);
         delete _assertions[parent];
-        _assertions[id] = Assertion(child.proposer, uint40(block.timestamp), child.batch, 0, Status.Confirmed);
+        Assertion storage child = _undisputed(id);
+        address proposer = child.proposer;
+        child.status = Status.Confirmed;
         confirmedOutbox[outboxRoot] = true;
-        emit Confirmed(id, batch, outboxRoot);
-        _pay(child.proposer);
+        emit Confirmed(id, outboxRoot);
+        _pay(proposer);
     }
 
     /// @inheritdoc IRollup
     function reclaim(bytes32 parent, uint256 batch, bytes28 accumulator, bytes32 machineHash) external {
         bytes32 id = _id(parent, batch, accumulator, machineHash);
-        Assertion memory child = _undisputed(id);
+        address proposer = _undisputed(id).proposer;
         // A parent without a slot was confirmed and left behind, or reclaimed: it can never come back. That of a rejected
         // parent keeps its slot, and its children's bonds are lost with it.
         if (_assertions[parent].status != Status.None) revert NotLeftBehind(id);
         delete _assertions[id];
         emit Reclaimed(id);
-        _pay(child.proposer);
+        _pay(proposer);
     }
 
     /// @inheritdoc IRollup
@@ -125,11 +126,12 @@ contract Rollup is IRollup {
     }
 
     /// @dev A pending assertion whose window is over and that nothing holds.
-    function _undisputed(bytes32 id) private view returns (Assertion memory pending) {
+    function _undisputed(bytes32 id) private view returns (Assertion storage pending) {
         pending = _assertions[id];
-        if (pending.status != Status.Pending) revert NotPending(id);
-        if (block.timestamp < pending.deadline) revert WindowOpen(block.timestamp, pending.deadline);
-        if (pending.holds != 0) revert IsHeld(id, pending.holds);
+        (Status status, uint256 deadline, uint256 holds) = (pending.status, pending.deadline, pending.holds);
+        if (status != Status.Pending) revert NotPending(id);
+        if (block.timestamp < deadline) revert WindowOpen(block.timestamp, deadline);
+        if (holds != 0) revert IsHeld(id, holds);
     }
 
     /// @dev A pending assertion, for the dispute contract.
@@ -141,9 +143,10 @@ contract Rollup is IRollup {
 
     /// @dev Pays one bond, last of all: the receiver gets control.
     function _pay(address to) private {
-        if (Payout.trySend(address(0), to, BOND)) return;
-        credits[to] += BOND;
-        emit Credited(to, BOND);
+        if (!Payout.trySend(address(0), to, BOND)) {
+            credits[to] += BOND;
+            emit Credited(to, BOND);
+        }
     }
 
     function _id(bytes32 parent, uint256 batch, bytes28 accumulator, bytes32 machineHash)

@@ -1,0 +1,118 @@
+"""Deploys a rollup: Inbox, PaymentsMachine, Rollup and Bridge, each of which must know the others at birth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import rlp  # type: ignore[import-untyped]
+from web3.contract import Contract
+
+from toolkit.crypto import keccak256
+from toolkit.devnet.accounts import Account, checksum
+from toolkit.devnet.chain import Chain
+from toolkit.errors import L2KitError
+from toolkit.rollup.codec import RECORD_SIZE
+from toolkit.rollup.machine import Genesis, State, genesis_accumulator
+from toolkit.rollup.operations import rollup_domain
+
+ZERO_ADDRESS = "0x" + 40 * "0"
+DAY = 24 * 3600
+
+
+@dataclass(frozen=True)
+class RollupContracts:
+    """A deployed rollup.
+
+    Attributes:
+        inbox, machine, rollup, bridge: its contracts.
+        genesis: what its machine starts from.
+        block: the number of the block with its first contract; nothing of it is in an earlier one.
+        gas_used: by the four deployments.
+    """
+
+    inbox: Contract
+    machine: Contract
+    rollup: Contract
+    bridge: Contract
+    genesis: Genesis
+    block: int
+    gas_used: int
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The addresses (EIP-55 text) by contract name."""
+        return {
+            "Inbox": self.inbox.address,
+            "PaymentsMachine": self.machine.address,
+            "Rollup": self.rollup.address,
+            "Bridge": self.bridge.address,
+        }
+
+
+def deploy_rollup(
+    chain: Chain,
+    deployer: Account,
+    *,
+    sequencer: str,
+    challenge_window: int = 7 * DAY,
+    bond: int = 10**17,
+    sequencer_window: int = DAY // 2,
+    dispute: str = ZERO_ADDRESS,
+    ring_size: int = 256,
+    max_message_size: int = 1024,
+    accounts_depth: int = 31,
+    withdrawals_depth: int = 32,
+) -> RollupContracts:
+    """Deploy a rollup's four contracts and check that they know each other.
+
+    Args:
+        deployer: pays; has no role afterwards. It must send nothing else meanwhile.
+        sequencer: address (EIP-55 text) that may post batches.
+        challenge_window: seconds in which an assertion can be disputed.
+        bond: of an assertion, wei.
+        sequencer_window: seconds without a batch after which anyone may post one.
+        dispute: the contract that decides disputes, if there is one.
+        ring_size: accumulators that the Inbox keeps without a checkpoint.
+        max_message_size: bytes of a message to the Inbox at most.
+        accounts_depth, withdrawals_depth: of the machine's trees.
+
+    Raises:
+        Reverted: a contract refuses its parameters.
+        L2KitError: the contracts do not belong together, because the deployer's account sent something meanwhile.
+    """
+    nonce = chain.nonce(deployer)
+    machine_address, bridge_address = (create_address(deployer.address_bytes, nonce + step) for step in (1, 3))
+    inbox, first = chain.deploy(
+        deployer, "Inbox", sequencer, sequencer_window, ring_size, RECORD_SIZE, max_message_size
+    )
+    machine, second = chain.deploy(
+        deployer, "PaymentsMachine", inbox.address, checksum(bridge_address), accounts_depth, withdrawals_depth
+    )
+    rollup, third = chain.deploy(deployer, "Rollup", inbox.address, machine.address, dispute, challenge_window, bond)
+    bridge, fourth = chain.deploy(deployer, "Bridge", inbox.address, rollup.address, withdrawals_depth)
+
+    block = chain.w3.eth.get_block(first["blockNumber"])
+    inbox_address = bytes.fromhex(inbox.address[2:])
+    genesis = Genesis(
+        rollup_domain(chain.chain_id, machine_address),
+        bridge_address,
+        genesis_accumulator(chain.chain_id, inbox_address, block["timestamp"]),
+        accounts_depth,
+        withdrawals_depth,
+    )
+    state = State(genesis)
+    halves = chain.call(machine.functions.genesis())
+    expected = (checksum(machine_address), checksum(bridge_address), state.outbox_root, state.inner_hash)
+    if (machine.address, bridge.address, *halves) != expected:
+        raise L2KitError(
+            f"the rollup's contracts do not fit together: machine {machine.address}, bridge {bridge.address}, but "
+            f"{expected[0]} and {expected[1]} were foreseen; {deployer.name} must send nothing else meanwhile"
+        )
+    gas_used = sum(receipt["gasUsed"] for receipt in (first, second, third, fourth))
+    return RollupContracts(inbox, machine, rollup, bridge, genesis, first["blockNumber"], gas_used)
+
+
+def create_address(deployer: bytes, nonce: int) -> bytes:
+    """The 20-byte address of the contract that an account creates with a transaction of this nonce (Yellow Paper)."""
+    encoded: bytes = rlp.encode([deployer, nonce])
+    return keccak256(encoded)[12:]

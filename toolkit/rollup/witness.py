@@ -1,0 +1,142 @@
+"""Witnesses: the bytes with which ``PaymentsMachine.step`` recomputes one step from the state's hash alone."""
+
+from __future__ import annotations
+
+from eth_abi.abi import encode
+
+from toolkit.rollup.codec import NO_ACCOUNT, Header, decode_amount, decode_fee
+from toolkit.rollup.machine import Account, Batch, State, apply_step, fees_change, message_change
+from toolkit.rollup.merkle import SparseMerkleTree, list_proof, list_root, node
+
+_STATE = "(bytes32,uint256,uint256,bytes28,uint256,uint256,uint256)"
+_BATCH = "(bytes32,bytes32,uint256,bytes32,uint256,uint256,address)"
+_OPENING = "((address,address,uint256,uint256),bytes32[])"
+_WITNESS = f"(bytes32,{_STATE},{_BATCH},uint256,bytes,bytes32[],{_OPENING},{_OPENING},bytes32[])"
+
+_Proof = tuple[bytes, ...]
+_Opening = tuple[Account, _Proof]
+_NO_OPENING: _Opening = (Account(bytes(20), bytes(20), 0, 0), ())
+_NO_BATCH = Batch(bytes(32), (), (), 0, bytes(20))
+
+
+def build_witness(state: State, batch: Batch | None = None) -> bytes:
+    """The witness of the step that comes next in ``state``.
+
+    Args:
+        state: before the step; not changed.
+        batch: the one that the state is in; None where the state has reached its target and the step changes nothing.
+
+    Returns:
+        ``abi.encode(PaymentsMachine.Witness)``. What the step does not need is left empty.
+    """
+    step = batch or _NO_BATCH
+    position, records = state.position, len(step.records)
+    hint, item = 0, b""
+    item_proof: _Proof = ()
+    first = second = _NO_OPENING
+    withdrawal_proof: _Proof = ()
+    if position < records:
+        item = step.records[position]
+        item_proof = list_proof(step.record_leaves, position)
+        first, second, withdrawal_proof = _of_record(state, Header.decode(step.header), item)
+    elif position < records + len(step.messages):
+        message = step.messages[position - records]
+        hint, item = message.account, message.preimage
+        item_proof = list_proof(step.message_leaves, position - records)
+        if message_change(state, message).accounts:
+            first, second = _of_credit(state, hint)
+    elif batch is not None:
+        header = Header.decode(step.header)
+        if fees_change(state, header, step.poster).accounts:
+            first, second = _of_credit(state, header.fee_account)
+    return encode(
+        [_WITNESS],
+        [
+            (
+                state.outbox_root,
+                (
+                    state.account_tree.root,
+                    len(state.accounts),
+                    len(state.withdrawals),
+                    state.accumulator,
+                    state.batch,
+                    position,
+                    state.fees,
+                ),
+                (
+                    step.header,
+                    list_root(step.record_leaves),
+                    records,
+                    list_root(step.message_leaves),
+                    len(step.messages),
+                    step.timestamp,
+                    step.poster,
+                ),
+                hint,
+                item,
+                item_proof,
+                first,
+                second,
+                withdrawal_proof,
+            )
+        ],
+    )
+
+
+def witness_at(state: State, batch: Batch, position: int) -> bytes:
+    """The witness of any step of a batch; ``state`` is the one before the batch, and is not changed."""
+    working = state.copy()
+    while working.position < position:
+        apply_step(working, batch)
+    return build_witness(working, batch)
+
+
+def _of_record(state: State, header: Header, record: bytes) -> tuple[_Opening, _Opening, _Proof]:
+    """The payer, the payee in the tree in which the payer has paid (or the free leaf), and the free withdrawal leaf."""
+    sender, recipient = int.from_bytes(record[:4], "big"), int.from_bytes(record[4:8], "big")
+    if sender == NO_ACCOUNT:
+        return _NO_OPENING, _free_leaf(state), ()
+    if sender >= len(state.accounts):
+        return _NO_OPENING, _NO_OPENING, ()
+    first = _opening(state, sender)
+    if recipient == NO_ACCOUNT:
+        withdrawals = len(state.withdrawals)
+        full = withdrawals >> state.genesis.withdrawals_depth
+        return first, _NO_OPENING, () if full else state.withdrawal_tree.proof(withdrawals)
+    if recipient >= len(state.accounts):
+        return first, _NO_OPENING, ()
+    payer = state.accounts[sender]
+    fee = decode_fee(record[11:12]) if payer.token == header.fee_token else 0
+    left = payer.balance - decode_amount(record[8:11]) - fee
+    if left < 0:
+        return first, _NO_OPENING, ()
+    debited = Account(payer.owner, payer.token, left, payer.nonce + 1)
+    payee = debited if recipient == sender else state.accounts[recipient]
+    return first, (payee, _proof_after(state.account_tree, recipient, sender, debited.leaf())), ()
+
+
+def _of_credit(state: State, hint: int) -> tuple[_Opening, _Opening]:
+    """The account hinted at, and the free leaf."""
+    return _opening(state, hint) if hint < len(state.accounts) else _NO_OPENING, _free_leaf(state)
+
+
+def _opening(state: State, index: int) -> _Opening:
+    return state.accounts[index], state.account_tree.proof(index)
+
+
+def _free_leaf(state: State) -> _Opening:
+    index = len(state.accounts)
+    if index >> state.genesis.accounts_depth:
+        return _NO_OPENING
+    return _NO_OPENING[0], state.account_tree.proof(index)
+
+
+def _proof_after(tree: SparseMerkleTree, index: int, changed: int, leaf: bytes) -> _Proof:
+    """The proof of ``index`` in the tree that results when the leaf at ``changed`` becomes ``leaf``."""
+    proof = list(tree.proof(index))
+    if index != changed:
+        meeting = (index ^ changed).bit_length() - 1  # the height at which the two paths are siblings
+        for height, sibling in enumerate(tree.proof(changed)[:meeting]):
+            leaf = node(sibling, leaf) if changed >> height & 1 else node(leaf, sibling)
+        proof[meeting] = leaf
+    return tuple(proof)

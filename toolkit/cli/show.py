@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +31,16 @@ def progress(what: str) -> Iterator[None]:
         yield
     finally:
         slow.cancel()
+
+
+def rows(title: str, cells: Iterable[Sequence[str]]) -> None:
+    """Print aligned columns under a title; lines are never cut, so that what they show can be copied."""
+    lines = [list(row) for row in cells]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    out.print(f"\n{title}", style="bold")
+    for line in lines:
+        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        out.print(f"  {text.rstrip()}", markup=False)
 
 
 def as_json(value: Any) -> None:

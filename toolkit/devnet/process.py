@@ -23,12 +23,13 @@ class RunFolder:
 
     Attributes:
         path: the folder.
+        children: the processes started in it.
     """
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="l2kit-"))
         self.lock = self.path / "lock"
-        self._children: list[Child] = []
+        self.children: list[Child] = []
         self._sweeper, self._lifeline = _start_guard(["sweep"], [str(self.lock), str(self.path)], log=None)
 
     def start(
@@ -41,13 +42,13 @@ class RunFolder:
     ) -> Child:
         """Start ``command`` as a guarded child whose output goes to ``<name>.log`` in this folder."""
         child = Child(name, command, self.lock, log or self.path / f"{name}.log", env)
-        self._children.append(child)
+        self.children.append(child)
         return child
 
     def close(self) -> None:
         """End every child, newest first, and remove the folder."""
-        while self._children:
-            self._children.pop().stop()
+        while self.children:
+            self.children.pop().stop()
         with contextlib.suppress(OSError):
             os.close(self._lifeline)
         self._sweeper.wait()

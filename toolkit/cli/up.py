@@ -1,0 +1,126 @@
+"""``l2kit up``: a devnet to work with."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from toolkit.cli import show
+from toolkit.cli.options import devnet_options
+from toolkit.errors import BadInput
+
+if TYPE_CHECKING:
+    from toolkit.world import Devnet
+
+_WATCH_SECONDS = 0.5
+
+
+@click.command()
+@devnet_options
+@click.option("--l2-port", type=int, help="Port of the sequencer's JSON-RPC [default: a free one].")
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the JSON to FILE, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON instead of the screen.")
+def up(output: Path | None, as_json: bool, **given: Any) -> None:
+    """Start a devnet, deploy everything, and run until Ctrl-C.
+
+    \b
+    Prints the chains with their RPC URLs, funded accounts with their keys, contract addresses and
+    logs, and writes the same as JSON. At the end everything is stopped and removed.
+
+    \b
+    Examples:
+      l2kit up
+      l2kit up --port 8545 --l2-port 8600 --output devnet.json
+      l2kit up --node hardhat
+      l2kit up --l1-rpc http://127.0.0.1:8545
+    """
+    from toolkit.world import Devnet, Options
+
+    if output:
+        _check_output(output)
+    devnet = Devnet(Options(**given))
+    with show.progress("starting the devnet"):
+        devnet.__enter__()
+    with devnet:
+        description = describe(devnet)
+        files = [devnet.folder.path / "devnet.json", *([output] if output else [])]
+        try:
+            for file in files:
+                _write(file, json.dumps(description, indent=2) + "\n")
+            if as_json:
+                show.as_json(description)
+            else:
+                _screen(description, files[-1])
+            while True:
+                time.sleep(_WATCH_SECONDS)
+                devnet.check_alive()
+        finally:
+            if output:
+                output.unlink(missing_ok=True)
+
+
+def describe(devnet: Devnet) -> dict[str, Any]:
+    """Everything a program needs to use the devnet."""
+    token = devnet.contracts["Token"].functions
+    return {
+        "l2kit": version("l2kit"),
+        "l1": {"name": devnet.node.version(), "chain_id": devnet.l1.chain_id, "rpc": devnet.node.url},
+        "l2": {"name": "payments rollup", "rpc": devnet.services["sequencer"].url},
+        "services": {role: service.url for role, service in devnet.services.items()},
+        "accounts": [
+            {
+                "name": account.name,
+                "address": account.address,
+                "key": "0x" + account.key.hex(),
+                "wei": str(devnet.l1.balance(account.address)),
+                "tokens": str(token.balanceOf(account.address).call()),
+            }
+            for account in devnet.accounts.values()
+        ],
+        "contracts": {name: contract.address for name, contract in devnet.contracts.items()},
+        "logs": {child.name: str(child.log) for child in devnet.folder.children},
+    }
+
+
+def _screen(description: dict[str, Any], file: Path) -> None:
+    ether = 10**18
+    l1, l2 = description["l1"], description["l2"]
+    show.out.print(f"L1  {l1['rpc']}  chain {l1['chain_id']}, {l1['name']}", markup=False)
+    show.out.print(f"L2  {l2['rpc']}  {l2['name']} on L1; send transfers here (JSON-RPC, l2_*)", markup=False)
+    for role in ("proposer", "verifier"):
+        show.out.print(f"    {description['services'][role]}  {role}", markup=False)
+    rows = [["", "address", "private key", "ETH", "DEV tokens"]]
+    for each in description["accounts"]:
+        eth, tokens = int(each["wei"]) // ether, int(each["tokens"]) // ether
+        rows.append([each["name"], each["address"], each["key"], f"{eth:,}", f"{tokens:,}"])
+    show.rows("Accounts on L1 (the keys are public: for development only)", rows)
+    show.rows("Contracts", description["contracts"].items())
+    show.rows("Logs", description["logs"].items())
+    show.out.print(f"\nThe same as JSON: {file}\nRunning; Ctrl-C stops and removes everything.", markup=False)
+
+
+def _check_output(file: Path) -> None:
+    if file.is_dir() or not file.absolute().parent.is_dir():
+        raise BadInput(f"cannot write {file}: its folder does not exist, or it is a folder itself")
+    if file.exists():
+        try:
+            ours = "l2kit" in json.loads(file.read_text())
+        except (OSError, ValueError):
+            ours = False
+        if not ours:
+            raise BadInput(f"{file} exists and is not from l2kit; name another file")
+
+
+def _write(file: Path, text: str) -> None:
+    half = file.with_name(file.name + f".{os.getpid()}")
+    try:
+        half.write_text(text)
+        half.replace(file)
+    except OSError as error:
+        raise BadInput(f"cannot write {file}: {error.strerror}") from error

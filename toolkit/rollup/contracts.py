@@ -1,0 +1,261 @@
+"""The rollup's contracts as bytes: what the services write to them, and how they read what they emit.
+
+Read by hand, not with a decoder of the ABI: what is a batch is decided by what Solidity's decoder takes, and that is
+less strict than the libraries' (padding, the order of the parts). A test holds the names against the artifacts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from toolkit.devnet.accounts import checksum
+from toolkit.errors import BadInput, ProtocolError, RpcError
+from toolkit.rollup.codec import split_records
+from toolkit.rollup.config import Config
+from toolkit.rollup.l1 import L1, bytes_of, hex_of, selector, topic
+from toolkit.rollup.machine import Genesis, Message
+from toolkit.rollup.operations import rollup_domain
+from toolkit.rollup.store import L1Log
+
+POST_BATCH = "postBatch(uint256,bytes32,bytes,bytes)"
+POST_LATE_BATCH = (
+    "postLateBatch(bytes28,(bytes32,bytes32,uint256,bytes32,uint256,uint256,address),uint256,bytes32,bytes,bytes)"
+)
+ASSERT_STATE = "assertState(bytes32,uint256,bytes32)"
+CONFIRM = "confirm(bytes32,uint256,bytes28,bytes32,bytes32)"
+
+MESSAGE_SENT = topic("MessageSent(address,bytes)")
+BATCH_POSTED = topic("BatchPosted(uint256,bytes28)")
+ASSERTED = topic("Asserted(bytes32,bytes32,uint256,bytes28,bytes32,address,uint256)")
+CONFIRMED = topic("Confirmed(bytes32,bytes32)")
+REJECTED = topic("Rejected(bytes32,address)")
+
+ERRORS = (
+    "NotSequencer(address,address)", "OutOfOrder(uint256)", "WrongMessages(bytes28,bytes28)", "NotDirect(address)",
+    "NotWhole(uint256,uint256)", "WrongBond(uint256,uint256)", "UnknownParent(bytes32)", "NoProgress(uint256,uint256)",
+    "AlreadyAsserted(bytes32)", "NotPending(bytes32)", "ParentNotConfirmed(bytes32)", "WindowOpen(uint256,uint256)",
+    "IsHeld(bytes32,uint256)", "UnknownAccumulator(uint256)",
+)  # fmt: skip
+"""What the Inbox and the Rollup may answer to a service."""
+
+_REFERENCE_SIZE = 36
+
+
+@dataclass(frozen=True)
+class Contracts:
+    """A rollup on L1.
+
+    Attributes:
+        inbox, rollup: 20-byte addresses.
+        genesis: what the machine starts with.
+        genesis_assertion: the id of the assertion that was always confirmed.
+        sequencer: who may post batches.
+        bond: of an assertion (wei).
+    """
+
+    inbox: bytes
+    rollup: bytes
+    genesis: Genesis
+    genesis_assertion: bytes
+    sequencer: bytes
+    bond: int
+
+    @property
+    def name(self) -> str:
+        """What tells this rollup from every other one, also from one deployed at the same addresses later."""
+        return f"{hex_of(self.inbox)} {hex_of(self.genesis.accumulator)}"
+
+
+@dataclass(frozen=True)
+class MessageSent:
+    """A message in the Inbox."""
+
+    sender: bytes
+    data: bytes
+
+
+@dataclass(frozen=True)
+class BatchPosted:
+    """A batch in the Inbox; ``references`` are the hashes and account hints of the messages that it consumes."""
+
+    number: int
+    accumulator: bytes
+    poster: bytes
+    header: bytes
+    records: Sequence[bytes]
+    references: Sequence[tuple[bytes, int]]
+
+
+@dataclass(frozen=True)
+class Asserted:
+    """An assertion; ``deadline`` in seconds of L1's time."""
+
+    id: bytes
+    parent: bytes
+    batch: int
+    accumulator: bytes
+    machine_hash: bytes
+    proposer: bytes
+    deadline: int
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """An assertion is final."""
+
+    id: bytes
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An assertion lost a dispute."""
+
+    id: bytes
+
+
+async def load_contracts(l1: L1, config: Config) -> Contracts:
+    """Find the rollup that a configuration names, and check that its parts belong together.
+
+    Raises:
+        BadInput: the node is on another chain, or a contract is not there or not of this rollup.
+        NodeError: the node does not answer.
+    """
+    chain_id = await l1.chain_id()
+    if chain_id != config.chain_id:
+        raise BadInput(f"the L1 node at {l1.url} is on chain {chain_id}, not on chain {config.chain_id}")
+    for name in ("inbox", "machine", "rollup", "bridge"):
+        address = getattr(config, name)
+        if not await l1.has_code(address):
+            raise BadInput(f"there is no contract at the {name}'s address {checksum(address)} on chain {chain_id}")
+    links = (
+        ("rollup", "INBOX", "inbox"), ("rollup", "MACHINE", "machine"), ("machine", "INBOX", "inbox"),
+        ("machine", "BRIDGE", "bridge"), ("bridge", "INBOX", "inbox"), ("bridge", "ROLLUP", "rollup"),
+    )  # fmt: skip
+    for holder, getter, name in links:
+        found = (await _view(l1, config, holder, getter))[-20:]
+        if found != getattr(config, name):
+            raise BadInput(
+                f"the {holder} at {checksum(getattr(config, holder))} works with the {name} at {checksum(found)}, "
+                f"not with the one at {checksum(getattr(config, name))}"
+            )
+    genesis_assertion = await _view(l1, config, "rollup", "GENESIS")
+    query = {
+        "address": hex_of(config.rollup),
+        "topics": [hex_of(ASSERTED), hex_of(genesis_assertion)],
+        "fromBlock": hex(config.deployed_block),
+    }
+    logs = await l1.call("eth_getLogs", query)
+    if not logs:
+        raise BadInput(f"the rollup was deployed before block {config.deployed_block}, from which its logs are read")
+    return Contracts(
+        config.inbox,
+        config.rollup,
+        Genesis(
+            rollup_domain(chain_id, config.machine),
+            config.bridge,
+            bytes_of(logs[0]["data"])[32:60],
+            int.from_bytes(await _view(l1, config, "machine", "ACCOUNTS_DEPTH"), "big"),
+            int.from_bytes(await _view(l1, config, "machine", "WITHDRAWALS_DEPTH"), "big"),
+        ),
+        genesis_assertion,
+        (await _view(l1, config, "inbox", "SEQUENCER"))[-20:],
+        int.from_bytes(await _view(l1, config, "rollup", "BOND"), "big"),
+    )
+
+
+async def _view(l1: L1, config: Config, holder: str, getter: str) -> bytes:
+    address: bytes = getattr(config, holder)
+    try:
+        word = await l1.read(address, selector(f"{getter}()"))
+    except RpcError:
+        word = b""
+    if len(word) != 32:
+        raise BadInput(f"the contract at {checksum(address)} is not the {holder}: it has no {getter}()")
+    return word
+
+
+def decode_log(contracts: Contracts, log: L1Log) -> MessageSent | BatchPosted | Asserted | Confirmed | Rejected | None:
+    """The event in a log; None where it is none that the services need."""
+    event, data = log.topics[0] if log.topics else b"", log.data
+    if log.address == contracts.inbox:
+        if event == MESSAGE_SENT:
+            return MessageSent(log.topics[1][12:], _bytes_at(data, 0))
+        if event == BATCH_POSTED:
+            return _batch(log)
+    elif log.address == contracts.rollup:
+        if event == ASSERTED:
+            return Asserted(
+                *(log.topics[1], log.topics[2], _word(data, 0), data[32:60], data[64:96], data[108:128], _word(data, 4))
+            )
+        if event == CONFIRMED:
+            return Confirmed(log.topics[1])
+        if event == REJECTED:
+            return Rejected(log.topics[1])
+    return None
+
+
+def encode_post_batch(number: int, header: bytes, records: Sequence[bytes], messages: Sequence[Message]) -> bytes:
+    """The calldata of ``Inbox.postBatch``."""
+    data = b"".join(records)
+    tail = _tail(data)
+    return b"".join(
+        (
+            selector(POST_BATCH),
+            number.to_bytes(32, "big"),
+            header,
+            (4 * 32).to_bytes(32, "big"),
+            (4 * 32 + len(tail)).to_bytes(32, "big"),
+            tail,
+            _tail(b"".join(message.reference() for message in messages)),
+        )
+    )
+
+
+def encode_assert(parent: bytes, batch: int, machine_hash: bytes) -> bytes:
+    """The calldata of ``Rollup.assertState``."""
+    return selector(ASSERT_STATE) + parent + batch.to_bytes(32, "big") + machine_hash
+
+
+def encode_confirm(parent: bytes, batch: int, accumulator: bytes, outbox_root: bytes, inner_hash: bytes) -> bytes:
+    """The calldata of ``Rollup.confirm``."""
+    words = (parent, batch.to_bytes(32, "big"), accumulator.ljust(32, b"\0"), outbox_root, inner_hash)
+    return selector(CONFIRM) + b"".join(words)
+
+
+def _batch(log: L1Log) -> BatchPosted:
+    calldata = log.calldata
+    if calldata[:4] == selector(POST_BATCH):
+        place = 0
+    elif calldata[:4] == selector(POST_LATE_BATCH):
+        place = 8
+    else:
+        raise ProtocolError(f"the transaction {hex_of(log.transaction)} posted a batch that is not in its calldata")
+    arguments = calldata[4:]
+    references = _bytes_at(arguments, place + 3)
+    return BatchPosted(
+        number=int.from_bytes(log.topics[1], "big"),
+        accumulator=log.data[:28],
+        poster=log.sender,
+        header=arguments[32 * (place + 1) : 32 * (place + 2)],
+        records=split_records(_bytes_at(arguments, place + 2)),
+        references=[
+            (references[i : i + 32], int.from_bytes(references[i + 32 : i + _REFERENCE_SIZE], "big"))
+            for i in range(0, len(references), _REFERENCE_SIZE)
+        ],
+    )
+
+
+def _word(data: bytes, place: int) -> int:
+    return int.from_bytes(data[32 * place : 32 * place + 32], "big")
+
+
+def _bytes_at(data: bytes, place: int) -> bytes:
+    """The dynamic bytes whose offset stands in the word at ``place``."""
+    start = _word(data, place)
+    length = int.from_bytes(data[start : start + 32], "big")
+    return data[start + 32 : start + 32 + length]
+
+
+def _tail(data: bytes) -> bytes:
+    return len(data).to_bytes(32, "big") + data + bytes(-len(data) % 32)

@@ -1,0 +1,195 @@
+"""L1 as the services see it: calls beside the event loop, and signed transactions, without the weight of web3.
+
+web3 takes 1.8 s to import, more than everything else a service does before it is ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.crypto import address_of, keccak256, sign
+from toolkit.devnet.rpc import Rpc
+from toolkit.errors import Reverted, RpcError, ServiceError
+
+_RECEIPT_POLL_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+_PRIORITY_FEE = 10**9  # wei a gas
+TX_GAS_CAP = 1 << 24
+"""The most gas that a transaction may ask for (EIP-7825)."""
+
+
+class L1:
+    """A JSON-RPC connection to an L1 node that never blocks the event loop.
+
+    Attributes:
+        url: of the node.
+
+    Raises (every method):
+        NodeError: the node does not answer.
+        RpcError: it answers with an error.
+    """
+
+    def __init__(self, url: str, *, timeout_seconds: float = 20.0) -> None:
+        self.url = url
+        self._rpc = Rpc(url, timeout_seconds)
+        self._thread = ThreadPoolExecutor(1, "l1")  # one connection, so one call at a time
+
+    async def call(self, method: str, *params: Any) -> Any:
+        """The result of one call."""
+        return await self._run(self._rpc.call, method, *params)
+
+    async def batch(self, calls: Sequence[tuple[str, list[Any]]]) -> list[Any]:
+        """The results of many calls, in their order."""
+        return await self._run(self._rpc.batch, list(calls))  # type: ignore[no-any-return]
+
+    async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._rpc.close()
+
+    async def chain_id(self) -> int:
+        """The EIP-155 chain id."""
+        return int(await self.call("eth_chainId"), 16)
+
+    async def block(self, number: int | str) -> dict[str, Any] | None:
+        """A block's header by number or tag; None where there is no such block."""
+        tag = hex(number) if isinstance(number, int) else number
+        block: dict[str, Any] | None = await self.call("eth_getBlockByNumber", tag, False)
+        return block
+
+    async def has_code(self, address: bytes) -> bool:
+        """Whether a contract stands at ``address``."""
+        return bool(await self.call("eth_getCode", hex_of(address), "latest") not in ("0x", None))
+
+    async def read(self, to: bytes, data: bytes) -> bytes:
+        """The return data of a call to a view function at the latest block."""
+        return bytes_of(await self.call("eth_call", {"to": hex_of(to), "data": hex_of(data)}, "latest"))
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A transaction that is in a block: its hash, the block's number, and the gas it used."""
+
+    transaction: bytes
+    block: int
+    gas_used: int
+    succeeded: bool
+
+
+class Sender:
+    """Signs and sends the transactions of one key, one after the other.
+
+    Attributes:
+        address: the key's 20-byte address.
+    """
+
+    def __init__(self, l1: L1, key: bytes, chain_id: int, errors: Sequence[str] = ()) -> None:
+        """``errors`` are the custom errors that the called contracts may answer with, e.g. ``"InboxFull(uint256)"``."""
+        self.address = address_of(key)
+        self._l1, self._key, self._chain_id = l1, key, chain_id
+        self._errors = {selector(error): error for error in errors}
+        from rlp import encode  # type: ignore[import-untyped]  # 0.5 s, for those who send
+
+        self._encode: Callable[[list[Any]], bytes] = encode
+
+    async def next_nonce(self) -> int:
+        """The nonce of the next transaction, counting only those in blocks."""
+        return int(await self._l1.call("eth_getTransactionCount", hex_of(self.address), "latest"), 16)
+
+    async def send(self, to: bytes, data: bytes, *, value: int = 0, nonce: int | None = None) -> Receipt:
+        """Send a transaction and wait until it is in a block.
+
+        A transaction with the same nonce that still waits is replaced, so a repeated send lands once.
+
+        Raises:
+            Reverted: a contract refuses it (nothing was sent, or it was mined and failed).
+            NodeError, RpcError: the node does not answer or take it.
+            ServiceError: it was not mined in 30 s, or another took its nonce.
+        """
+        if nonce is None:
+            nonce = await self.next_nonce()
+        call = {"from": hex_of(self.address), "to": hex_of(to), "data": hex_of(data), "value": hex(value)}
+        try:
+            estimate, price = await self._l1.batch([("eth_estimateGas", [call]), ("eth_gasPrice", [])])
+        except RpcError as error:
+            raise self._explain(error) from error
+        gas = int(estimate, 16)
+        gas = min(TX_GAS_CAP, gas + gas // 10)
+        raw = self.sign(nonce, to, data, value, gas, max_fee=2 * int(price, 16) + _PRIORITY_FEE)
+        return await self._deliver(raw, nonce)
+
+    def sign(self, nonce: int, to: bytes, data: bytes, value: int, gas: int, *, max_fee: int) -> bytes:
+        """A signed EIP-1559 transaction, ready for eth_sendRawTransaction (EIP-2718 type 2)."""
+        fields: list[Any] = [self._chain_id, nonce, _PRIORITY_FEE, max_fee, gas, to, value, data, []]
+        signature = sign(self._key, keccak256(b"\x02" + self._encode(fields)))
+        r, vs = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        signed: bytes = self._encode([*fields, vs >> 255, r, vs & ((1 << 255) - 1)])
+        return b"\x02" + signed
+
+    async def _deliver(self, raw: bytes, nonce: int, timeout_seconds: float = 30.0) -> Receipt:
+        transaction = keccak256(raw)
+        try:
+            await self._l1.call("eth_sendRawTransaction", hex_of(raw))
+        except RpcError as error:
+            known = ("already known", "already imported", "underpriced", "nonce too low")
+            if not any(words in str(error) for words in known):
+                raise self._explain(error) from error
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_seconds
+        for pause in itertools.chain(_RECEIPT_POLL_SECONDS, itertools.repeat(_RECEIPT_POLL_SECONDS[-1])):
+            found = await self._l1.call("eth_getTransactionReceipt", hex_of(transaction))
+            if found is not None:
+                receipt = Receipt(
+                    transaction, int(found["blockNumber"], 16), int(found["gasUsed"], 16), int(found["status"], 16) == 1
+                )
+                if not receipt.succeeded:
+                    raise Reverted("", call=f"the transaction {hex_of(transaction)}")
+                return receipt
+            if await self.next_nonce() > nonce and not await self._l1.call(
+                "eth_getTransactionReceipt", hex_of(transaction)
+            ):
+                raise ServiceError(f"another transaction of {hex_of(self.address)} took nonce {nonce}")
+            if loop.time() > deadline:
+                break
+            await asyncio.sleep(pause)
+        raise ServiceError(f"the transaction {hex_of(transaction)} was not mined within {timeout_seconds:.0f} s")
+
+    def _explain(self, error: RpcError) -> Exception:
+        """The revert that an RPC error stands for, or the error itself."""
+        data = bytes_of(error.data) if isinstance(error.data, str) and error.data.startswith("0x") else b""
+        if not data and "revert" not in str(error):
+            return error
+        name, _, types = self._errors.get(data[:4], "").rstrip(")").partition("(")
+        words = [data[4 + 32 * i : 36 + 32 * i] for i in range(len(types.split(",")) if types else 0)]
+        arguments = [
+            int.from_bytes(word, "big") if kind.startswith("uint") else hex_of(word)
+            for kind, word in zip(types.split(","), words, strict=False)
+        ]
+        return Reverted(name, arguments, data, "the transaction")
+
+
+def hex_of(data: bytes) -> str:
+    """``data`` as 0x-prefixed hex."""
+    return "0x" + data.hex()
+
+
+def bytes_of(text: str) -> bytes:
+    """The bytes of 0x-prefixed hex."""
+    return bytes.fromhex(text[2:])
+
+
+def selector(signature: str) -> bytes:
+    """The 4-byte selector of a function or a custom error, e.g. ``selector("confirm(bytes32)")``."""
+    return keccak256(signature.encode())[:4]
+
+
+def topic(signature: str) -> bytes:
+    """The first topic of an event (32 bytes)."""
+    return keccak256(signature.encode())

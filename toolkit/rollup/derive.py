@@ -1,0 +1,245 @@
+"""The rollup derived from L1's logs alone: what was posted, what it makes of the state, what was asserted about it.
+
+Everything here is a pure fold over logs in L1's order; who fetches them is ``follower.py``. Messages have no place of
+their own in a batch: batch k consumes exactly the messages that had arrived when batch k - 1 was posted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from toolkit.devnet.accounts import checksum
+from toolkit.errors import ProtocolError
+from toolkit.rollup.contracts import (
+    Asserted,
+    BatchPosted,
+    Confirmed,
+    Contracts,
+    MessageSent,
+    Rejected,
+    decode_log,
+)
+from toolkit.rollup.l1 import hex_of
+from toolkit.rollup.machine import Batch, Message, Outcome, State, apply_batch, extend
+from toolkit.rollup.store import L1Log
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A batch on L1.
+
+    Attributes:
+        number: its number, from 1.
+        batch: what the machine applies.
+        accumulator: of the Inbox after it (28 bytes).
+        block: of L1.
+        transaction: that posted it.
+    """
+
+    number: int
+    batch: Batch
+    accumulator: bytes
+    block: int
+    transaction: bytes
+
+    def as_json(self) -> dict[str, Any]:
+        """The batch for JSON-RPC."""
+        return {
+            "batch": self.number,
+            "status": "posted",
+            "records": len(self.batch.records),
+            "messages": len(self.batch.messages),
+            "poster": checksum(self.batch.poster),
+            "accumulator": hex_of(self.accumulator),
+            "block": self.block,
+            "timestamp": self.batch.timestamp,
+            "transaction": hex_of(self.transaction),
+        }
+
+
+class History:
+    """The Inbox's history.
+
+    Attributes:
+        posted: every batch; batch n is ``posted[n - 1]``.
+        required: the messages that the next batch must consume.
+        arrived: the messages since the last batch, for the batch after the next.
+        accumulator: of the Inbox (28 bytes).
+    """
+
+    def __init__(self, contracts: Contracts) -> None:
+        self._contracts = contracts
+        self.posted: list[Posted] = []
+        self.required: list[Message] = []
+        self.arrived: list[Message] = []
+        self.accumulator = contracts.genesis.accumulator
+
+    def add(self, log: L1Log) -> object:
+        """Take the next log; returns the event in it, None where it is no event of ours.
+
+        Raises:
+            ProtocolError: the log contradicts those before it, so something is wrong with the L1 node.
+        """
+        event = decode_log(self._contracts, log)
+        if isinstance(event, MessageSent):
+            self.arrived.append(Message(event.sender, log.timestamp, event.data))
+        elif isinstance(event, BatchPosted):
+            self._post(event, log)
+        return event
+
+    def _post(self, event: BatchPosted, log: L1Log) -> None:
+        number = len(self.posted) + 1
+        if [message.hash for message in self.required] != [name for name, _ in event.references]:
+            raise ProtocolError(f"batch {number} on L1 consumes other messages than L1's rule says")
+        messages = [
+            replace(message, account=account)
+            for message, (_, account) in zip(self.required, event.references, strict=True)
+        ]
+        batch = Batch(event.header, event.records, messages, log.timestamp, event.poster)
+        self.accumulator = extend(self.accumulator, batch.hash)
+        if self.accumulator != event.accumulator:
+            raise ProtocolError(
+                f"batch {number} on L1 has the accumulator {hex_of(event.accumulator)}, "
+                f"but what was posted gives {hex_of(self.accumulator)}"
+            )
+        self.posted.append(Posted(number, batch, self.accumulator, log.block, log.transaction))
+        self.required, self.arrived = self.arrived, []
+
+
+@dataclass(frozen=True)
+class Derived:
+    """The machine after so many batches.
+
+    Attributes:
+        batch: batches applied.
+        outbox_root, inner_hash, machine_hash: what assertions and claims speak of (32 bytes each).
+        withdrawals: how many the outbox holds.
+    """
+
+    batch: int
+    outbox_root: bytes
+    inner_hash: bytes
+    machine_hash: bytes
+    withdrawals: int
+
+
+@dataclass
+class Assertion:
+    """An assertion on L1, and what we make of it.
+
+    Attributes:
+        id: 32 bytes.
+        parent: the id of the assertion that it follows.
+        batch: batches applied.
+        machine_hash: that it claims.
+        proposer: 20-byte address.
+        deadline: L1 time (seconds) from which on it may be confirmed.
+        block: of L1.
+        derived: the machine hash that we computed.
+        status: "pending", "confirmed" or "rejected".
+    """
+
+    id: bytes
+    parent: bytes
+    batch: int
+    machine_hash: bytes
+    proposer: bytes
+    deadline: int
+    block: int
+    derived: bytes
+    status: str = "pending"
+
+    @property
+    def agree(self) -> bool:
+        """Whether it claims what we computed."""
+        return self.derived == self.machine_hash
+
+    def as_json(self) -> dict[str, Any]:
+        """The assertion for JSON-RPC."""
+        return {
+            "id": hex_of(self.id),
+            "parent": hex_of(self.parent),
+            "batch": self.batch,
+            "proposer": checksum(self.proposer),
+            "deadline": self.deadline,
+            "status": self.status,
+            "agree": self.agree,
+            "asserted": hex_of(self.machine_hash),
+            "derived": hex_of(self.derived),
+        }
+
+
+@dataclass
+class Replica:
+    """The rollup as anybody can rebuild it from L1.
+
+    Attributes:
+        history: the Inbox's.
+        state: the machine after every batch on L1.
+        derived: the machine after 0, 1, 2, ... batches.
+        assertions: by id.
+        confirmed: the id of the latest confirmed assertion; the genesis assertion's at first.
+        records, refused: how many records the machine saw, and how many were without effect.
+    """
+
+    contracts: Contracts
+    history: History = field(init=False)
+    state: State = field(init=False)
+    derived: list[Derived] = field(init=False)
+    assertions: dict[bytes, Assertion] = field(default_factory=dict)
+    confirmed: bytes = field(init=False)
+    records: int = 0
+    refused: int = 0
+
+    def __post_init__(self) -> None:
+        self.history = History(self.contracts)
+        self.state = State(self.contracts.genesis)
+        self.derived = [_derived(self.state)]
+        self.confirmed = self.contracts.genesis_assertion
+
+    def tip(self) -> tuple[bytes, int]:
+        """Id and batch of the furthest assertion that we agree with, from the last confirmed one on."""
+        tip, batch = self.confirmed, self.confirmed_outbox().batch
+        while children := [
+            each for each in self.assertions.values() if each.parent == tip and each.agree and each.status == "pending"
+        ]:
+            best = max(children, key=lambda each: each.batch)
+            tip, batch = best.id, best.batch
+        return tip, batch
+
+    def add_all(self, logs: Iterable[L1Log]) -> list[object]:
+        """Take logs in order; returns their events. Raises as `History.add`."""
+        return [self.add(log) for log in logs]
+
+    def add(self, log: L1Log) -> object:
+        """Take the next log; returns the event in it. Raises as `History.add`."""
+        event = self.history.add(log)
+        if isinstance(event, BatchPosted):
+            batch = self.history.posted[-1].batch
+            outcomes = apply_batch(self.state, batch)
+            self.records += len(batch.records)
+            self.refused += sum(outcome != Outcome.APPLIED for outcome in outcomes[: len(batch.records)])
+            self.derived.append(_derived(self.state))
+        elif isinstance(event, Asserted) and event.id != self.confirmed:
+            self.assertions[event.id] = Assertion(
+                event.id, event.parent, event.batch, event.machine_hash, event.proposer, event.deadline, log.block,
+                self.derived[event.batch].machine_hash,
+            )  # fmt: skip
+        elif isinstance(event, Confirmed):
+            self.confirmed = event.id
+            if event.id in self.assertions:
+                self.assertions[event.id].status = "confirmed"
+        elif isinstance(event, Rejected) and event.id in self.assertions:
+            self.assertions[event.id].status = "rejected"
+        return event
+
+    def confirmed_outbox(self) -> Derived:
+        """The machine whose withdrawals L1 accepts claims against."""
+        assertion = self.assertions.get(self.confirmed)
+        return self.derived[0 if assertion is None else assertion.batch]
+
+
+def _derived(state: State) -> Derived:
+    return Derived(state.batch, state.outbox_root, state.inner_hash, state.machine_hash, len(state.withdrawals))

@@ -1,0 +1,126 @@
+"""The verifier: derives the rollup from L1 alone, compares every assertion, and serves what a user needs to leave.
+
+It never asks the sequencer. Until the dispute game exists, a wrong assertion is detected here but cannot be rejected
+on L1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from toolkit.bridge.claims import withdrawal_claim
+from toolkit.devnet.accounts import checksum
+from toolkit.errors import NodeError
+from toolkit.rollup import api, jsonrpc
+from toolkit.rollup.contracts import Asserted, Confirmed
+from toolkit.rollup.l1 import hex_of
+from toolkit.rollup.watcher import Watcher
+
+log = logging.getLogger("verifier")
+
+
+class VerifierService:
+    """Everything that the verifier's process does."""
+
+    def __init__(self, watcher: Watcher, *, poll_seconds: float) -> None:
+        self._watcher, self._poll_seconds = watcher, poll_seconds
+
+    async def start(self) -> None:
+        """Derive what L1 holds so far."""
+        await self._watcher.start()
+        for assertion in self._watcher.replica.assertions.values():
+            self._judge(assertion.id)
+
+    async def run(self) -> None:
+        """Follow L1 until cancelled."""
+        while True:
+            try:
+                for event in await self._watcher.look():
+                    if isinstance(event, Asserted):
+                        self._judge(event.id)
+                    elif isinstance(event, Confirmed):
+                        self._confirmed(event.id)
+            except NodeError as error:
+                log.warning("cannot read L1: %s", error)
+                await asyncio.sleep(1.0)
+            await asyncio.sleep(self._poll_seconds)
+
+    def methods(self) -> dict[str, api.Method]:
+        """The JSON-RPC methods by name; all of them only read."""
+        return {
+            "l2_status": self.status,
+            "l2_account": self._watcher.account,
+            "l2_batch": self._watcher.batch,
+            "l2_assertions": self._watcher.assertions,
+            "l2_withdrawals": self.withdrawals,
+            "l2_withdrawalProof": self.withdrawal_proof,
+        }
+
+    async def status(self) -> dict[str, Any]:
+        """What was derived, and whether L1's assertions agree with it."""
+        return {"role": "verifier", **await self._watcher.status()}
+
+    async def withdrawals(self, owner: Any) -> list[dict[str, Any]]:
+        """An owner's withdrawals on L1; those with status "confirmed" can be claimed."""
+        address = jsonrpc.data(owner, "owner", 20)
+        async with self._watcher.lock:
+            replica = self._watcher.replica
+            confirmed = replica.confirmed_outbox().withdrawals
+            return [
+                {
+                    "index": each.index,
+                    "owner": checksum(each.owner),
+                    "token": checksum(each.token),
+                    "amount": str(each.amount),
+                    "status": "confirmed" if each.index < confirmed else "posted",
+                }
+                for each in replica.state.withdrawals
+                if each.owner == address
+            ]
+
+    async def withdrawal_proof(self, index: Any) -> dict[str, Any]:
+        """The arguments of ``Bridge.claim`` for a withdrawal, against the last confirmed outbox."""
+        number = jsonrpc.quantity(index, "index", 32)
+        async with self._watcher.lock:
+            replica = self._watcher.replica
+            at = replica.confirmed_outbox()
+            if number >= len(replica.state.withdrawals):
+                raise jsonrpc.ApiError(jsonrpc.NOT_FOUND, f"there is no withdrawal {number}")
+            if number >= at.withdrawals:
+                raise jsonrpc.ApiError(
+                    jsonrpc.NOT_FOUND, f"withdrawal {number} is not confirmed on L1 yet ({at.withdrawals} are)"
+                )
+            depth = replica.state.genesis.withdrawals_depth
+            claim = withdrawal_claim(replica.state.withdrawals[: at.withdrawals], number, depth)
+            withdrawal = claim.withdrawal
+            return {
+                "outboxRoot": hex_of(claim.outbox_root),
+                "index": number,
+                "owner": checksum(withdrawal.owner),
+                "token": checksum(withdrawal.token),
+                "amount": str(withdrawal.amount),
+                "proof": [hex_of(sibling) for sibling in claim.proof],
+            }
+
+    def _judge(self, name: bytes) -> None:
+        assertion = self._watcher.replica.assertions[name]
+        what = f"assertion {hex_of(assertion.id)} of batch {assertion.batch} by {checksum(assertion.proposer)}"
+        if assertion.agree:
+            log.info("agree with %s: machine hash %s", what, hex_of(assertion.machine_hash))
+            return
+        log.error(
+            "DISAGREE with %s: it says machine hash %s, L1's data gives %s; there is no dispute game yet, "
+            "so it cannot be rejected on L1",
+            what, hex_of(assertion.machine_hash), hex_of(assertion.derived),
+        )  # fmt: skip
+
+    def _confirmed(self, name: bytes) -> None:
+        assertion = self._watcher.replica.assertions.get(name)
+        if assertion is None:
+            return
+        if assertion.agree:
+            log.info("batch %d is confirmed on L1", assertion.batch)
+        else:
+            log.critical("L1 confirmed a WRONG state for batch %d: %s", assertion.batch, hex_of(assertion.machine_hash))

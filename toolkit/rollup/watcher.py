@@ -1,0 +1,107 @@
+"""A service's own copy of the rollup, derived from L1 alone and kept in step with it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from toolkit.devnet.accounts import checksum
+from toolkit.rollup import jsonrpc
+from toolkit.rollup.contracts import BatchPosted, Contracts
+from toolkit.rollup.derive import Replica
+from toolkit.rollup.follower import Follower
+from toolkit.rollup.l1 import hex_of
+
+
+class Watcher:
+    """Follows L1 and derives.
+
+    Attributes:
+        lock: to be held by who reads the attributes below.
+        replica: the rollup as derived so far.
+        head, timestamp: number and time (seconds) of the L1 block up to which that is.
+    """
+
+    def __init__(self, contracts: Contracts, follower: Follower, log: logging.Logger) -> None:
+        self.lock = asyncio.Lock()
+        self.replica = Replica(contracts)
+        self.head = self.timestamp = 0
+        self._contracts, self._follower, self._log = contracts, follower, log
+
+    async def start(self) -> None:
+        """Derive again what the local copy of L1 holds, then what is new on L1."""
+        async with self.lock:
+            await asyncio.to_thread(self.replica.add_all, list(self._follower.copy.logs()))
+        await self.look()
+
+    async def look(self) -> list[object]:
+        """Look at L1 once; returns the new events. After a reorganisation these are all events since the beginning."""
+        step = await self._follower.step()
+        async with self.lock:
+            logs = step.logs
+            if step.rewound:
+                self._log.warning("L1 reorganised: deriving everything again")
+                self.replica = Replica(self._contracts)
+                logs = list(self._follower.copy.logs())
+            events = await asyncio.to_thread(self.replica.add_all, logs)
+            self.head, self.timestamp = step.head, step.timestamp
+        for event in events:
+            if isinstance(event, BatchPosted):
+                self._log.info(
+                    "batch %d: %d records, %d messages; machine hash %s",
+                    event.number, len(event.records), len(event.references),
+                    hex_of(self.replica.derived[event.number].machine_hash),
+                )  # fmt: skip
+        return events
+
+    async def status(self) -> dict[str, Any]:
+        """What was derived so far."""
+        async with self.lock:
+            replica = self.replica
+            last = replica.derived[-1]
+            assertions = replica.assertions.values()
+            return {
+                "l1Block": self.head,
+                "l1Timestamp": self.timestamp,
+                "batches": last.batch,
+                "records": replica.records,
+                "recordsWithoutEffect": replica.refused,
+                "accounts": len(replica.state.accounts),
+                "withdrawals": last.withdrawals,
+                "machineHash": hex_of(last.machine_hash),
+                "assertions": len(assertions),
+                "agreed": sum(assertion.agree for assertion in assertions),
+                "disagreed": sum(not assertion.agree for assertion in assertions),
+                "assertedBatch": max((assertion.batch for assertion in assertions), default=0),
+                "confirmedBatch": replica.confirmed_outbox().batch,
+            }
+
+    async def assertions(self) -> list[dict[str, Any]]:
+        """Every assertion on L1, with what was derived beside what was asserted."""
+        async with self.lock:
+            return [assertion.as_json() for assertion in self.replica.assertions.values()]
+
+    async def batch(self, number: Any) -> dict[str, Any]:
+        """A batch on L1 by number, and what the machine is after it."""
+        index = jsonrpc.quantity(number, "batch", 64)
+        async with self.lock:
+            if not 0 < index <= len(self.replica.history.posted):
+                raise jsonrpc.ApiError(jsonrpc.NOT_FOUND, f"there is no batch {index} on L1")
+            derived = self.replica.derived[index]
+            hashes = {
+                "machineHash": hex_of(derived.machine_hash),
+                "outboxRoot": hex_of(derived.outbox_root),
+                "innerHash": hex_of(derived.inner_hash),
+            }
+            return {**self.replica.history.posted[index - 1].as_json(), **hashes}
+
+    async def account(self, owner: Any, token: Any = "0x" + "00" * 20) -> dict[str, Any]:
+        """Index, balance and nonce of an owner's account of a token, as posted to L1."""
+        owner, token = jsonrpc.data(owner, "owner", 20), jsonrpc.data(token, "token", 20)
+        async with self.lock:
+            state = self.replica.state
+            index = state.index_of(owner, token)
+            balance, nonce = (0, 0) if index is None else state.accounts[index][2:]
+        named = {"owner": checksum(owner), "token": checksum(token)}
+        return {"account": index, **named, "balance": str(balance), "nonce": nonce}

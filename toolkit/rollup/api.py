@@ -1,0 +1,122 @@
+"""JSON-RPC 2.0 over HTTP: the server that every rollup service answers with.
+
+Whatever arrives, the answer is a JSON-RPC object with a reason. Error codes are those of JSON-RPC 2.0 and EIP-1474.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from toolkit.errors import BadInput, ServiceError
+from toolkit.rollup.jsonrpc import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    ApiError,
+)
+
+MAX_BODY_BYTES = 8 * 1024 * 1024
+MAX_CALLS = 100
+"""Calls in one JSON-RPC batch."""
+
+Method = Callable[..., Awaitable[Any]]
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """Serves JSON-RPC at ``/`` (POST), and the status for people (GET).
+
+    Attributes:
+        host, port: where it listens; the port is known after `start` where 0 was asked for.
+    """
+
+    def __init__(self, methods: Mapping[str, Method], host: str, port: int, *, max_body: int = MAX_BODY_BYTES) -> None:
+        self.host, self.port = host, port
+        self._methods = {name: (method, inspect.signature(method)) for name, method in methods.items()}
+        self._max_body = max_body
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ServiceError: the port is in use or may not be used.
+        """
+        app = web.Application(client_max_size=self._max_body)
+        app.router.add_post("/", self._post)
+        if "l2_status" in self._methods:
+            app.router.add_get("/", self._get)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.host, self.port, shutdown_timeout=1.0)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise ServiceError(f"cannot listen on {self.host}:{self.port}: {error.strerror or error}") from error
+        for address in self._runner.addresses:
+            self.port = address[1]
+
+    async def stop(self) -> None:
+        """Stop listening; calls under way are answered first."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _get(self, _request: web.Request) -> web.Response:
+        answer = await self._one({"jsonrpc": "2.0", "id": 0, "method": "l2_status", "params": []})
+        return _respond(answer.get("result", answer))
+
+    async def _post(self, request: web.Request) -> web.Response:
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            too_large = ApiError(INVALID_REQUEST, f"the request is larger than {self._max_body} bytes")
+            return _respond(_failure(None, too_large), status=413)
+        try:
+            call = json.loads(body)
+        except (ValueError, RecursionError):
+            return _respond(_failure(None, ApiError(PARSE_ERROR, "the request is not JSON")))
+        if not isinstance(call, list):
+            return _respond(await self._one(call))
+        if not 0 < len(call) <= MAX_CALLS:
+            wrong = ApiError(INVALID_REQUEST, f"a batch holds 1 to {MAX_CALLS} calls, this one {len(call)}")
+            return _respond(_failure(None, wrong))
+        return _respond([await self._one(one) for one in call])
+
+    async def _one(self, call: Any) -> dict[str, Any]:
+        if not isinstance(call, dict) or not isinstance(call.get("method"), str):
+            return _failure(None, ApiError(INVALID_REQUEST, "a call is an object with a method"))
+        number, name, params = call.get("id"), call["method"], call.get("params", [])
+        if name not in self._methods:
+            return _failure(number, ApiError(METHOD_NOT_FOUND, f"there is no method {name[:100]}"))
+        method, signature = self._methods[name]
+        try:
+            bound = signature.bind(**params) if isinstance(params, dict) else signature.bind(*params)
+        except TypeError as error:
+            usage = f"{name}({', '.join(signature.parameters)}): {error}"
+            return _failure(number, ApiError(INVALID_PARAMS, usage))
+        try:
+            return {"jsonrpc": "2.0", "id": number, "result": await method(*bound.args, **bound.kwargs)}
+        except ApiError as error:
+            return _failure(number, error)
+        except BadInput as error:
+            return _failure(number, ApiError(INVALID_PARAMS, str(error)))
+        except Exception:
+            log.exception("%s failed", name)
+            return _failure(number, ApiError(INTERNAL_ERROR, f"{name} failed; the service's log says why"))
+
+
+def _failure(number: Any, error: ApiError) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": number, "error": error.as_json()}
+
+
+def _respond(answer: Any, status: int = 200) -> web.Response:
+    return web.Response(body=json.dumps(answer).encode(), status=status, content_type="application/json")

@@ -1,0 +1,365 @@
+"""The sequencer as a service: takes operations over HTTP, makes them durable, and brings batches to the Inbox.
+
+One lock guards the mind (``sequencer.py``) and the journal: who holds it sees only what is on disk. Operations queue
+before it, in bounded number; a group of them costs one write to disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import sqlite3
+from collections import deque
+from dataclasses import dataclass, field
+
+from toolkit.errors import L2KitError, NodeError, ServiceError
+from toolkit.rollup.codec import SIGNATURE_OFFSET
+from toolkit.rollup.config import Config
+from toolkit.rollup.contracts import Contracts, encode_post_batch
+from toolkit.rollup.derive import History, Posted
+from toolkit.rollup.follower import Follower, Gone, Step
+from toolkit.rollup.l1 import L1, Sender, hex_of
+from toolkit.rollup.machine import Outcome, State, apply_batch
+from toolkit.rollup.operations import Transfer, Withdraw
+from toolkit.rollup.sequencer import BatchFull, Refused, Sealed, Sequencer
+from toolkit.rollup.store import Entry, Journal
+
+GROUP = 500
+"""Operations written to disk together, at most."""
+RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+log = logging.getLogger("sequencer")
+
+
+class Busy(L2KitError):
+    """Too many operations wait; the caller may try again."""
+
+
+Signed = tuple[Transfer | Withdraw, bytes]
+
+
+@dataclass
+class Submission:
+    """Operations that came in one call, and what became of each."""
+
+    operations: list[Signed]
+    answers: asyncio.Future[list[Entry | Refused]]
+    results: list[Entry | Refused] = field(default_factory=list)
+
+
+class SequencerService:
+    """Everything that the sequencer's process does.
+
+    Attributes:
+        lock: to be held by who reads the attributes below; then they show only what is on disk.
+        sequencer: the accounts as promised, and the open batch.
+        sealed: the batch on its way to L1.
+        history: what L1 holds.
+        head: the L1 block up to which that is so.
+    """
+
+    def __init__(
+        self, config: Config, contracts: Contracts, l1: L1, sender: Sender, follower: Follower, journal: Journal
+    ) -> None:
+        self._config, self._contracts, self._l1 = config, contracts, l1
+        self._sender, self._follower, self._journal = sender, follower, journal
+        self.lock, self._following = asyncio.Lock(), asyncio.Lock()
+        self._queue: deque[tuple[Submission, Signed]] = deque()
+        self._work, self._room, self._due = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._seal_wanted = False
+        self._open_since: float | None = None
+        self.history = History(contracts)
+        self.sequencer = Sequencer(State(contracts.genesis), sender.address, batch_records=config.batch_records)
+        self.sealed: Sealed | None = None
+        self.head = 0
+        self._backlog: deque[Entry] = deque()
+
+    # --- service ---
+
+    async def start(self) -> None:
+        """Read L1 once and take up the journal."""
+        async with self._following:
+            await self._follower.step()
+        async with self.lock:
+            self._rebuild()
+
+    async def run(self) -> None:
+        """Work until cancelled. Raises what makes going on impossible."""
+        tasks = [asyncio.create_task(work()) for work in (self._take, self._follow, self._post)]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- taking operations ---
+
+    async def submit(self, operations: list[Signed]) -> list[Entry | Refused]:
+        """Take operations in order; returns when those accepted are on disk.
+
+        Raises:
+            Busy: too many wait already; nothing was taken.
+        """
+        if self._backlog:
+            raise Busy("busy: catching up with L1; send this again later")
+        if len(self._queue) + len(operations) > self._config.queue:
+            raise Busy(f"busy: {len(self._queue)} operations wait already; send these {len(operations)} again later")
+        submission = Submission(operations, asyncio.get_running_loop().create_future())
+        self._queue.extend((submission, operation) for operation in operations)
+        self._work.set()
+        return await submission.answers if operations else []
+
+    @property
+    def address(self) -> bytes:
+        """Who posts the batches (20 bytes)."""
+        return self._sender.address
+
+    @property
+    def waiting(self) -> int:
+        """Operations that are not in a batch yet."""
+        return len(self._queue) + len(self._backlog)
+
+    def find(self, digest: bytes) -> Entry | None:
+        """A confirmed operation by its hash; the lock must be held."""
+        return self._journal.find(digest)
+
+    async def seal(self) -> int | None:
+        """Ask for the open batch to be sealed now; returns its number, None where it is empty."""
+        async with self.lock:
+            if not self.sequencer.records:
+                return None
+            self._seal_wanted = True
+            self._due.set()
+            return self.sequencer.batch
+
+    async def _take(self) -> None:
+        """Take operations from the queue: apply, write, answer."""
+        while True:
+            await self._work.wait()
+            async with self.lock:
+                taken, full = self._accept()
+                entries = [result for _, result in taken if isinstance(result, Entry)]
+                if entries:
+                    try:
+                        await asyncio.to_thread(self._journal.append, entries)
+                    except sqlite3.Error as error:
+                        raise ServiceError(f"the journal cannot be written: {error}") from error
+            for submission, result in taken:
+                submission.results.append(result)
+                if len(submission.results) == len(submission.operations) and not submission.answers.done():
+                    submission.answers.set_result(submission.results)
+            if full:
+                self._room.clear()
+                self._due.set()
+                await self._room.wait()
+
+    def _accept(self) -> tuple[list[tuple[Submission, Entry | Refused]], bool]:
+        taken: list[tuple[Submission, Entry | Refused]] = []
+        if self._backlog:
+            return taken, True
+        queue, submit = self._queue, self.sequencer.submit
+        while queue and len(taken) < GROUP:
+            submission, (operation, signature) = queue[0]
+            try:
+                taken.append((submission, submit(operation, signature)))
+            except Refused as refused:
+                taken.append((submission, refused))
+            except BatchFull:
+                return taken, True
+            queue.popleft()
+        if not queue:
+            self._work.clear()
+        if self._open_since is None and self.sequencer.records:
+            self._open_since = asyncio.get_running_loop().time()
+            self._due.set()
+        return taken, False
+
+    # --- following L1 ---
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except Gone:
+                raise
+            except NodeError as error:
+                log.warning("cannot read L1: %s", error)
+                await asyncio.sleep(RETRY_SECONDS[2])
+            await asyncio.sleep(self._config.poll_seconds)
+
+    async def _look(self) -> None:
+        """Look at L1 once, and act on what is new."""
+        async with self._following:
+            step = await self._follower.step()
+            async with self.lock:
+                self.head = step.head
+                self._learn(step)
+
+    def _learn(self, step: Step) -> None:
+        if step.rewound:
+            self._rebuild()
+            return
+        before = len(self.history.posted)
+        for entry in step.logs:
+            self.history.add(entry)
+        new = self.history.posted[before:]
+        if not new and not step.logs:
+            return
+        if len(new) == 1 and self.sealed is not None and self._is_ours(self.sealed, new[0]):
+            log.info(
+                "batch %d is on L1 in block %d: %d records, %d messages",
+                new[0].number, new[0].block, len(new[0].batch.records), len(new[0].batch.messages),
+            )  # fmt: skip
+            self.sealed = None
+            self._refill()
+        elif new:
+            log.warning("L1 has a batch %d that is not the one sealed here", new[0].number)
+            self._rebuild()
+        self._due.set()
+
+    def _is_ours(self, sealed: Sealed, posted: Posted) -> bool:
+        batch = posted.batch
+        return (
+            posted.number == sealed.number
+            and batch.poster == self._sender.address
+            and batch.header == sealed.header
+            and list(batch.records) == list(sealed.records)
+            and [m.reference() for m in batch.messages] == [m.reference() for m in sealed.messages]
+        )
+
+    # --- L1 is the truth ---
+
+    def _rebuild(self) -> None:
+        """Derive everything from L1 again, then take up in their old batches the promises that L1 does not hold."""
+        self.history = History(self._contracts)
+        for entry in self._follower.copy.logs():
+            self.history.add(entry)
+        state = State(self._contracts.genesis)
+        on_l1: dict[bytes, int] = {}
+        for posted in self.history.posted:
+            outcomes = apply_batch(state, posted.batch)
+            for record, outcome in zip(posted.batch.records, outcomes, strict=False):
+                if outcome == Outcome.APPLIED:
+                    on_l1[record[SIGNATURE_OFFSET:]] = posted.number
+        self.sequencer = Sequencer(
+            state,
+            self._sender.address,
+            batch_records=self._config.batch_records,
+            next_sequence=self._journal.next_sequence(),
+        )
+        self.sealed, self._open_since = None, None
+        standing = self._journal.standing()
+        self._journal.move(
+            [(e.sequence, on_l1[e.signature]) for e in standing if on_l1.get(e.signature, e.batch) != e.batch], ()
+        )
+        self._backlog = deque(entry for entry in standing if entry.signature not in on_l1)
+        log.info(
+            "derived from L1: %d batches, %d accounts; %d confirmed operations are still to be posted",
+            len(self.history.posted), len(state.accounts), len(self._backlog),
+        )  # fmt: skip
+        self._refill()
+
+    def _refill(self) -> None:
+        """Apply the backlog again, batch by batch, as far as sealed batches have landed."""
+        moved: list[tuple[int, int]] = []
+        dropped: list[tuple[int, str]] = []
+        backlog, sequencer = self._backlog, self.sequencer
+        while backlog:
+            entry = backlog[0]
+            if entry.batch > sequencer.batch:
+                if not self._seal():
+                    break
+                continue
+            try:
+                accepted = sequencer.resubmit(entry)
+            except BatchFull:
+                if not self._seal():
+                    break
+                continue
+            except Refused as refused:
+                log.warning("operation %s is lost: L1 reorganised, and now %s", hex_of(entry.hash), refused)
+                dropped.append((entry.sequence, f"L1 reorganised: {refused}"))
+            else:
+                if accepted.batch != entry.batch:
+                    moved.append((entry.sequence, accepted.batch))
+            backlog.popleft()
+        self._journal.move(moved, dropped)
+        if not backlog and sequencer.records and sequencer.batch <= self._journal.sealed():
+            self._seal()
+        if sequencer.records:
+            self._open_since = asyncio.get_running_loop().time()
+        self._room.set()
+        self._due.set()
+
+    # --- sealing and posting ---
+
+    def _seal(self) -> bool:
+        """Seal the open batch, if the one before it has landed: only then L1 has said what it must consume."""
+        if self.sealed is not None or self.sequencer.batch != len(self.history.posted) + 1:
+            return False
+        self._journal.seal(self.sequencer.batch)
+        self.sealed = self.sequencer.seal(self.history.required)
+        self._open_since, self._seal_wanted = None, False
+        log.info(
+            "sealed batch %d: %d records, %d messages",
+            self.sealed.number, len(self.sealed.records), len(self.sealed.messages),
+        )  # fmt: skip
+        self._room.set()
+        self._due.set()
+        return True
+
+    def _seconds_to_seal(self) -> float | None:
+        """How long until the open batch should be sealed; None where nothing waits."""
+        if self.sealed is not None:
+            return 0.0
+        full = len(self.sequencer.records) + 2 > self._config.batch_records
+        if self.history.required or self._seal_wanted or full:
+            return 0.0
+        if self._open_since is None and self.history.arrived:
+            self._open_since = asyncio.get_running_loop().time()
+        if self._open_since is None:
+            return None
+        return max(0.0, self._open_since + self._config.batch_seconds - asyncio.get_running_loop().time())
+
+    async def _post(self) -> None:
+        """Seal when it is time, and post what is sealed."""
+        while True:
+            self._due.clear()
+            async with self.lock:
+                wait = self._seconds_to_seal()
+                if wait == 0.0:
+                    self._seal()
+                sealed = self.sealed
+            if sealed is not None:
+                await self._bring(sealed)
+                continue
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._due.wait(), wait)
+
+    async def _bring(self, sealed: Sealed) -> None:
+        """Post a batch until L1 has it, or has another.
+
+        The nonce is read before L1's logs: what landed earlier is then in the logs, and what lands later takes the
+        nonce. So a batch is never posted twice, whatever happened before.
+        """
+        data = encode_post_batch(sealed.number, sealed.header, sealed.records, sealed.messages)
+        for pause in itertools.chain(RETRY_SECONDS, itertools.repeat(RETRY_SECONDS[-1])):
+            try:
+                nonce = await self._sender.next_nonce()
+                await self._look()
+                if self.sealed is not sealed:
+                    return
+                await self._sender.send(self._contracts.inbox, data, nonce=nonce)
+                await self._look()
+            except Gone:
+                raise
+            except L2KitError as error:
+                log.warning("batch %d is not on L1 yet: %s; trying again in %g s", sealed.number, error, pause)
+                await asyncio.sleep(pause)
+            if self.sealed is not sealed:
+                return

@@ -1,0 +1,1 @@
+"""Tests of the rollup's services: real processes on a real node."""

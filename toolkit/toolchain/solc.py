@@ -36,14 +36,16 @@ def solc_path() -> Path:
     Raises:
         ToolchainError: neither a native compiler nor npm's can be had.
     """
+    launcher = home() / "solc" / f"solc-v{SOLC_VERSION}"
+    return native_solc() or write_launcher(launcher, modules_path("solidity") / "solc")
+
+
+def native_solc() -> Path | None:
+    """A native compiler of the pinned version, downloaded where the user asked for that; None where there is none."""
     for candidate in _native_candidates():
         if _is_pinned(candidate):
             return candidate
-    if os.environ.get(NATIVE_VARIABLE) == "1":
-        downloaded = _download()
-        if downloaded is not None:
-            return downloaded
-    return write_launcher(home() / "solc" / f"solc-v{SOLC_VERSION}", modules_path("solidity") / "solc")
+    return _download() if os.environ.get(NATIVE_VARIABLE) == "1" else None
 
 
 def write_launcher(path: Path, compiler: Path, default_settings: str = "{}") -> Path:

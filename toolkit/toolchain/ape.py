@@ -51,14 +51,17 @@ def main(arguments: Sequence[str]) -> int:
         variables = environment()
     except L2KitError as error:
         say(f"l2kit: {error}")
-        return 1
-    program = "import sys; from ape._cli import cli; sys.argv[0] = 'ape'; cli()"
-    os.execve(sys.executable, [sys.executable, "-c", program, *arguments], variables)
+    else:
+        program = "import sys; from ape._cli import cli; sys.argv[0] = 'ape'; cli()"
+        os.execve(sys.executable, [sys.executable, "-c", program, *arguments], variables)
+    return 1
 
 
 def _write_anvil(path: Path, blocks: Path) -> None:
     command = shlex.join([str(anvil_path()), "--cache-path", str(blocks), "--enable-tx-gas-limit"])
-    script = f'#!/bin/sh\n[ "$*" = --version ] && exec {shlex.quote(str(anvil_path()))} --version\nexec {command} "$@"\n'
+    script = (
+        f'#!/bin/sh\n[ "$*" = --version ] && exec {shlex.quote(str(anvil_path()))} --version\nexec {command} "$@"\n'
+    )
     if not (path.is_file() and path.read_text("utf-8") == script):
         write_atomically(path, script.encode(), mode=0o755)
 

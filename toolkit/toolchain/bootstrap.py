@@ -59,7 +59,7 @@ CAUSES = (
     ),
     (
         ("Failed to build", "Failed building wheel", "subprocess-exited-with-error"),
-        "a package has no wheel for this platform and does not build: Linux (glibc) and macOS on x86-64 and arm64 have all",
+        "a package has no wheel for this platform and does not build: glibc Linux and macOS have all (x86-64, arm64)",
     ),
 )
 
@@ -164,7 +164,7 @@ def prepare(level: str, exact: bool) -> None:
         if level == "test":
             write_ape()
         install_tools(level, environment)
-        STAMP.write_text("\n".join([stamp_of(level)] + kept) + "\n")
+        STAMP.write_text("\n".join([stamp_of(level), *kept]) + "\n")
         UNFINISHED.unlink()
 
 
@@ -220,20 +220,22 @@ def install_packages(level: str, log: Path, environment: Dict[str, str]) -> None
     uv = [str(PYTHON), "-m", "uv", "pip", "install", "--quiet", "--python", str(PYTHON), "--no-deps"]
     arguments = ["-r", str(requirements)]
     try:
-        run(pip + [UV], "installing " + UV, log, without_constraints(environment))
-        run(uv + arguments, what, log, environment)
-        run(uv + ["--build-constraint", str(HERE / BUILD_REQUIREMENTS), "-e", str(ROOT)], "", log, environment)
+        run([*pip, UV], "installing " + UV, log, without_constraints(environment))
+        run([*uv, *arguments], what, log, environment)
+        run([*uv, "--build-constraint", str(HERE / BUILD_REQUIREMENTS), "-e", str(ROOT)], "", log, environment)
     except Failed as failure:
         if "disk is full" in str(failure) or "not writable" in str(failure):
             raise
         say("uv did not do it; with pip this takes about a minute more")
-        run(pip + arguments, what, log, without_constraints(environment))
-        run(pip + ["-e", str(ROOT)], "installing l2kit itself", log, environment)
+        run([*pip, *arguments], what, log, without_constraints(environment))
+        run([*pip, "-e", str(ROOT)], "installing l2kit itself", log, environment)
 
 
 def without_constraints(environment: Dict[str, str]) -> Dict[str, str]:
     """The constraints are the build backend's; they must not touch the locked packages."""
-    return {name: value for name, value in environment.items() if name not in ("PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT")}
+    return {
+        name: value for name, value in environment.items() if name not in ("PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT")
+    }
 
 
 def write_ape() -> None:

@@ -34,6 +34,8 @@ def lint() -> int:
 def _forge(*arguments: str, environment: dict[str, str] | None = None) -> int:
     root = checkout()
     if root is None:
-        raise ToolchainError("the contracts are formatted and linted in a checkout, and l2kit runs from an installation")
+        raise ToolchainError(
+            "the contracts are formatted and linted in a checkout, and l2kit runs from an installation"
+        )
     command = [str(forge_path()), *arguments, "--root", str(root)]
     return subprocess.run(command, env={**os.environ, **(environment or {})}, cwd=root, check=False).returncode

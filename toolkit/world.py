@@ -27,6 +27,8 @@ NEEDED_EACH = 3_000 * ETHER
 """What every development account must own (wei)."""
 
 _READY_SECONDS = 30.0
+_ASSERT_SECONDS = 3.0
+"""Between two assertions: each costs as much as the batches it speaks of are cheap."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,7 @@ class Devnet:
             "bridge": self.rollup.bridge.address,
             "data": ".",
             "port": (self.options.l2_port or 0) if role == "sequencer" else 0,
+            "assert_seconds": _ASSERT_SECONDS,
         }
         (data / "config.json").write_text(json.dumps(config))
         command = [sys.executable, "-m", "toolkit.rollup.service", role, "--config", str(data / "config.json")]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from web3.contract import Contract
 
 from toolkit.devnet.chain import Call
-from toolkit.gas.meter import Balances, Meter
-from toolkit.gas.technique import Cost, cost
-from toolkit.gas.workload import Workload
+from toolkit.technique.meter import Balances, Meter
+from toolkit.technique.protocol import Cost, cost
+from toolkit.technique.workload import Workload
 
 ERC20_GAS = 80_000
 """Gas limit of one ERC20 transfer (the first to an address costs about 51,000)."""
@@ -22,10 +22,10 @@ class L1Eth:
 
     def __init__(self, meter: Meter, workload: Workload) -> None:
         self._meter, self._workload = meter, workload
-        self._balances = Balances(meter, workload.accounts.values())
 
     def open(self) -> Sequence[Cost]:
         """Nothing to open."""
+        self._balances = Balances(self._meter, self._workload.accounts.values())
         return []
 
     def pay(self) -> Sequence[Cost]:
@@ -57,10 +57,10 @@ class L1Erc20:
 
     def __init__(self, meter: Meter, workload: Workload, token: Contract) -> None:
         self._meter, self._workload, self._token = meter, workload, token
-        self._balances = Balances(meter, workload.accounts.values(), token)
 
     def open(self) -> Sequence[Cost]:
         """Nothing to open."""
+        self._balances = Balances(self._meter, self._workload.accounts.values(), self._token)
         return []
 
     def pay(self) -> Sequence[Cost]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from toolkit.gas.technique import PHASES, Run
+from toolkit.technique.protocol import PHASES, Run
 
 
 @dataclass(frozen=True)

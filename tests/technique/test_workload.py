@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from toolkit.devnet import Account, dev_accounts
 from toolkit.errors import BadInput
-from toolkit.gas.workload import ETHER, Payment, Workload, read_csv, seeded
+from toolkit.technique.workload import ETHER, Payment, Workload, read_csv, seeded
 
 ACCOUNTS = dev_accounts()
 STRANGER = "0x00000000219ab540356cBB839Cbe05303d7705Fa"

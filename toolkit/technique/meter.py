@@ -13,7 +13,7 @@ from web3.types import TxReceipt
 from toolkit.devnet.accounts import Account
 from toolkit.devnet.chain import Call, Chain
 from toolkit.errors import L2KitError
-from toolkit.gas.workload import ETHER
+from toolkit.technique.workload import ETHER
 
 
 class CheckFailed(L2KitError):

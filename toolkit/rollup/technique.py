@@ -1,0 +1,184 @@
+"""The rollup as a technique: deposit, transfer, assert, wait for the challenge window, claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from web3.types import TxReceipt
+
+from toolkit.bridge.claims import Claim
+from toolkit.bridge.client import claim, deposit_eth
+from toolkit.devnet.chain import Chain
+from toolkit.rollup.client import ETH, RollupClient
+from toolkit.rollup.codec import round_amount_down
+from toolkit.rollup.deploy import RollupContracts
+from toolkit.rollup.operations import Transfer
+from toolkit.technique.meter import Balances, CheckFailed, Meter
+from toolkit.technique.protocol import Cost, cost
+from toolkit.technique.workload import GWEI, Workload
+
+_PATIENCE_SECONDS = 60.0
+_INDEX_DEPOSIT = 10**6 * GWEI
+"""What an account deposits that needs nothing but must be there to pay later (wei)."""
+
+
+@dataclass(frozen=True)
+class RollupAccess:
+    """A running rollup, as its users reach it.
+
+    Attributes:
+        contracts: on L1.
+        sequencer: takes operations.
+        verifier: knows the rollup from L1 alone; proves withdrawals.
+        travel: moves the one clock by so many seconds.
+        challenge_window: seconds.
+    """
+
+    contracts: RollupContracts
+    sequencer: RollupClient
+    verifier: RollupClient
+    travel: Callable[[int], int]
+    challenge_window: int
+
+
+class RollupTechnique:
+    """Payments as transfers of ETH on the optimistic rollup, posted to L1 as calldata."""
+
+    name = "Rollup (calldata batches)"
+
+    def __init__(self, meter: Meter, workload: Workload, access: RollupAccess) -> None:
+        self._meter, self._workload, self._access = meter, workload, access
+
+    @property
+    def _deposits(self) -> dict[str, int]:
+        payers = {payment.payer for payment in self._workload.payments}
+        return {
+            name: max(self._workload.need(name), _INDEX_DEPOSIT) for name in self._workload.accounts if name in payers
+        }
+
+    def open(self) -> Sequence[Cost]:
+        """Every payer deposits what it needs, and waits until it is on L2."""
+        accounts, bridge = self._workload.accounts, self._access.contracts.bridge
+        self._balances = Balances(self._meter, accounts.values())
+        self._seen = _L1Transactions(self._meter.chain, self._access.contracts)
+        receipts = [
+            self._meter.keep(deposit_eth(self._meter.chain, bridge, accounts[name], amount))
+            for name, amount in self._deposits.items()
+        ]
+        for name, amount in self._deposits.items():
+            self._access.sequencer.wait_for_balance(
+                accounts[name].address_bytes, amount, ETH, seconds=_PATIENCE_SECONDS
+            )
+        return [cost("deposits", *receipts), cost("batches that carry them", *self._seen.batches())]
+
+    def pay(self) -> Sequence[Cost]:
+        """All payments, signed by their payers, confirmed by the sequencer, and posted to L1."""
+        client, accounts = self._access.sequencer, self._workload.accounts
+        held = {name: client.account(accounts[name].address_bytes) for name in self._deposits}
+        nonces = {name: account.nonce for name, account in held.items()}
+        signed = []
+        for payment in self._workload.payments:
+            payer, payee = accounts[payment.payer], accounts[payment.payee]
+            index = held[payment.payer].account
+            if index is None:
+                raise CheckFailed(f"{payment.payer} has no account on L2 after its deposit")
+            for part in parts(payment.amount):
+                transfer = Transfer(index, payee.address_bytes, ETH, part, 0, nonces[payment.payer])
+                nonces[payment.payer] += 1
+                signed.append(client.signed(transfer, payer))
+        confirmed = client.send("l2_sendTransfers", signed)
+        client.wait_for_post(confirmed[-1].hash, seconds=_PATIENCE_SECONDS)
+        return [cost("batches", *self._seen.batches())]
+
+    def settle(self) -> Sequence[Cost]:
+        """Everybody withdraws all of it; the proposer asserts; the challenge window passes; the assertion is confirmed.
+
+        Raises:
+            CheckFailed: the verifier, who knows L1 alone, disagrees with an assertion.
+        """
+        client = self._access.sequencer
+        last = b""
+        for account in self._workload.accounts.values():
+            for part in parts(client.account(account.address_bytes).balance):
+                last = client.withdraw(account, part).hash
+        batch = client.wait_for_post(last, seconds=_PATIENCE_SECONDS).batch or 0
+        self._wait(lambda: self._verified()["assertedBatch"] >= batch, f"batch {batch} to be asserted")
+        self._access.travel(self._access.challenge_window)
+        self._wait(lambda: self._verified()["confirmedBatch"] >= batch, f"batch {batch} to be confirmed")
+        return [
+            cost("batches with withdrawals", *self._seen.batches()),
+            cost("assertions", *self._seen.assertions()),
+            cost("confirmations", *self._seen.confirmations()),
+        ]
+
+    def exit(self) -> Sequence[Cost]:
+        """Everybody claims on L1, with proofs from the verifier."""
+        verifier, bridge = self._access.verifier, self._access.contracts.bridge
+        receipts: list[TxReceipt] = []
+        for account in self._workload.accounts.values():
+            for found in verifier.call("l2_withdrawals", account.address):
+                if not bridge.functions.isClaimed(found["index"]).call():
+                    outbox_root, withdrawal, proof = verifier.claim_arguments(found["index"])
+                    proven = Claim(outbox_root, withdrawal, tuple(proof))
+                    receipts.append(self._meter.keep(claim(self._meter.chain, bridge, account, proven)))
+        return [cost("claims", *receipts)]
+
+    def check(self) -> Sequence[str]:
+        """Nothing is left on L2, everybody's ETH is right on L1, and the verifier agrees with every assertion."""
+        for name, account in self._workload.accounts.items():
+            if left := self._access.sequencer.account(account.address_bytes).balance:
+                raise CheckFailed(f"{name} still owns {left} wei on L2")
+        status = self._verified()
+        facts = self._balances.check({name: self._workload.net(name) for name in self._workload.accounts})
+        return [*facts, f"the verifier agrees with all {status['agreed']} assertions, from L1 data alone"]
+
+    def _verified(self) -> dict[str, Any]:
+        status = self._access.verifier.status()
+        if status["disagreed"]:
+            raise CheckFailed(f"the verifier disagrees with {status['disagreed']} assertions")
+        return status
+
+    def _wait(self, condition: Callable[[], bool], what: str) -> None:
+        self._access.verifier.wait_until(condition, what, _PATIENCE_SECONDS)
+
+
+def parts(amount: int) -> list[int]:
+    """An amount in base units as the fewest amounts that a record can carry, greatest first."""
+    found = []
+    while amount:
+        found.append(round_amount_down(amount))
+        amount -= found[-1]
+    return found
+
+
+class _L1Transactions:
+    """Receipts of what the services have sent to L1, each told once."""
+
+    def __init__(self, chain: Chain, contracts: RollupContracts) -> None:
+        self._chain = chain
+        self._events = {
+            "batches": contracts.inbox.events.BatchPosted(),
+            "assertions": contracts.rollup.events.Asserted(),
+            "confirmations": contracts.rollup.events.Confirmed(),
+        }
+        self._told = dict.fromkeys(self._events, chain.block_number() + 1)
+
+    def batches(self) -> list[TxReceipt]:
+        """Of batches posted since the last call."""
+        return self._new("batches")
+
+    def assertions(self) -> list[TxReceipt]:
+        """Of assertions made since the last call."""
+        return self._new("assertions")
+
+    def confirmations(self) -> list[TxReceipt]:
+        """Of assertions confirmed since the last call."""
+        return self._new("confirmations")
+
+    def _new(self, kind: str) -> list[TxReceipt]:
+        last = self._chain.block_number()
+        logs = self._events[kind].get_logs(from_block=self._told[kind], to_block=last)
+        self._told[kind] = last + 1
+        return self._chain.receipts([log["transactionHash"] for log in logs])

@@ -15,10 +15,12 @@ find_python = for python in python3 python3.13 python3.12 python3.11 python3.10;
 	"$$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && break; \
 	done || python=python3; command -v "$$python" >/dev/null || \
 	{ echo "l2kit: there is no python3 on PATH: install Python 3.10 to 3.13" >&2; exit 1; };
-exact :=
+# the environment that is there answers sooner than a search for Python
+is_ready = [ -x $(BIN)/python ] && $(BIN)/python -I $(BOOTSTRAP) --ready 2>/dev/null
 else
 find_python = python="$(PYTHON)"; command -v "$$python" >/dev/null || \
 	{ echo "l2kit: PYTHON=$$python is not there: give the path of Python 3.10 to 3.13" >&2; exit 1; };
+is_ready = false
 exact := --exact
 endif
 prepare = $(find_python) exec "$$python" $(BOOTSTRAP)
@@ -72,7 +74,7 @@ clean:
 	find toolkit tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv-demo:
-	$(prepare) demo $(exact)
+	$(is_ready) demo || { $(prepare) $(exact) demo; }
 
 venv-test:
-	$(prepare) test $(exact)
+	$(is_ready) test || { $(prepare) $(exact) test; }

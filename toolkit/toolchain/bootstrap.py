@@ -1,9 +1,10 @@
 """Make the environment that ``make`` runs in: ``.venv`` with the locked packages, and the npm tools.
 
-    python3 toolkit/toolchain/bootstrap.py demo|test [--exact]
+    python3 toolkit/toolchain/bootstrap.py [--exact|--ready] demo|test
 
 ``demo`` is what the library and its command need; ``test`` adds ape, the test tools, forge and Hardhat. The second run
-finds its stamp and ends at once. With ``--exact`` a venv of another Python version is made anew.
+finds its stamp and ends at once. With ``--exact`` a venv of another Python version is made anew; ``--ready`` makes
+nothing and only says by its exit code whether all is there.
 
 Standard library only, and readable by Python 3.6, so that an old interpreter ends in a sentence.
 """
@@ -72,9 +73,11 @@ def main(arguments: List[str]) -> int:
     """Make the environment; returns the exit code."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        level = arguments[0] if arguments else ""
+        level = arguments[-1] if arguments else ""
         if level not in REQUIREMENTS:
-            raise Failed("usage: bootstrap.py demo|test [--exact]")
+            raise Failed("usage: bootstrap.py [--exact|--ready] demo|test")
+        if "--ready" in arguments:
+            return 0 if is_ready(level, False) else 1
         check_python(sys.version_info[:2], platform.python_implementation(), sys.platform)
         if not is_ready(level, "--exact" in arguments):
             prepare(level, "--exact" in arguments)

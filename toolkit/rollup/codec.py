@@ -94,11 +94,13 @@ def round_fee_up(fee: int) -> int:
 def _round_down(value: int, bits: int, what: str) -> int:
     if value < 0:
         raise BadInput(f"{what} {value} is negative")
+    most = (1 << bits) - 1
+    best = 0
     for power in _POWERS:
-        mantissa = value // power
-        if mantissa < 1 << bits:
-            return mantissa * power
-    return ((1 << bits) - 1) * _POWERS[31]
+        best = max(best, min(value // power, most) * power)
+        if value <= most * power:  # every coarser power only loses digits
+            break
+    return best
 
 
 def _encode(value: int, bits: int, what: str) -> int:

@@ -94,12 +94,15 @@ class SparseMerkleTree:
         if index >> self.depth:
             raise BadInput(f"leaf {index} is beyond a tree of depth {self.depth}")
         self._hash()
-        roots = empty_roots(self.depth)
+        roots, levels = empty_roots(self.depth), self._levels
+        top = levels[-1][0] if levels[-1] else EMPTY
         siblings = []
-        for height in range(max(len(self._levels) - 1, index.bit_length())):
-            level = self._levels[height] if height < len(self._levels) else []
+        for height in range(max(len(levels) - 1, index.bit_length())):
+            level = levels[height] if height < len(levels) else [top]
             sibling = (index >> height) ^ 1
             siblings.append(level[sibling] if sibling < len(level) else roots[height])
+            if height >= len(levels) - 1:
+                top = node(top, roots[height])
         return tuple(siblings)
 
     def _hash(self) -> None:

@@ -1,0 +1,94 @@
+"""An EVM in this process (pyrevm), for tests that need many calls and no node."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyrevm
+from eth_abi.abi import decode, encode
+from eth_utils.abi import collapse_if_tuple
+
+from toolkit.compile import Artifact
+from toolkit.crypto import keccak256
+from toolkit.devnet.accounts import checksum
+from toolkit.errors import Reverted
+
+ETHER = 10**18
+
+
+@dataclass
+class Contract:
+    """A contract in the EVM: its address (EIP-55 text) and functions by name."""
+
+    address: str
+    functions: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def address_bytes(self) -> bytes:
+        return bytes.fromhex(self.address[2:])
+
+
+@dataclass
+class Evm:
+    """One EVM. Every account has money; a failed call raises `Reverted` with the error's name and arguments."""
+
+    vm: Any = field(default_factory=lambda: pyrevm.EVM(spec_id="OSAKA"))
+    errors: dict[bytes, tuple[str, list[str]]] = field(default_factory=dict)
+    deployer: str = checksum(b"\xdd" * 20)
+
+    def __post_init__(self) -> None:
+        self.errors[keccak256(b"Panic(uint256)")[:4]] = ("Panic", ["uint256"])
+        self.errors[keccak256(b"Error(string)")[:4]] = ("Error", ["string"])
+        self.set_time(1_800_000_000)
+
+    @property
+    def now(self) -> int:
+        return int(self.vm.env.block.timestamp)
+
+    def set_time(self, timestamp: int) -> None:
+        self.vm.set_block_env(pyrevm.BlockEnv(timestamp=timestamp, number=1))
+
+    def deploy(self, artifact: Artifact, *arguments: Any) -> Contract:
+        inputs = next((entry["inputs"] for entry in artifact.abi if entry["type"] == "constructor"), [])
+        data = artifact.bytecode + encode([_type(each) for each in inputs], arguments)
+        for entry in artifact.abi:
+            if entry["type"] == "error":
+                types = [_type(each) for each in entry["inputs"]]
+                self.errors[keccak256(f"{entry['name']}({','.join(types)})".encode())[:4]] = (entry["name"], types)
+        try:
+            address = self.vm.deploy(self.deployer, data)
+        except RuntimeError as error:
+            raise self._reverted(error) from None
+        functions = {entry["name"]: entry for entry in artifact.abi if entry["type"] == "function"}
+        return Contract(checksum(bytes.fromhex(address[2:])), functions)
+
+    def call(self, contract: Contract, name: str, *arguments: Any, sender: str | None = None, value: int = 0) -> Any:
+        """Call and keep what it changes; returns the decoded result (a tuple if there are several)."""
+        entry = contract.functions[name]
+        types = [_type(each) for each in entry["inputs"]]
+        data = keccak256(f"{name}({','.join(types)})".encode())[:4] + encode(types, arguments)
+        output = self.raw(contract.address, data, sender=sender, value=value)
+        results: Sequence[Any] = decode([_type(each) for each in entry["outputs"]], output)
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def raw(self, to: str, data: bytes, *, sender: str | None = None, value: int = 0) -> bytes:
+        caller = sender or self.deployer
+        if value:
+            self.vm.set_balance(caller, self.vm.get_balance(caller) + value)
+        try:
+            return bytes(self.vm.message_call(caller=caller, to=to, calldata=data, value=value, gas=16_777_216))
+        except RuntimeError as error:
+            raise self._reverted(error) from None
+
+    def _reverted(self, error: RuntimeError) -> Reverted:
+        found = re.search(r"output: 0x([0-9a-f]*)", str(error))
+        data = bytes.fromhex(found[1]) if found else b""
+        name, types = self.errors.get(data[:4], ("", []))
+        return Reverted(name, decode(types, data[4:]) if name else (), data, str(error)[:120])
+
+
+def _type(entry: Mapping[str, Any]) -> str:
+    return collapse_if_tuple(dict(entry))

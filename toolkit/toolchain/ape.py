@@ -5,6 +5,8 @@ same. ape finds its tools through the environment, and cannot be told two things
 
 - its compiler gets the settings that ape has no name for (no metadata, so that bytecode is the same everywhere);
 - its Anvil keeps blocks in our folder and not in the user's home, and caps transactions as EIP-7825 says.
+
+``ape test`` runs ``tests/ape`` with the settings there, since the plain suite leaves ape's pytest plugin out.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from pathlib import Path
 
 from toolkit.compile import SETTINGS
 from toolkit.errors import L2KitError
-from toolkit.toolchain.home import home, make_folder, say, write_atomically
+from toolkit.toolchain.home import checkout, home, make_folder, say, write_atomically
 from toolkit.toolchain.npm import modules_path
 from toolkit.toolchain.pins import SOLC_VERSION
 from toolkit.toolchain.solc import native_solc, write_launcher
@@ -36,6 +38,9 @@ def environment() -> dict[str, str]:
     compiler = native_solc() or modules_path("solidity") / "solc"
     write_launcher(tools / f"solc-v{SOLC_VERSION}", compiler, json.dumps({"metadata": SETTINGS["metadata"]}))
     _write_anvil(tools / "anvil", folder / "blocks")
+    root = checkout()
+    if root is not None and "PYTEST_ADDOPTS" not in os.environ:
+        os.environ["PYTEST_ADDOPTS"] = shlex.join(["-c", str(root / "tests/ape/pytest.ini"), "--rootdir", str(root)])
     return {
         **os.environ,
         "PATH": os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)]),

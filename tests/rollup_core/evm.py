@@ -52,7 +52,8 @@ class Evm:
         self.vm.set_block_env(pyrevm.BlockEnv(timestamp=timestamp, number=1))
 
     def deploy(self, artifact: Artifact, *arguments: Any) -> Contract:
-        inputs = next((entry["inputs"] for entry in artifact.abi if entry["type"] == "constructor"), [])
+        constructor = [entry["inputs"] for entry in artifact.abi if entry["type"] == "constructor"]
+        inputs = constructor[0] if constructor else []
         data = artifact.bytecode + encode([_type(each) for each in inputs], arguments)
         for entry in artifact.abi:
             if entry["type"] == "error":

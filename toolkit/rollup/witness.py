@@ -5,7 +5,7 @@ from __future__ import annotations
 from eth_abi.abi import encode
 
 from toolkit.rollup.codec import NO_ACCOUNT, Header, decode_amount, decode_fee
-from toolkit.rollup.machine import Account, Batch, State, apply_step, fees_change, message_change
+from toolkit.rollup.machine import Account, Batch, State, apply_step
 from toolkit.rollup.merkle import SparseMerkleTree, list_proof, list_root, node
 
 _STATE = "(bytes32,uint256,uint256,bytes28,uint256,uint256,uint256)"
@@ -43,12 +43,9 @@ def build_witness(state: State, batch: Batch | None = None) -> bytes:
         message = step.messages[position - records]
         hint, item = message.account, message.preimage
         item_proof = list_proof(step.message_leaves, position - records)
-        if message_change(state, message).accounts:
-            first, second = _of_credit(state, hint)
-    elif batch is not None:
-        header = Header.decode(step.header)
-        if fees_change(state, header, step.poster).accounts:
-            first, second = _of_credit(state, header.fee_account)
+        first, second = _of_credit(state, hint)
+    elif state.fees:
+        first, second = _of_credit(state, Header.decode(step.header).fee_account)
     return encode(
         [_WITNESS],
         [

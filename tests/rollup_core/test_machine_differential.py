@@ -1,0 +1,343 @@
+"""The specification and ``PaymentsMachine.step`` agree on every successor, and a witness cannot make another one."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from toolkit.compile import artifact, compile_sources
+from toolkit.devnet.accounts import checksum
+from toolkit.errors import Reverted
+from toolkit.rollup.codec import NO_ACCOUNT, Header, RegisterRecord, TransferRecord
+from toolkit.rollup.machine import (
+    MAX_BALANCE,
+    Account,
+    Batch,
+    Genesis,
+    Message,
+    Outcome,
+    State,
+    Withdrawal,
+    apply_step,
+    deposit_data,
+    extend,
+)
+from toolkit.rollup.operations import Transfer, Withdraw
+from toolkit.rollup.witness import build_witness, witness_at
+
+from .evm import Contract, Evm
+from .worlds import BRIDGE, ETH, KEYS, OWNERS, POSTER, TOKEN, World, genesis, random_world
+
+_FAKE_INBOX = """
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+/// Says what it was told, so that a machine can be tested in any state.
+contract FakeInbox {
+    mapping(uint256 => bytes28) public accumulator;
+    function set(uint256 batch, bytes28 value) external { accumulator[batch] = value; }
+}
+"""
+
+
+class Machines:
+    """PaymentsMachines of several depths over one Inbox that says what it is told."""
+
+    def __init__(self) -> None:
+        self.evm = Evm()
+        self.inbox = self.evm.deploy(compile_sources({"FakeInbox.sol": _FAKE_INBOX})["FakeInbox"])
+        self.by_depth: dict[tuple[int, int], Contract] = {}
+        for depths in [(31, 32), (2, 2), (3, 1)]:
+            self.by_depth[depths] = self.evm.deploy(
+                artifact("PaymentsMachine"), self.inbox.address, checksum(BRIDGE), *depths
+            )
+
+    def origin(self, depths: tuple[int, int] = (31, 32)) -> Genesis:
+        return genesis(self.by_depth[depths].address_bytes, *depths)
+
+    def post(self, state: State, batch: Batch) -> None:
+        self.evm.call(self.inbox, "set", state.batch + 1, extend(state.accumulator, batch.hash))
+
+    def step(self, state: State, target: int, witness: bytes) -> bytes:
+        genesis = state.genesis
+        machine = self.by_depth[genesis.accounts_depth, genesis.withdrawals_depth]
+        successor: bytes = self.evm.call(machine, "step", state.machine_hash, target, witness)
+        return successor
+
+    def run(self, world: World) -> list[Outcome]:
+        """Step through the whole batch; both halves must agree after every step. Returns what each step did."""
+        state, batch = world.state.copy(), world.batch
+        self.post(state, batch)
+        target, outcomes = state.batch + 1, []
+        for _ in range(batch.steps):
+            witness = build_witness(state, batch)
+            onchain = self.step(state, target, witness)
+            outcomes.append(apply_step(state, batch).outcome)
+            assert onchain == state.machine_hash, f"after step {len(outcomes)}: {outcomes[-1]!r}"
+        assert state.batch == target
+        assert self.step(state, target, build_witness(state)) == state.machine_hash
+        return outcomes
+
+
+@pytest.fixture(scope="module")
+def machines() -> Machines:
+    return Machines()
+
+
+_DEPTHS = st.sampled_from([(31, 32), (2, 2), (3, 1)])
+_MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@_MANY
+@given(seed=st.integers(0, 2**64), depths=_DEPTHS)
+def test_specification_and_contract_agree_on_every_step(machines: Machines, seed: int, depths: tuple[int, int]) -> None:
+    machines.run(random_world(random.Random(seed), machines.origin(depths)))
+
+
+def test_random_worlds_reach_every_outcome_but_the_rarest(machines: Machines) -> None:
+    """The generator is worth something: nearly everything that can happen happens in it."""
+    seen: Counter[Outcome] = Counter()
+    for seed in range(400):
+        state, batch = (world := random_world(random.Random(seed), machines.origin((2, 2)))).state.copy(), world.batch
+        seen.update(apply_step(state, batch).outcome for _ in range(batch.steps))
+    assert set(seen) >= set(Outcome) - {Outcome.OVERFLOW}
+
+
+@_MANY
+@given(seed=st.integers(0, 2**64), depths=_DEPTHS, data=st.data())
+def test_a_tampered_witness_is_refused_or_makes_no_difference(
+    machines: Machines, seed: int, depths: tuple[int, int], data: st.DataObject
+) -> None:
+    state, batch = (world := random_world(random.Random(seed), machines.origin(depths))).state, world.batch
+    machines.post(state, batch)
+    position = data.draw(st.integers(0, batch.steps - 1))
+    witness = bytearray(witness_at(state, batch, position))
+    for _ in range(position):
+        apply_step(state, batch)
+    for _ in range(data.draw(st.integers(1, 2))):
+        place = data.draw(st.integers(0, len(witness) - 1))
+        witness[place] ^= data.draw(st.sampled_from([1, 2, 0x20, 0x80, 0xFF]))
+    try:
+        onchain = machines.step(state, state.batch + 1, bytes(witness))
+    except Reverted:
+        return
+    apply_step(state, batch)
+    assert onchain == state.machine_hash
+
+
+# One world for each reason, so that no reason depends on luck.
+
+
+def _account(owner: int, balance: int, token: bytes = ETH, nonce: int = 0) -> Account:
+    return Account(OWNERS[owner], token, balance, nonce)
+
+
+def _transfer(state: State, sender: int, recipient: int, amount: int, fee: int = 0, *, key: int | None = None) -> bytes:
+    payer, payee = state.accounts[sender], state.accounts[recipient]
+    transfer = Transfer(sender, payee.owner, payer.token, amount, fee, payer.nonce)
+    signature = transfer.sign(state.genesis.domain, KEYS[OWNERS.index(payer.owner) if key is None else key])
+    return transfer.record(recipient, signature).encode()
+
+
+def _withdraw(state: State, sender: int, amount: int, fee: int = 0) -> bytes:
+    payer = state.accounts[sender]
+    withdraw = Withdraw(sender, payer.token, amount, fee, payer.nonce)
+    return withdraw.record(withdraw.sign(state.genesis.domain, KEYS[OWNERS.index(payer.owner)])).encode()
+
+
+def _one(
+    machines: Machines, state: State, item: bytes | Message, header: Header | None = None
+) -> tuple[Outcome, State]:
+    """What one record or message does, agreed on by both halves, and the state after its batch."""
+    records, messages = ((item,), ()) if isinstance(item, bytes) else ((), (item,))
+    batch = Batch((header or Header()).encode(), records, messages, 7, POSTER)
+    outcome = machines.run(World(state, batch))[0]
+    after = state.copy()
+    for _ in range(batch.steps):
+        apply_step(after, batch)
+    return outcome, after
+
+
+def test_a_transfer_moves_the_amount_and_counts_the_nonce(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 100), _account(1, 5, nonce=3)])
+    outcome, after = _one(machines, state, _transfer(state, 0, 1, 60))
+    assert outcome is Outcome.APPLIED
+    assert after.accounts == [_account(0, 40, nonce=1), _account(1, 65, nonce=3)]
+
+
+def test_a_transfer_to_oneself_changes_only_the_nonce_and_the_fee(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 100), _account(1, 5)])
+    outcome, after = _one(machines, state, _transfer(state, 0, 0, 60, 2), Header(NO_ACCOUNT, ETH))
+    assert outcome is Outcome.APPLIED
+    assert after.accounts == [_account(0, 98, nonce=1), _account(1, 5), Account(POSTER, ETH, 2, 0)]
+
+
+def test_a_withdrawal_leaves_the_account_for_the_outbox(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 100, TOKEN)])
+    outcome, after = _one(machines, state, _withdraw(state, 0, 60))
+    assert outcome is Outcome.APPLIED
+    assert after.accounts == [_account(0, 40, TOKEN, 1)]
+    assert after.withdrawals == [Withdrawal(0, OWNERS[0], TOKEN, 60)]
+
+
+def test_fees_in_the_header_s_token_go_to_the_poster_s_account(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 100), _account(1, 0), _account(3, 10)])
+    _, after = _one(machines, state, _transfer(state, 0, 1, 60, 4), Header(2, ETH))
+    assert [account.balance for account in after.accounts] == [36, 60, 14]
+
+
+def test_fees_in_another_token_are_not_charged(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 100), _account(1, 0), _account(3, 10, TOKEN)])
+    _, after = _one(machines, state, _transfer(state, 0, 1, 100, 4), Header(2, TOKEN))
+    assert [account.balance for account in after.accounts] == [0, 100, 10]
+
+
+def test_fees_open_an_account_where_the_header_names_another_s(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 100), _account(1, 0)])
+    _, after = _one(machines, state, _transfer(state, 0, 1, 60, 4), Header(1, ETH))
+    assert after.accounts == [_account(0, 36, nonce=1), _account(1, 60), Account(POSTER, ETH, 4, 0)]
+
+
+def test_a_deposit_credits_the_hinted_account_of_its_owner(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 100), _account(1, 1)])
+    outcome, after = _one(machines, state, Message(BRIDGE, 9, deposit_data(ETH, OWNERS[1], 7), 1))
+    assert outcome is Outcome.APPLIED
+    assert after.accounts == [_account(0, 100), _account(1, 8)]
+
+
+@pytest.mark.parametrize("hint", [0, 2, NO_ACCOUNT])
+def test_a_deposit_with_a_useless_hint_opens_an_account(machines: Machines, hint: int) -> None:
+    state = State(machines.origin(), [_account(0, 100), _account(1, 1)])
+    outcome, after = _one(machines, state, Message(BRIDGE, 9, deposit_data(ETH, OWNERS[1], 7), hint))
+    assert outcome is Outcome.APPLIED
+    assert after.accounts == [_account(0, 100), _account(1, 1), _account(1, 7)]
+
+
+def test_a_deposit_that_its_account_cannot_hold_opens_another(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, MAX_BALANCE)])
+    _, after = _one(machines, state, Message(BRIDGE, 9, deposit_data(ETH, OWNERS[0], 1), 0))
+    assert after.accounts == [_account(0, MAX_BALANCE), _account(0, 1)]
+
+
+def _cases(machines: Machines) -> dict[Outcome, tuple[State, bytes | Message, Header]]:
+    state = State(machines.origin((2, 2)), [_account(0, 100), _account(1, 5), _account(2, 5, TOKEN)])
+    rich = State(state.genesis, [_account(0, MAX_BALANCE), _account(1, MAX_BALANCE)])
+    full = State(state.genesis, [_account(0, 100)] * 4, [Withdrawal(i, OWNERS[0], ETH, 1) for i in range(4)])
+    header = Header(0, ETH)
+    pay = _transfer(state, 0, 1, 50)
+    deposit = deposit_data(ETH, OWNERS[0], 5)
+    return {
+        Outcome.UNKNOWN_VERSION: (state, pay, Header(0, ETH, version=2)),
+        Outcome.UNKNOWN_SENDER: (state, (3).to_bytes(4, "big") + pay[4:], header),
+        Outcome.SHORT_BALANCE: (state, _transfer(state, 0, 1, 97, 4), header),
+        Outcome.WITHDRAWALS_FULL: (full, _withdraw(full, 0, 5), header),
+        Outcome.UNKNOWN_RECIPIENT: (state, pay[:4] + (3).to_bytes(4, "big") + pay[8:], header),
+        Outcome.TOKEN_MISMATCH: (state, _transfer(state, 0, 2, 50), header),
+        Outcome.BAD_SIGNATURE: (state, _transfer(state, 0, 1, 50, key=1), header),
+        Outcome.OVERFLOW: (rich, _transfer(rich, 0, 1, 1), header),
+        Outcome.ACCOUNTS_FULL: (full, RegisterRecord(OWNERS[1], ETH).encode(), header),
+        Outcome.ZERO_OWNER: (state, RegisterRecord(bytes(20), ETH).encode(), header),
+        Outcome.UNKNOWN_MESSAGE: (state, Message(BRIDGE, 1, b"\x02" + deposit[1:], 0), header),
+        Outcome.NOT_BRIDGE: (state, Message(OWNERS[0], 1, deposit, 0), header),
+    }
+
+
+@pytest.mark.parametrize("outcome", [each for each in Outcome if each is not Outcome.APPLIED])
+def test_an_operation_without_effect_changes_nothing_and_says_why(machines: Machines, outcome: Outcome) -> None:
+    state, item, header = _cases(machines)[outcome]
+    found, after = _one(machines, state, item, header)
+    assert found is outcome
+    assert (after.accounts, after.withdrawals) == (state.accounts, state.withdrawals)
+
+
+def test_a_signed_transfer_works_once(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 100), _account(1, 5)])
+    record = _transfer(state, 0, 1, 10)
+    batch = Batch(Header().encode(), (record, record), (), 7, POSTER)
+    assert machines.run(World(state, batch))[:2] == [Outcome.APPLIED, Outcome.BAD_SIGNATURE]
+
+
+def test_a_signed_transfer_does_not_work_from_a_twin_account(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 100), _account(1, 5), _account(0, 100)])
+    record = _transfer(state, 0, 1, 10)
+    outcome, _ = _one(machines, state, (2).to_bytes(4, "big") + record[4:])
+    assert outcome is Outcome.BAD_SIGNATURE
+
+
+def test_nobody_spends_the_zero_address_s_account(machines: Machines) -> None:
+    """ecrecover answers zero for an invalid signature."""
+    state = State(machines.origin(), [Account(bytes(20), ETH, 100, 0), _account(1, 5)])
+    record = TransferRecord(0, 1, 10, 0, bytes(64)).encode()
+    outcome, _ = _one(machines, state, record)
+    assert outcome is Outcome.BAD_SIGNATURE
+
+
+def test_a_withdrawal_s_signature_is_no_transfer_s(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 100), _account(1, 5)])
+    record = _withdraw(state, 0, 10)
+    outcome, _ = _one(machines, state, record[:4] + (1).to_bytes(4, "big") + record[8:])
+    assert outcome is Outcome.BAD_SIGNATURE
+
+
+def test_a_step_refuses_a_batch_that_is_not_in_the_inbox(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 100), _account(1, 5)])
+    batch = Batch(Header().encode(), (_transfer(state, 0, 1, 10),), (), 7, POSTER)
+    machines.post(state, batch)
+    forged = Batch(batch.header, (_transfer(state, 0, 1, 100),), (), 7, POSTER)
+    with pytest.raises(Reverted) as caught:
+        machines.step(state, 1, build_witness(state, forged))
+    assert caught.value.error == "WrongWitness"
+
+
+def test_a_step_refuses_another_state_s_witness(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 100), _account(1, 5)])
+    richer = State(machines.origin(), [_account(0, 1000), _account(1, 5)])
+    batch = Batch(Header().encode(), (_transfer(state, 0, 1, 10),), (), 7, POSTER)
+    machines.post(state, batch)
+    with pytest.raises(Reverted) as caught:
+        machines.step(state, 1, build_witness(richer, batch))
+    assert caught.value.error == "WrongWitness"
+
+
+def test_steps_beyond_the_target_change_nothing(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 100)], batch=5)
+    for target in (0, 4, 5):
+        assert machines.step(state, target, build_witness(state)) == state.machine_hash
+
+
+def test_genesis_is_the_specification_s(machines: Machines) -> None:
+    for depths, machine in machines.by_depth.items():
+        state = State(machines.origin(depths))
+        machines.evm.call(machines.inbox, "set", 0, state.accumulator)
+        assert machines.evm.call(machine, "genesis") == (state.outbox_root, state.inner_hash)
+
+
+@pytest.mark.parametrize("depths", [(0, 5), (32, 5), (5, 0), (5, 33)])
+def test_a_machine_refuses_depths_that_cannot_be(machines: Machines, depths: tuple[int, int]) -> None:
+    with pytest.raises(Reverted) as caught:
+        machines.evm.deploy(artifact("PaymentsMachine"), machines.inbox.address, checksum(BRIDGE), *depths)
+    assert caught.value.error == "BadDepth"
+
+
+def test_fast_digests_are_eip_712_s() -> None:
+    from eth_account.messages import _hash_eip191_message, encode_typed_data
+
+    origin = genesis(b"\x11" * 20)
+    domain = {"name": "l2kit rollup", "version": "1", "chainId": 1, "verifyingContract": checksum(b"\x11" * 20)}
+    transfer_fields = [("account", "uint32"), ("to", "address"), ("token", "address"), ("amount", "uint128")]
+    tail = [("fee", "uint128"), ("nonce", "uint64")]
+    values = {"account": 3, "to": checksum(OWNERS[1]), "token": checksum(TOKEN), "amount": 9, "fee": 2, "nonce": 5}
+    for name, fields, fast in [
+        ("Transfer", transfer_fields + tail, Transfer(3, OWNERS[1], TOKEN, 9, 2, 5).digest(origin.domain)),
+        (
+            "Withdraw",
+            [transfer_fields[0], *transfer_fields[2:], *tail],
+            Withdraw(3, TOKEN, 9, 2, 5).digest(origin.domain),
+        ),
+    ]:
+        types = {name: [{"name": field, "type": kind} for field, kind in fields]}
+        message = {field: values[field] for field, _ in fields}
+        assert fast == _hash_eip191_message(encode_typed_data(domain, types, message))

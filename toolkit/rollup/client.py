@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -154,7 +154,7 @@ class RollupClient:
         found: int | None = self.call("l2_seal")["batch"]
         return found
 
-    def claim_arguments(self, index: int) -> tuple[bytes, Withdrawal, Sequence[bytes]]:
+    def claim_arguments(self, index: int) -> tuple[bytes, Withdrawal, tuple[bytes, ...]]:
         """A verifier's proof for ``Bridge.claim``: the outbox root, the withdrawal, the siblings."""
         found = self.call("l2_withdrawalProof", index)
         withdrawal = Withdrawal(
@@ -176,8 +176,15 @@ class RollupClient:
 
     def wait_for_post(self, name: bytes, *, seconds: float = 30.0) -> Receipt:
         """Wait until an operation is on L1 (or was dropped)."""
-        self.wait_until(lambda: self.receipt(name).status != "confirmed", f"0x{name.hex()} to be posted", seconds)
-        return self.receipt(name)
+        receipt = self.receipt(name)
+
+        def settled() -> bool:
+            nonlocal receipt
+            receipt = self.receipt(name)
+            return receipt.status != "confirmed"
+
+        self.wait_until(settled, f"0x{name.hex()} to be posted", seconds)
+        return receipt
 
     def wait_until(self, condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
         """Wait for a condition. Raises ServiceError where it does not hold within ``seconds``."""
@@ -194,7 +201,7 @@ class RollupClient:
         except RpcError:
             raise
         except NodeError as error:
-            raise ServiceError(f"the rollup service at {self.url} does not answer ({error})") from error
+            raise ServiceError(f"the rollup service at {self.url} does not answer") from error
 
     def close(self) -> None:
         """Close the connection."""

@@ -105,7 +105,9 @@ class VerifierService:
             }
 
     def _judge(self, name: bytes) -> None:
-        assertion = self._watcher.replica.assertions[name]
+        assertion = self._watcher.replica.assertions.get(name)
+        if assertion is None:  # the genesis, which nobody asserted
+            return
         what = f"assertion {hex_of(assertion.id)} of batch {assertion.batch} by {checksum(assertion.proposer)}"
         if assertion.agree:
             log.info("agree with %s: machine hash %s", what, hex_of(assertion.machine_hash))

@@ -1,0 +1,238 @@
+"""The services' parts by themselves: contracts as bytes, derivation, journal, the sequencer's mind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from toolkit.compile import artifact
+from toolkit.crypto import Domain, address_of
+from toolkit.errors import BadInput, ProtocolError
+from toolkit.rollup import contracts as c
+from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, Header
+from toolkit.rollup.derive import History
+from toolkit.rollup.l1 import selector, topic
+from toolkit.rollup.machine import Account, Batch, Genesis, Message, State, apply_batch, deposit_data, extend
+from toolkit.rollup.operations import Transfer, Withdraw
+from toolkit.rollup.sequencer import BatchFull, Refused, Sequencer
+from toolkit.rollup.store import Entry, Journal, L1Copy, L1Log
+
+INBOX, ROLLUP, BRIDGE, POSTER = (bytes([i]) * 20 for i in range(1, 5))
+ETH = bytes(20)
+KEY = b"\x05" * 32
+OWNER, PAYEE = address_of(KEY), b"\x07" * 20
+DOMAIN = Domain("l2kit rollup", "1", 31337, b"\x09" * 20)
+GENESIS = Genesis(DOMAIN, BRIDGE, b"\xaa" * 28)
+CONTRACTS = c.Contracts(INBOX, ROLLUP, GENESIS, b"\xbb" * 32, POSTER, 10**17)
+
+
+def declared(name: str, kind: str) -> set[str]:
+    """The signatures of a contract's functions, events or errors, from its ABI."""
+
+    def types(inputs: list[dict[str, object]]) -> str:
+        return ",".join(
+            str(each["type"]).replace("tuple", f"({types(each['components'])})")  # type: ignore[arg-type]
+            if "components" in each
+            else str(each["type"])
+            for each in inputs
+        )
+
+    return {f"{e['name']}({types(e['inputs'])})" for e in artifact(name).abi if e["type"] == kind}
+
+
+def test_names_are_those_of_the_contracts() -> None:
+    assert {c.POST_BATCH, c.POST_LATE_BATCH} <= declared("Inbox", "function")
+    assert {c.ASSERT_STATE, c.CONFIRM} <= declared("Rollup", "function")
+    inbox, rollup = ({topic(event) for event in declared(name, "event")} for name in ("Inbox", "Rollup"))
+    assert {c.MESSAGE_SENT, c.BATCH_POSTED} <= inbox
+    assert {c.ASSERTED, c.CONFIRMED, c.REJECTED} <= rollup
+    assert set(c.ERRORS) <= declared("Inbox", "error") | declared("Rollup", "error")
+
+
+# --- derivation ---
+
+
+def log_of(address: bytes, topics: tuple[bytes, ...], data: bytes, calldata: bytes = b"", time: int = 100) -> L1Log:
+    return L1Log(1, 0, b"\x01" * 32, time, b"\x02" * 32, POSTER, address, topics, data, calldata)
+
+
+def message_log(data: bytes, sender: bytes = BRIDGE) -> L1Log:
+    body = (32).to_bytes(32, "big") + len(data).to_bytes(32, "big") + data + bytes(-len(data) % 32)
+    return log_of(INBOX, (c.MESSAGE_SENT, sender.rjust(32, b"\0")), body)
+
+
+def batch_log(history: History, records: list[bytes], messages: list[Message], calldata: bytes = b"") -> L1Log:
+    header, number = Header().encode(), len(history.posted) + 1
+    batch = Batch(header, records, messages, 100, POSTER)
+    accumulator = extend(history.accumulator, batch.hash)
+    calldata = calldata or c.encode_post_batch(number, header, records, messages)
+    return log_of(INBOX, (c.BATCH_POSTED, number.to_bytes(32, "big")), accumulator.ljust(32, b"\0"), calldata)
+
+
+def message(amount: int, account: int = NO_ACCOUNT) -> Message:
+    return Message(BRIDGE, 100, deposit_data(ETH, OWNER, amount), account)
+
+
+def test_batch_consumes_what_had_arrived_when_the_last_one_was_posted() -> None:
+    history = History(CONTRACTS)
+    history.add(message_log(message(1).data))
+    history.add(batch_log(history, [], []))
+    history.add(message_log(message(2).data))
+    assert [m.data for m in history.required] == [message(1).data]
+    assert [m.data for m in history.arrived] == [message(2).data]
+    history.add(batch_log(history, [bytes(RECORD_SIZE)], [message(1, account=7)]))
+    assert list(history.posted[1].batch.messages) == [message(1, account=7)]
+    assert [m.data for m in history.required] == [message(2).data]
+
+
+def test_batch_with_other_messages_than_the_rule_says_is_a_lying_node() -> None:
+    history = History(CONTRACTS)
+    history.add(batch_log(history, [], []))
+    with pytest.raises(ProtocolError, match="other messages"):
+        history.add(batch_log(history, [], [message(1)]))
+
+
+def test_batch_that_does_not_give_its_accumulator_is_a_lying_node() -> None:
+    history = History(CONTRACTS)
+    with pytest.raises(ProtocolError, match="accumulator"):
+        history.add(replace(batch_log(history, [], []), timestamp=101))
+
+
+@settings(max_examples=50)
+@given(
+    records=st.lists(st.binary(min_size=RECORD_SIZE, max_size=RECORD_SIZE), max_size=4),
+    gap=st.integers(0, 70),
+    padding=st.binary(max_size=40),
+)
+def test_calldata_is_read_wherever_its_parts_stand(records: list[bytes], gap: int, padding: bytes) -> None:
+    """Solidity takes any offsets and any padding, so a batch laid out strangely is a batch."""
+    history, data = History(CONTRACTS), b"".join(records)
+    places = (4 * 32 + gap + 32, 4 * 32 + gap)  # the records after the (empty) messages, which come after a gap
+    calldata = b"".join(
+        (
+            selector(c.POST_BATCH), (1).to_bytes(32, "big"), Header().encode(), places[0].to_bytes(32, "big"),
+            places[1].to_bytes(32, "big"), b"\xee" * gap, bytes(32), len(data).to_bytes(32, "big"), data, padding,
+        )
+    )  # fmt: skip
+    history.add(batch_log(history, records, [], calldata))
+    assert list(history.posted[0].batch.records) == records
+
+
+# --- the sequencer's mind ---
+
+
+def mind(batch_records: int = 100, balance: int = 10**18) -> Sequencer:
+    return Sequencer(State(GENESIS, [Account(OWNER, ETH, balance, 0)]), POSTER, batch_records=batch_records)
+
+
+def pay(sequencer: Sequencer, amount: int, to: bytes = PAYEE, fee: int = 0) -> Entry:
+    transfer = Transfer(0, to, ETH, amount, fee, sequencer.state.accounts[0].nonce)
+    return sequencer.submit(transfer, transfer.sign(DOMAIN, KEY))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    groups=st.lists(
+        st.tuples(
+            st.lists(st.tuples(st.integers(0, 3), st.integers(0, 10**17), st.integers(0, 2)), max_size=4),
+            st.lists(st.integers(1, 10**6), max_size=2),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_what_is_sealed_gives_the_promised_state_when_derived(
+    groups: list[tuple[list[tuple[int, int, int]], list[int]]],
+) -> None:
+    """Promises (accounts, outbox) equal what anybody derives from the sealed batches, whatever is submitted."""
+    sequencer = mind()
+    derived = sequencer.state.copy()
+    for submissions, deposits in groups:
+        for kind, amount, fee in submissions:
+            amount -= amount % 10**12  # noqa: PLW2901
+            nonce = sequencer.state.accounts[0].nonce
+            operation = (
+                Withdraw(0, ETH, amount, fee, nonce)
+                if kind == 3
+                else Transfer(0, (OWNER, PAYEE, b"\x08" * 20)[kind], ETH, amount, fee, nonce)
+            )
+            before = sequencer.state.copy()
+            try:
+                sequencer.submit(operation, operation.sign(DOMAIN, KEY))
+            except Refused:
+                assert sequencer.state.accounts == before.accounts
+                assert len(sequencer.state.withdrawals) == len(before.withdrawals)
+        sealed = sequencer.seal([message(amount) for amount in deposits])
+        apply_batch(derived, Batch(sealed.header, sealed.records, sealed.messages, 100, POSTER))
+    assert derived.accounts == sequencer.state.accounts
+    assert derived.outbox_root == sequencer.state.outbox_root
+    assert derived.batch == sequencer.state.batch
+
+
+def test_full_batch_takes_no_more_until_it_is_sealed() -> None:
+    sequencer = mind(batch_records=3)
+    pay(sequencer, 10**12)  # registers its payee, so two records
+    pay(sequencer, 10**12)
+    before = sequencer.state.copy()
+    with pytest.raises(BatchFull):
+        pay(sequencer, 10**12)
+    assert sequencer.state.accounts == before.accounts
+    assert len(sequencer.seal([]).records) == 3
+    assert pay(sequencer, 10**12).batch == 2
+
+
+def test_forged_transfer_opens_no_account() -> None:
+    sequencer = mind()
+    with pytest.raises(Refused, match="signature"):
+        sequencer.submit(Transfer(0, PAYEE, ETH, 10**12, 0, 0), bytes(64))
+    assert (len(sequencer.state.accounts), sequencer.records) == (1, [])
+
+
+def test_deposit_goes_to_the_account_that_is_there() -> None:
+    sequencer = mind()
+    sealed = sequencer.seal([message(5), Message(b"\x66" * 20, 1, b"what is this")])
+    assert [m.account for m in sealed.messages] == [0, NO_ACCOUNT]
+    assert sequencer.state.accounts == [Account(OWNER, ETH, 10**18 + 5, 0)]
+
+
+# --- disk ---
+
+
+def test_journal_gives_back_what_it_was_told(tmp_path: Path) -> None:
+    sequencer, journal = mind(), Journal(tmp_path / "journal.sqlite", "this")
+    entries = [pay(sequencer, 10**12), pay(sequencer, 2 * 10**12)]
+    journal.append(entries)
+    journal.seal(1)
+    journal.move([(2, 5)], [(1, "L1 reorganised")])
+    journal.close()
+    again = Journal(tmp_path / "journal.sqlite", "this")
+    assert again.standing() == [replace(entries[1], batch=5)]
+    assert again.find(entries[0].hash) == replace(entries[0], dropped="L1 reorganised")
+    assert (again.sealed(), again.next_sequence(), again.find(bytes(32))) == (1, 3, None)
+    again.close()
+
+
+def test_database_of_another_rollup_is_refused(tmp_path: Path) -> None:
+    Journal(tmp_path / "journal.sqlite", "this").close()
+    with pytest.raises(BadInput, match=r"belongs to another rollup \(this, not that\)"):
+        Journal(tmp_path / "journal.sqlite", "that")
+
+
+def test_copy_of_l1_forgets_from_a_block_on(tmp_path: Path) -> None:
+    copy = L1Copy(tmp_path / "l1.sqlite", "this")
+    logs = [replace(message_log(bytes([i])), block=i, block_hash=bytes([i]) * 32) for i in range(1, 6)]
+    for log in logs:
+        copy.extend([log], log.block, log.block_hash)
+    assert list(copy.logs()) == logs
+    assert all(newer[0] > older[0] for newer, older in pairwise(copy.known_blocks()))
+    copy.rewind(3, bytes([3]) * 32)
+    assert list(copy.logs()) == logs[:3]
+    assert copy.head() == (3, bytes([3]) * 32)
+    copy.rewind(-1, b"")
+    assert (list(copy.logs()), copy.head()) == ([], None)
+    copy.close()

@@ -16,14 +16,16 @@ from toolkit.devnet.chain import Chain
 from toolkit.devnet.nodes import DEV_CHAIN_ID, Node, attach, check_port, start_anvil, start_hardhat
 from toolkit.devnet.process import Child, RunFolder
 from toolkit.errors import BadInput, ServiceError
+from toolkit.rollup.client import RollupClient
 from toolkit.rollup.deploy import RollupContracts, deploy_rollup
+from toolkit.rollup.technique import RollupAccess
 
 ETHER = 10**18
 DAY = 24 * 3600
 
 TOKEN_SUPPLY = 10**9 * ETHER
 TOKENS_EACH = 10_000 * ETHER
-NEEDED_EACH = 3_000 * ETHER
+NEEDED_EACH = 7_000 * ETHER
 """What every development account must own (wei)."""
 
 _READY_SECONDS = 30.0
@@ -77,6 +79,7 @@ class Devnet:
         contracts: the deployed contracts by name.
         rollup: the rollup's contracts and genesis.
         services: "sequencer", "proposer" and "verifier".
+        access: the rollup as its users reach it.
 
     Raises:
         BadInput: an option cannot be used.
@@ -93,6 +96,7 @@ class Devnet:
     contracts: dict[str, Contract]
     rollup: RollupContracts
     services: dict[str, Service]
+    access: RollupAccess
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
@@ -179,6 +183,19 @@ class Devnet:
     def _start_services(self) -> None:
         started = {role: self._start_service(role) for role in ("sequencer", "proposer", "verifier")}
         self.services = {role: Service(_ready_url(child, ready), child) for role, (child, ready) in started.items()}
+        self.access = RollupAccess(
+            self.rollup,
+            self._client("sequencer"),
+            self._client("verifier"),
+            lambda seconds: self.travel(seconds=seconds),
+            self.options.challenge_window,
+        )
+
+    def _client(self, role: str) -> RollupClient:
+        machine = bytes.fromhex(self.rollup.machine.address[2:])
+        client = RollupClient(self.services[role].url, chain_id=self.l1.chain_id, machine=machine)
+        self._stack.callback(client.close)
+        return client
 
     def _start_service(self, role: str) -> tuple[Child, Path]:
         data = self.folder.path / role

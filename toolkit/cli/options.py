@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from toolkit.technique.workload import Workload
+    from toolkit.world import Devnet
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def devnet_options(command: F) -> F:
     """Where the devnet runs."""
-    for option in reversed(
+    return _with(
+        command,
         [
             click.option(
                 "--node",
@@ -24,7 +30,37 @@ def devnet_options(command: F) -> F:
             click.option("--l1-rpc", metavar="URL", help="Use the node that runs at URL instead of starting one."),
             click.option("--chain-id", type=click.IntRange(1), help="L1's chain id; with --l1-rpc it is checked."),
             click.option("--port", type=int, help="Port of L1's JSON-RPC [default: a free one]."),
-        ]
-    ):
+        ],
+    )
+
+
+def workload_options(command: F) -> F:
+    """Which payments are made."""
+    return _with(
+        command,
+        [
+            click.option(
+                "--payments",
+                type=click.Path(path_type=Path),
+                metavar="FILE",
+                help="Your own payments, a CSV file with the columns from,to,amount (ETH), instead of seeded ones.",
+            ),
+            click.option(
+                "--count", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="Seeded payments."
+            ),
+            click.option("--seed", type=int, default=1, show_default=True, help="Of the seeded payments."),
+        ],
+    )
+
+
+def workload(devnet: Devnet, payments: Path | None, count: int, seed: int) -> Workload:
+    """The payments that the options ask for."""
+    from toolkit.technique.workload import read_csv, seeded
+
+    return read_csv(payments, devnet.accounts) if payments else seeded(devnet.accounts, count, seed)
+
+
+def _with(command: F, options: list[Callable[[F], F]]) -> F:
+    for option in reversed(options):
         command = option(command)
     return command

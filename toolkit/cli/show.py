@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from toolkit.gas.report import Report
 
 _SLOW_SECONDS = 2.0
 
@@ -18,29 +21,52 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def progress(what: str) -> Iterator[None]:
-    """Say on stderr what is going on: a spinner in a terminal, else one line once it takes longer than two seconds."""
+def steps() -> Iterator[Callable[[str], None]]:
+    """A function that says on stderr what is going on now: a spinner in a terminal, else a line for what is slow."""
     if err.is_terminal:
-        with err.status(f"{what} ..."):
-            yield
+        with err.status("") as status:
+            yield lambda what: status.update(f"{what} ...")
         return
-    slow = threading.Timer(_SLOW_SECONDS, lambda: err.print(f"{what} ...", markup=False))
-    slow.daemon = True
-    slow.start()
+    slow: threading.Timer | None = None
+
+    def step(what: str) -> None:
+        nonlocal slow
+        if slow:
+            slow.cancel()
+        slow = threading.Timer(_SLOW_SECONDS, lambda: err.print(f"{what} ...", markup=False))
+        slow.daemon = True
+        slow.start()
+
     try:
-        yield
+        yield step
     finally:
-        slow.cancel()
+        if slow:
+            slow.cancel()
 
 
-def rows(title: str, cells: Iterable[Sequence[str]]) -> None:
-    """Print aligned columns under a title; lines are never cut, so that what they show can be copied."""
-    lines = [list(row) for row in cells]
+def table(title: str, rows: Iterable[Sequence[str]], *, numbers: bool = False) -> None:
+    """Print aligned columns under a title.
+
+    Lines are never cut, so that what they show can be copied. With ``numbers`` the first row is a header, and all
+    columns but the first are aligned right.
+    """
+    lines = [list(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    out.print(f"\n{title}", style="bold")
-    for line in lines:
-        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        out.print(f"  {text.rstrip()}", markup=False)
+    if title:
+        out.print(title, style="bold", markup=False)
+    for number, line in enumerate(lines):
+        cells = [
+            cell.rjust(width) if numbers and column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        out.print(f"  {'  '.join(cells).rstrip()}", style="dim" if numbers and number == 0 else None, markup=False)
+
+
+def report(found: Report) -> None:
+    """Print a gas report's tables."""
+    for each in found.tables():
+        out.print()
+        table(each.title, each.rows, numbers=True)
 
 
 def as_json(value: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,9 +46,10 @@ def up(output: Path | None, as_json: bool, **given: Any) -> None:
     if output:
         _check_output(output)
     devnet = Devnet(Options(**given))
-    with show.progress("starting the devnet"):
-        devnet.__enter__()
-    with devnet:
+    with ExitStack() as stack:
+        with show.steps() as step:
+            step("starting the devnet")
+            stack.enter_context(devnet)
         description = describe(devnet)
         files = [devnet.folder.path / "devnet.json", *([output] if output else [])]
         try:
@@ -99,9 +101,9 @@ def _screen(description: dict[str, Any], file: Path) -> None:
     for each in description["accounts"]:
         eth, tokens = int(each["wei"]) // ether, int(each["tokens"]) // ether
         rows.append([each["name"], each["address"], each["key"], f"{eth:,}", f"{tokens:,}"])
-    show.rows("Accounts on L1 (the keys are public: for development only)", rows)
-    show.rows("Contracts", description["contracts"].items())
-    show.rows("Logs", description["logs"].items())
+    show.table("\nAccounts on L1 (the keys are public: for development only)", rows)
+    show.table("\nContracts", description["contracts"].items())
+    show.table("\nLogs", description["logs"].items())
     show.out.print(f"\nThe same as JSON: {file}\nRunning; Ctrl-C stops and removes everything.", markup=False)
 
 

@@ -1,4 +1,4 @@
-"""The gas report: as data, as a terminal table, as Markdown."""
+"""The gas report: as data, as tables for people, as Markdown."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.table import Table
-
 from toolkit.technique.protocol import PHASES, Run
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a title; the first row is the header, and all columns but the first hold numbers."""
+
+    title: str
+    rows: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -30,35 +36,22 @@ class Report:
         return {"receipts": dict(self.receipts), "table": self._rows(), "meta": dict(self.meta)}
 
     def tables(self) -> list[Table]:
-        """For a terminal: techniques, then single transactions."""
-        techniques = Table(title=self._title(), title_justify="left", title_style="bold")
-        techniques.add_column("technique")
-        for column in _COLUMNS:
-            techniques.add_column(column, justify="right")
-        for row in self._rows():
-            techniques.add_row(row["technique"], *_cells(row))
-        return [techniques, *([self._receipts_table()] if self.receipts else [])]
+        """For people: techniques, then single transactions."""
+        techniques = [["technique", *_COLUMNS], *([row["technique"], *_cells(row)] for row in self._rows())]
+        single = [["transaction", "gas"], *([name, f"{gas:,}"] for name, gas in self.receipts.items())]
+        return [Table(self._title(), techniques), Table("One transaction, in a steady state", single)]
 
     def as_markdown(self) -> str:
         """The same as Markdown tables."""
-        lines = [f"**{self._title()}**", "", _line(["technique", *_COLUMNS])]
-        lines.append(_line(["---", *["---:"] * len(_COLUMNS)]))
-        lines += [_line([row["technique"], *_cells(row)]) for row in self._rows()]
-        if self.receipts:
-            lines += ["", _line(["one transaction", "gas"]), _line(["---", "---:"])]
-            lines += [_line([name, f"{gas:,}"]) for name, gas in self.receipts.items()]
-        return "\n".join(lines)
+        lines = []
+        for table in self.tables():
+            header, *rows = table.rows
+            rule = ["---", *["---:"] * (len(header) - 1)]
+            lines += [f"**{table.title}**", "", *(_line(row) for row in (header, rule, *rows)), ""]
+        return "\n".join(lines).rstrip()
 
     def _title(self) -> str:
         return f"{self.meta['payments']:,} payments, gas of everyone's L1 transactions ({self.meta['hardfork']})"
-
-    def _receipts_table(self) -> Table:
-        table = Table(title="One transaction, in a steady state", title_justify="left", title_style="bold")
-        table.add_column("transaction")
-        table.add_column("gas", justify="right")
-        for name, gas in self.receipts.items():
-            table.add_row(name, f"{gas:,}")
-        return table
 
     def _rows(self) -> list[dict[str, Any]]:
         base = next((run.gas() for run in self.runs if run.name.startswith("L1 ETH")), None)
@@ -76,14 +69,16 @@ class Report:
         ]
 
 
-_COLUMNS = ["L1 transactions", "open", "pay", "settle", "exit", "total gas", "gas a payment", "of L1 ETH"]
+_COLUMNS = ["txs", "open", "pay", "close", "total gas", "a payment", "of L1 ETH"]
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
     versus = row["versus_l1_eth"]
     return [
         f"{row['transactions']:,}",
-        *(f"{row[f'{phase}_gas']:,}" for phase in PHASES),
+        f"{row['open_gas']:,}",
+        f"{row['pay_gas']:,}",
+        f"{row['settle_gas'] + row['exit_gas']:,}",
         f"{row['total_gas']:,}",
         f"{row['gas_per_payment']:,.0f}",
         "" if versus is None else f"{versus:.1%}",

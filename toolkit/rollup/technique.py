@@ -10,6 +10,7 @@ from web3.types import TxReceipt
 
 from toolkit.bridge.claims import Claim
 from toolkit.bridge.client import claim, deposit_eth
+from toolkit.devnet.accounts import Account
 from toolkit.devnet.chain import Chain
 from toolkit.rollup.client import ETH, RollupClient
 from toolkit.rollup.codec import round_amount_down
@@ -19,7 +20,7 @@ from toolkit.technique.meter import Balances, CheckFailed, Meter
 from toolkit.technique.protocol import Cost, cost
 from toolkit.technique.workload import GWEI, Workload
 
-_PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 60.0
 _INDEX_DEPOSIT = 10**6 * GWEI
 """What an account deposits that needs nothing but must be there to pay later (wei)."""
 
@@ -41,6 +42,38 @@ class RollupAccess:
     verifier: RollupClient
     travel: Callable[[int], int]
     challenge_window: int
+
+    def verified(self) -> dict[str, Any]:
+        """The verifier's status.
+
+        Raises:
+            CheckFailed: it disagrees with an assertion.
+        """
+        status = self.verifier.status()
+        if status["disagreed"]:
+            raise CheckFailed(f"the verifier disagrees with {status['disagreed']} assertions")
+        return status
+
+    def wait_asserted(self, batch: int) -> None:
+        """Wait until the state after ``batch`` is asserted, and the verifier agrees."""
+        self._wait(lambda: self.verified()["assertedBatch"] >= batch, f"batch {batch} to be asserted")
+
+    def wait_confirmed(self, batch: int) -> None:
+        """Wait until the state after ``batch`` is confirmed on L1; the challenge window must be over."""
+        self._wait(lambda: self.verified()["confirmedBatch"] >= batch, f"batch {batch} to be confirmed")
+
+    def claims(self, owner: Account) -> list[Claim]:
+        """The proofs of the owner's withdrawals that are confirmed and not yet claimed, from the verifier."""
+        is_claimed = self.contracts.bridge.functions.isClaimed
+        found = []
+        for withdrawal in self.verifier.call("l2_withdrawals", owner.address):
+            if withdrawal["status"] == "confirmed" and not is_claimed(withdrawal["index"]).call():
+                outbox_root, proven, proof = self.verifier.claim_arguments(withdrawal["index"])
+                found.append(Claim(outbox_root, proven, tuple(proof)))
+        return found
+
+    def _wait(self, condition: Callable[[], bool], what: str) -> None:
+        self.verifier.wait_until(condition, what, PATIENCE_SECONDS)
 
 
 class RollupTechnique:
@@ -68,9 +101,7 @@ class RollupTechnique:
             for name, amount in self._deposits.items()
         ]
         for name, amount in self._deposits.items():
-            self._access.sequencer.wait_for_balance(
-                accounts[name].address_bytes, amount, ETH, seconds=_PATIENCE_SECONDS
-            )
+            self._access.sequencer.wait_for_balance(accounts[name].address_bytes, amount, ETH, seconds=PATIENCE_SECONDS)
         return [cost("deposits", *receipts), cost("batches that carry them", *self._seen.batches())]
 
     def pay(self) -> Sequence[Cost]:
@@ -89,7 +120,7 @@ class RollupTechnique:
                 nonces[payment.payer] += 1
                 signed.append(client.signed(transfer, payer))
         confirmed = client.send("l2_sendTransfers", signed)
-        client.wait_for_post(confirmed[-1].hash, seconds=_PATIENCE_SECONDS)
+        client.wait_for_post(confirmed[-1].hash, seconds=PATIENCE_SECONDS)
         return [cost("batches", *self._seen.batches())]
 
     def settle(self) -> Sequence[Cost]:
@@ -103,10 +134,10 @@ class RollupTechnique:
         for account in self._workload.accounts.values():
             for part in parts(client.account(account.address_bytes).balance):
                 last = client.withdraw(account, part).hash
-        batch = client.wait_for_post(last, seconds=_PATIENCE_SECONDS).batch or 0
-        self._wait(lambda: self._verified()["assertedBatch"] >= batch, f"batch {batch} to be asserted")
+        batch = client.wait_for_post(last, seconds=PATIENCE_SECONDS).batch or 0
+        self._access.wait_asserted(batch)
         self._access.travel(self._access.challenge_window)
-        self._wait(lambda: self._verified()["confirmedBatch"] >= batch, f"batch {batch} to be confirmed")
+        self._access.wait_confirmed(batch)
         return [
             cost("batches with withdrawals", *self._seen.batches()),
             cost("assertions", *self._seen.assertions()),
@@ -115,14 +146,12 @@ class RollupTechnique:
 
     def exit(self) -> Sequence[Cost]:
         """Everybody claims on L1, with proofs from the verifier."""
-        verifier, bridge = self._access.verifier, self._access.contracts.bridge
-        receipts: list[TxReceipt] = []
-        for account in self._workload.accounts.values():
-            for found in verifier.call("l2_withdrawals", account.address):
-                if not bridge.functions.isClaimed(found["index"]).call():
-                    outbox_root, withdrawal, proof = verifier.claim_arguments(found["index"])
-                    proven = Claim(outbox_root, withdrawal, tuple(proof))
-                    receipts.append(self._meter.keep(claim(self._meter.chain, bridge, account, proven)))
+        chain, bridge = self._meter.chain, self._access.contracts.bridge
+        receipts = [
+            self._meter.keep(claim(chain, bridge, account, proven))
+            for account in self._workload.accounts.values()
+            for proven in self._access.claims(account)
+        ]
         return [cost("claims", *receipts)]
 
     def check(self) -> Sequence[str]:
@@ -130,18 +159,9 @@ class RollupTechnique:
         for name, account in self._workload.accounts.items():
             if left := self._access.sequencer.account(account.address_bytes).balance:
                 raise CheckFailed(f"{name} still owns {left} wei on L2")
-        status = self._verified()
+        status = self._access.verified()
         facts = self._balances.check({name: self._workload.net(name) for name in self._workload.accounts})
         return [*facts, f"the verifier agrees with all {status['agreed']} assertions, from L1 data alone"]
-
-    def _verified(self) -> dict[str, Any]:
-        status = self._access.verifier.status()
-        if status["disagreed"]:
-            raise CheckFailed(f"the verifier disagrees with {status['disagreed']} assertions")
-        return status
-
-    def _wait(self, condition: Callable[[], bool], what: str) -> None:
-        self._access.verifier.wait_until(condition, what, _PATIENCE_SECONDS)
 
 
 def parts(amount: int) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -99,16 +99,18 @@ class Run:
         return self.gas() / self.payments
 
 
-Listener = Callable[[str, Iterable[Cost]], None]
+Listener = Callable[[Run, str], None]
+"""Hears of each phase as it begins, and of "check"; the costs of the phases before are in the run."""
 
 
-def run(technique: Technique, payments: int, listen: Listener = lambda phase, costs: None) -> Run:
-    """Take a technique through all phases and its check; ``listen`` hears of each phase as it ends."""
+def run(technique: Technique, payments: int, listen: Listener = lambda run, phase: None) -> Run:
+    """Take a technique through all phases and its check."""
     result = Run(technique.name, payments)
     for phase in PHASES:
+        listen(result, phase)
         began = time.monotonic()
-        result.costs[phase] = list(getattr(technique, phase)())
+        result.costs[phase] = [cost for cost in getattr(technique, phase)() if cost.transactions]
         result.seconds[phase] = time.monotonic() - began
-        listen(phase, result.costs[phase])
+    listen(result, "check")
     result.facts = list(technique.check())
     return result

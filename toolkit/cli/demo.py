@@ -1,0 +1,69 @@
+"""``l2kit demo``: the protocols at work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from toolkit.cli import show
+from toolkit.cli.options import devnet_options, workload, workload_options
+from toolkit.demo.story import Story
+
+SUBJECTS = ("deposit", "withdraw", "channel", "all")
+
+
+@click.command()
+@click.argument("subject", type=click.Choice(SUBJECTS), default="all")
+@workload_options
+@devnet_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the story.")
+def demo(subject: str, payments: Any, count: int, seed: int, as_json: bool, **given: Any) -> None:
+    """Show the protocols at work on a real node, each step with its gas, each balance checked.
+
+    \b
+    deposit    ETH and tokens from L1 to the rollup
+    withdraw   deposit, pay on the rollup, and back to L1 after the challenge window
+    channel    open a payment channel, pay through it, close it
+    all        all of these, then the same payments by every technique, and the gas table
+
+    \b
+    Examples:
+      l2kit demo
+      l2kit demo withdraw
+      l2kit demo all --payments payments.csv
+    """
+    from toolkit.demo.program import run
+    from toolkit.world import Devnet, Options
+
+    story = Story() if as_json else _Told()
+    devnet = Devnet(Options(**given))
+    chosen = workload(devnet, payments, count, seed)  # before anything starts: a wrong row is told at once
+    with show.steps() as step:
+        step("starting the devnet")
+        with devnet:
+            report = run(subject, devnet, chosen, story, step)
+    if as_json:
+        show.as_json({"events": story.events, **(report.as_json() if report else {})})
+    elif report:
+        show.report(report)
+
+
+class _Told(Story):
+    """Tells people."""
+
+    _WIDTH = 88
+
+    def section(self, title: str) -> None:
+        show.out.print(f"\n{title}", style="bold", markup=False)
+
+    def step(self, what: str, gas: int | None = None) -> None:
+        spent = "" if gas is None else f"{gas:>12,} gas"
+        show.out.print(f"  {what:<{self._WIDTH}}{spent}".rstrip(), markup=False)
+
+    def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        show.table(f"  {title}", [header, *rows], numbers=True)
+
+    def checked(self, fact: str) -> None:
+        show.out.print(f"  ok  {fact}", style="green", markup=False)

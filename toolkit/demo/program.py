@@ -1,0 +1,80 @@
+"""What `l2kit demo` runs, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from toolkit.demo import bridge
+from toolkit.demo.story import Story
+from toolkit.gas import lab
+from toolkit.gas.report import Report
+from toolkit.technique.protocol import PHASES, Run
+from toolkit.technique.workload import ETHER, Workload
+from toolkit.world import Devnet
+
+SUBJECTS = ("deposit", "withdraw", "channel", "all")
+
+
+def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Callable[[str], None]) -> Report | None:
+    """Run one of `SUBJECTS`; "all" ends with the gas report.
+
+    Args:
+        workload: the payments that are made.
+        story: is told everything.
+        step: is told what goes on now.
+
+    Raises:
+        CheckFailed: a balance is not what it must be.
+    """
+    story.section("The devnet")
+    story.step(f"{devnet.node.version()} at {devnet.node.url}, chain {devnet.l1.chain_id}, contracts deployed")
+    story.step("sequencer, proposer and verifier run as processes of their own")
+    if subject == "deposit":
+        step("deposit")
+        bridge.deposit(devnet, story)
+    if subject in ("withdraw", "all"):
+        step("deposit and withdrawal")
+        bridge.withdraw(devnet, story)
+    if subject != "all":
+        return None
+    teller = _Teller(workload, story, step)
+    report = lab.report(devnet, workload, teller.hear, step)
+    teller.end()
+    story.section("Gas")
+    return report
+
+
+class _Teller:
+    """Tells each technique's phases when they are over."""
+
+    def __init__(self, workload: Workload, story: Story, step: Callable[[str], None]) -> None:
+        self._workload, self._story, self._step = workload, story, step
+        self._run: Run | None = None
+        self._told = 0
+
+    def hear(self, run: Run, phase: str) -> None:
+        self._step(f"{run.name}: {phase}")
+        if self._run is not run:
+            self.end()
+            self._run, self._told = run, 0
+            total = sum(payment.amount for payment in self._workload.payments) / ETHER
+            self._story.section(f"{len(self._workload.payments):,} payments, {total:,.4f} ETH: {run.name}")
+        self._tell()
+
+    def end(self) -> None:
+        """The run heard of last is over."""
+        if self._run is not None:
+            self._tell()
+            for fact in self._run.facts:
+                self._story.checked(fact)
+
+    def _tell(self) -> None:
+        run = self._run
+        if run is None:
+            return
+        done = [phase for phase in PHASES if phase in run.seconds]
+        for phase in done[self._told :]:
+            for cost in run.costs[phase]:
+                transactions = f"{cost.transactions:,} transaction{'s' if cost.transactions > 1 else ''}"
+                self._story.step(f"{phase}: {cost.what} ({transactions}, {run.seconds[phase]:.1f} s)", cost.gas)
+        self._told = len(done)

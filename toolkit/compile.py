@@ -37,7 +37,9 @@ SETTINGS: dict[str, Any] = {
 """The compiler's settings (standard JSON). ``ape-config.yaml`` says the same, and a test holds them together."""
 
 _FORMAT = "1"  # of the cache files: a new number forgets the old ones
-_DECLARATION = re.compile(r"^(?:abstract\s+)?(?:contract|interface|library)\s+(\w+)", re.MULTILINE)
+_DECLARATION = re.compile(
+    r"(?:^|[;}])\s*(?:abstract\s+)?(?:contract|interface|library)\s+(\w+)\s*(?:\{|is\b|layout\b)", re.MULTILINE
+)
 _IMPORT = re.compile(r"""(?:^|[;}])\s*import\b[^;"']*["']([^"']+)["']""", re.MULTILINE)
 _compiled: dict[str, dict[str, Artifact]] = {}
 

@@ -82,7 +82,7 @@ def _is_pinned(candidate: Path) -> bool:
     """Whether it is the pinned compiler, and not a launcher of ours (which may be of another environment)."""
     try:
         with candidate.open("rb") as file:
-            if file.read(2) == b"#!":
+            if b"l2kit writes this script" in file.read(400):
                 return False
         return version_of(candidate) == FULL_VERSION
     except (OSError, ToolchainError):

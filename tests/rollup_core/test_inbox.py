@@ -1,0 +1,285 @@
+"""The Inbox: one order, no message left out, every accumulator within reach."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from eth_abi.abi import encode
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from toolkit.compile import artifact, compile_sources
+from toolkit.crypto import keccak256
+from toolkit.devnet.accounts import checksum
+from toolkit.errors import Reverted
+from toolkit.rollup.machine import GENESIS_CHAIN, Batch, Message, batch_hash, extend, genesis_accumulator
+from toolkit.rollup.merkle import list_root
+
+from .evm import Contract, Evm
+
+SEQUENCER, ALICE, BOB = (checksum(bytes([number]) * 20) for number in (0x5E, 0xA1, 0xB0))
+WINDOW, RING, MAX_PENDING = 3600, 4, 4096
+
+_FORWARDER = """
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+contract Forwarder {
+    function forward(address to, bytes calldata data) external payable returns (bytes memory output) {
+        bool success;
+        (success, output) = to.call{value: msg.value}(data);
+        if (!success) assembly { revert(add(output, 0x20), mload(output)) }
+    }
+}
+"""
+
+
+class Inbox:
+    """The contract, and beside it what the specification says that it holds."""
+
+    def __init__(self, **changes: int) -> None:
+        self.evm = Evm()
+        values = {"window": WINDOW, "ring": RING, "record": 76, "message": 100, **changes}
+        self.contract: Contract = self.evm.deploy(artifact("Inbox"), SEQUENCER, *values.values())
+        self.accumulators = [genesis_accumulator(1, self.contract.address_bytes, self.evm.now)]
+        self.deployed_at = self.evm.now
+        self.batches: list[Batch] = []
+        self.snapshot: list[Message] = []
+        self.waiting: list[Message] = []
+
+    def call(self, name: str, *arguments: Any, sender: str = ALICE) -> Any:
+        return self.evm.call(self.contract, name, *arguments, sender=sender)
+
+    def send(self, data: bytes, sender: str = ALICE) -> None:
+        self.call("send", data, sender=sender)
+        self.waiting.append(Message(bytes.fromhex(sender[2:]), self.evm.now, data, len(data)))
+
+    def post(
+        self,
+        records: list[bytes] | None = None,
+        *,
+        number: int | None = None,
+        references: bytes | None = None,
+        sender: str = SEQUENCER,
+        header: bytes = bytes(32),
+        late: tuple[Any, ...] = (),
+    ) -> None:
+        records = records or []
+        if references is None:
+            references = b"".join(message.reference() for message in self.snapshot)
+        number = len(self.batches) + 1 if number is None else number
+        name = "postLateBatch" if late else "postBatch"
+        self.call(name, *late, number, header, b"".join(records), references, sender=sender)
+        batch = Batch(header, records, self.snapshot, self.evm.now, bytes.fromhex(sender[2:]))
+        self.batches.append(batch)
+        self.accumulators.append(extend(self.accumulators[-1], batch.hash))
+        self.snapshot, self.waiting = self.waiting, []
+
+    def last(self) -> tuple[bytes, tuple[Any, ...]]:
+        """What a late batch shows: the accumulator before the last batch, and that batch."""
+        if not self.batches:
+            return GENESIS_CHAIN, (
+                (1).to_bytes(32, "big"),
+                bytes(32),
+                0,
+                bytes(32),
+                0,
+                self.deployed_at,
+                self.contract.address,
+            )
+
+        last = self.batches[-1]
+        return self.accumulators[-2], (
+            last.header,
+            list_root(last.record_leaves),
+            len(last.records),
+            list_root(last.message_leaves),
+            len(last.messages),
+            last.timestamp,
+            checksum(last.poster),
+        )
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+def _refused(error: str, call: Any) -> Reverted:
+    with pytest.raises(Reverted) as caught:
+        call()
+    assert caught.value.error == error, caught.value
+    return caught.value
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**64))
+def test_accumulators_are_the_specification_s_whatever_is_sent_and_posted(seed: int) -> None:
+    rng, inbox = random.Random(seed), Inbox()
+    assert inbox.call("accumulator", 0) == inbox.accumulators[0]
+    for _ in range(12):
+        if rng.random() < 0.6:
+            inbox.send(rng.randbytes(rng.randint(0, 100)), rng.choice([ALICE, BOB]))
+        else:
+            inbox.post([rng.randbytes(76) for _ in range(rng.choice([0, 1, 2, 3, 7]))], header=rng.randbytes(32))
+            assert inbox.call("accumulator", len(inbox.batches)) == inbox.accumulators[-1]
+        if rng.random() < 0.5:
+            inbox.evm.set_time(inbox.evm.now + rng.randint(0, 100))
+        assert inbox.call("pendingMessages") == len(inbox.snapshot) + len(inbox.waiting)
+        assert inbox.call("batches") == len(inbox.batches)
+
+
+def test_a_batch_must_consume_exactly_its_snapshot(inbox: Inbox) -> None:
+    for data in (b"one", b"two"):
+        inbox.send(data)
+    inbox.post()
+    inbox.send(b"three")  # after the snapshot: not yet to be consumed
+    one, two = (message.reference() for message in inbox.snapshot)
+    three = inbox.waiting[0].reference()
+    flipped = bytes([two[0] ^ 1]) + two[1:]
+    for wrong in (b"", one, two, two + one, one + two + three, one + one, one + flipped):
+        _refused("WrongMessages", lambda wrong=wrong: inbox.post(references=wrong))
+    inbox.post(references=one + two)
+    _refused("WrongMessages", lambda: inbox.post(references=b""))
+    inbox.post(references=three)
+    assert inbox.call("pendingMessages") == 0
+
+
+def test_nothing_may_be_consumed_where_nothing_was_sent(inbox: Inbox) -> None:
+    _refused("WrongMessages", lambda: inbox.post(references=bytes(36)))
+
+
+def test_a_message_s_hash_binds_its_time(inbox: Inbox) -> None:
+    inbox.send(b"now")
+    inbox.post()
+    sent = inbox.snapshot[0]
+    moved = Message(sent.sender, sent.timestamp + 1, sent.data, sent.account)
+    _refused("WrongMessages", lambda: inbox.post(references=moved.reference()))
+
+
+def test_only_the_sequencer_posts(inbox: Inbox) -> None:
+    assert _refused("NotSequencer", lambda: inbox.post(sender=ALICE)).arguments == (ALICE.lower(), SEQUENCER.lower())
+
+
+@pytest.mark.parametrize("number", [0, 1, 3, 2**32 + 2, 2**256 - 1])
+def test_a_batch_out_of_order_is_refused(inbox: Inbox, number: int) -> None:
+    inbox.post()
+    assert _refused("OutOfOrder", lambda: inbox.post(number=number)).arguments == (number,)
+
+
+def test_order_holds_around_the_ring(inbox: Inbox) -> None:
+    for posted in range(1, 3 * RING + 1):
+        inbox.post()
+        for number in range(3 * RING + 2):
+            if number != posted + 1:
+                _refused("OutOfOrder", lambda number=number: inbox.post(number=number))
+
+
+def test_bytes_that_are_no_whole_items_are_refused(inbox: Inbox) -> None:
+    assert _refused("NotWhole", lambda: inbox.post([bytes(75)])).arguments == (75, 76)
+    assert _refused("NotWhole", lambda: inbox.post(references=bytes(35))).arguments == (35, 36)
+
+
+def test_a_batch_through_a_contract_is_refused(inbox: Inbox) -> None:
+    """Its bytes would not be found in the transaction's calldata."""
+    forwarder = inbox.evm.deploy(compile_sources({"Forwarder.sol": _FORWARDER})["Forwarder"])
+    own = inbox.evm.deploy(artifact("Inbox"), forwarder.address, WINDOW, RING, 76, 100)
+    data = keccak256(b"postBatch(uint256,bytes32,bytes,bytes)")[:4] + encode(
+        ["uint256", "bytes32", "bytes", "bytes"], [1, bytes(32), b"", b""]
+    )
+    refused = _refused("NotDirect", lambda: inbox.evm.call(forwarder, "forward", own.address, data))
+    assert refused.arguments == (forwarder.address.lower(),)
+
+
+def test_a_long_message_is_refused(inbox: Inbox) -> None:
+    inbox.send(bytes(100))
+    assert _refused("MessageTooLong", lambda: inbox.send(bytes(101))).arguments == (101, 100)
+
+
+def test_a_full_queue_refuses_messages_until_they_are_consumed_within_the_gas_cap(inbox: Inbox) -> None:
+    """Every call here has EIP-7825's 16,777,216 gas: a full queue fits one batch."""
+    for _ in range(MAX_PENDING):
+        inbox.send(b"\xff" * 57)
+    assert _refused("InboxFull", lambda: inbox.send(b"")).arguments == (MAX_PENDING,)
+    inbox.post()
+    _refused("InboxFull", lambda: inbox.send(b""))
+    inbox.post()
+    inbox.send(b"")
+    assert inbox.call("accumulator", 2) == inbox.accumulators[2]
+
+
+def test_anyone_posts_when_the_sequencer_is_late_and_not_a_second_earlier(inbox: Inbox) -> None:
+    for _ in range(3):  # before the first batch, after it, and once more
+        posted_at = inbox.evm.now
+        inbox.send(b"let me in", BOB)
+        late = inbox.last()
+        inbox.evm.set_time(posted_at + WINDOW - 1)
+        early = _refused("TooEarly", lambda late=late: inbox.post(sender=BOB, late=late))
+        assert early.arguments == (posted_at + WINDOW - 1, posted_at + WINDOW)
+        inbox.evm.set_time(posted_at + WINDOW)
+        inbox.post([b"\x01" * 76], sender=BOB, late=late)
+        assert inbox.call("accumulator", len(inbox.batches)) == inbox.accumulators[-1]
+    assert [message.data for batch in inbox.batches for message in batch.messages] == [b"let me in"] * 2
+
+
+def test_a_late_batch_must_show_the_last_one(inbox: Inbox) -> None:
+    genesis = inbox.last()
+    inbox.post([b"\x02" * 76])
+    inbox.evm.set_time(inbox.evm.now + WINDOW)
+    _refused("WrongLastBatch", lambda: inbox.post(sender=BOB, late=genesis))
+    before, last = inbox.last()
+    older = (*last[:5], last[5] - WINDOW, last[6])
+    _refused("WrongLastBatch", lambda: inbox.post(sender=BOB, late=(before, older)))
+    _refused("OutOfOrder", lambda: inbox.post(sender=BOB, late=(before, last), number=1))
+    inbox.post(sender=BOB, late=(before, last))
+
+
+def test_accumulators_leave_the_ring_and_anyone_may_bring_them_back(inbox: Inbox) -> None:
+    for _ in range(2 * RING + 1):
+        inbox.post()
+    newest = len(inbox.batches)
+    for number in range(newest - RING + 1, newest + 1):
+        assert inbox.call("accumulator", number) == inbox.accumulators[number]
+    for number in (0, 1, newest - RING, newest + 1):
+        assert _refused("UnknownAccumulator", lambda number=number: inbox.call("accumulator", number)).arguments == (
+            number,
+        )
+    hashes = [batch.hash for batch in inbox.batches]
+    # Back to 5 from the ring, and from there to 1 and to 0, where the ring does not reach any more.
+    for number, until in ((5, newest), (1, 5), (0, 1)):
+        inbox.call("checkpoint", number, inbox.accumulators[number], hashes[number:until])
+        assert inbox.call("accumulator", number) == inbox.accumulators[number]
+    inbox.post()
+    assert inbox.call("accumulator", 5) == inbox.accumulators[5]
+
+
+def test_a_checkpoint_must_lead_to_what_is_known(inbox: Inbox) -> None:
+    for _ in range(RING + 2):
+        inbox.post()
+    hashes = [batch.hash for batch in inbox.batches]
+    wrong = [
+        (1, inbox.accumulators[2], hashes[1:]),
+        (1, inbox.accumulators[1], [*hashes[1:-1], bytes(32)]),
+        (len(hashes), inbox.accumulators[-2], []),
+        (2, inbox.accumulators[1], hashes[1:-1]),
+    ]
+    for arguments in wrong:
+        _refused("WrongChain", lambda arguments=arguments: inbox.call("checkpoint", *arguments))
+    _refused("UnknownAccumulator", lambda: inbox.call("checkpoint", 1, inbox.accumulators[1], hashes[1:2]))
+    _refused("UnknownAccumulator", lambda: inbox.call("checkpoint", 99, inbox.accumulators[1], []))
+
+
+@pytest.mark.parametrize(("ring", "record"), [(1, 76), (0, 76), (4, 0), (4, 64)])
+def test_parameters_that_cannot_work_are_refused(ring: int, record: int) -> None:
+    assert _refused("BadParameters", lambda: Inbox(ring=ring, record=record)).arguments == (ring, record)
+
+
+def test_the_hash_of_a_batch_binds_every_part_of_it() -> None:
+    parts: list[Any] = [bytes(32), bytes(32), 0, bytes(32), 0, 0, bytes(20)]
+    hashes = {batch_hash(*parts)}
+    for place, part in enumerate(parts):
+        changed = [*parts]
+        changed[place] = part + 1 if isinstance(part, int) else b"\x01" + part[1:]
+        hashes.add(batch_hash(*changed))
+    assert len(hashes) == len(parts) + 1

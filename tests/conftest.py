@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from toolkit import Devnet
 from toolkit.devnet import Account, Chain, Node, RunFolder, dev_accounts, start_anvil
 
 
@@ -37,3 +38,10 @@ def chain(l1: Chain, node: Node) -> Iterator[Chain]:
     snapshot = node.snapshot()
     yield l1
     node.revert(snapshot)
+
+
+@pytest.fixture(scope="session")
+def devnet() -> Iterator[Devnet]:
+    """The whole devnet with its services, on a node of its own. Tests leave it running; nothing is undone."""
+    with Devnet() as running:
+        yield running

@@ -9,9 +9,7 @@ import click
 
 from toolkit.cli import show
 from toolkit.cli.options import devnet_options, workload, workload_options
-from toolkit.demo.story import Story
-
-SUBJECTS = ("deposit", "withdraw", "channel", "all")
+from toolkit.demo.story import SUBJECTS, Story
 
 
 @click.command()

@@ -12,11 +12,8 @@ from toolkit.technique.protocol import PHASES, Run
 from toolkit.technique.workload import ETHER, Workload
 from toolkit.world import Devnet
 
-SUBJECTS = ("deposit", "withdraw", "channel", "all")
-
-
 def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Callable[[str], None]) -> Report | None:
-    """Run one of `SUBJECTS`; "all" ends with the gas report.
+    """Run one of `story.SUBJECTS`; "all" ends with the gas report.
 
     Args:
         workload: the payments that are made.

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+SUBJECTS = ("deposit", "withdraw", "channel", "all")
+"""What can be demonstrated."""
+
 
 class Story:
     """Records what a demonstration tells. A listener for people overrides the methods and calls these.

@@ -95,6 +95,7 @@ class RollupTechnique:
         """Every payer deposits what it needs, and waits until it is on L2."""
         accounts, bridge = self._workload.accounts, self._access.contracts.bridge
         self._balances = Balances(self._meter, accounts.values())
+        self._held = {name: self._on_l2(name) for name in accounts}
         self._seen = _L1Transactions(self._meter.chain, self._access.contracts)
         receipts = [
             self._meter.keep(deposit_eth(self._meter.chain, bridge, accounts[name], amount))
@@ -124,15 +125,15 @@ class RollupTechnique:
         return [cost("batches", *self._seen.batches())]
 
     def settle(self) -> Sequence[Cost]:
-        """Everybody withdraws all of it; the proposer asserts; the challenge window passes; the assertion is confirmed.
+        """Everybody withdraws what it has on L2 beyond what it had before; the proposer asserts; the challenge window passes; the assertion is confirmed.
 
         Raises:
             CheckFailed: the verifier, who knows L1 alone, disagrees with an assertion.
         """
         client = self._access.sequencer
         last = b""
-        for account in self._workload.accounts.values():
-            for part in parts(client.account(account.address_bytes).balance):
+        for name, account in self._workload.accounts.items():
+            for part in parts(self._on_l2(name) - self._held[name]):
                 last = client.withdraw(account, part).hash
         batch = client.wait_for_post(last, seconds=PATIENCE_SECONDS).batch or 0
         self._access.wait_asserted(batch)
@@ -155,13 +156,16 @@ class RollupTechnique:
         return [cost("claims", *receipts)]
 
     def check(self) -> Sequence[str]:
-        """Nothing is left on L2, everybody's ETH is right on L1, and the verifier agrees with every assertion."""
-        for name, account in self._workload.accounts.items():
-            if left := self._access.sequencer.account(account.address_bytes).balance:
-                raise CheckFailed(f"{name} still owns {left} wei on L2")
+        """Nothing of it is left on L2, everybody's ETH is right on L1, and the verifier agrees with every assertion."""
+        for name, held in self._held.items():
+            if (owns := self._on_l2(name)) != held:
+                raise CheckFailed(f"{name} owns {owns} wei on L2, and must own {held}")
         status = self._access.verified()
         facts = self._balances.check({name: self._workload.net(name) for name in self._workload.accounts})
         return [*facts, f"the verifier agrees with all {status['agreed']} assertions, from L1 data alone"]
+
+    def _on_l2(self, name: str) -> int:
+        return self._access.sequencer.account(self._workload.accounts[name].address_bytes).balance
 
 
 def parts(amount: int) -> list[int]:

@@ -1,0 +1,97 @@
+"""``l2kit up``: one screen, the same as JSON, and nothing left behind however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolkit.devnet import Chain, check_port, free_port
+
+
+def eventually(true: Callable[[], bool], seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+class Running:
+    """An ``l2kit up`` that runs."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self.output = folder / "devnet.json"
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "toolkit", "up", "--port", str(self.port), "--output", str(self.output), *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert eventually(lambda: self.output.exists() or self.process.poll() is not None, 60)
+        assert self.process.poll() is None, self.process.communicate()[1]
+        self.devnet: dict[str, Any] = json.loads(self.output.read_text())
+        self.folder = Path(next(iter(self.devnet["logs"].values()))).parent
+
+    def leaves_nothing(self) -> bool:
+        """Whether its folder is gone, its processes are, and its port is free."""
+        gone = eventually(lambda: not self.folder.exists())
+        children = subprocess.run(["pgrep", "-f", str(self.folder)], capture_output=True, check=False).stdout
+        check_port(self.port)
+        return gone and not children
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Running]:
+    running = Running(tmp_path)
+    yield running
+    running.process.kill()
+    running.process.communicate()
+
+
+def test_what_it_writes_can_be_used(up: Running) -> None:
+    devnet = up.devnet
+    chain = Chain(devnet["l1"]["rpc"])
+    assert chain.chain_id == devnet["l1"]["chain_id"]
+    for name, address in devnet["contracts"].items():
+        assert chain.contract(name, address).address == address
+    assert {account["name"] for account in devnet["accounts"]} >= {"deployer", "sequencer", "alice", "bob"}
+    assert all(Path(log).exists() for log in devnet["logs"].values())
+    up.process.send_signal(signal.SIGINT)
+    out, errors = up.process.communicate(timeout=30)
+    assert up.process.returncode == 130
+    assert "interrupted; everything it started has been stopped" in errors
+    for account in devnet["accounts"]:
+        assert account["address"] in out and account["key"] in out
+    assert devnet["l1"]["rpc"] in out and devnet["l2"]["rpc"] in out
+    assert up.leaves_nothing()
+    assert not up.output.exists()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_however_it_ends_nothing_is_left(up: Running, how: signal.Signals) -> None:
+    up.process.send_signal(how)
+    up.process.communicate(timeout=30)
+    assert up.leaves_nothing()
+
+
+def test_killed_node_ends_it_with_a_sentence(up: Running) -> None:
+    found = subprocess.run(
+        ["pgrep", "-f", f"anvil --host .*--port {up.port} "], capture_output=True, text=True, check=True
+    )
+    for pid in found.stdout.split():
+        os.kill(int(pid), signal.SIGKILL)
+    _, errors = up.process.communicate(timeout=30)
+    assert up.process.returncode == 1
+    assert errors.splitlines()[-1].startswith("l2kit: anvil has ended")
+    assert up.leaves_nothing()

@@ -1,0 +1,80 @@
+"""Wrong input is one sentence on stderr and a non-zero exit, before anything is started."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from toolkit.devnet import Node, free_port
+
+Result = subprocess.CompletedProcess[str]
+
+
+def l2kit(*words: str, cwd: Path | None = None) -> Result:
+    command = [sys.executable, "-m", "toolkit", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=cwd)
+
+
+def refused(result: Result) -> str:
+    """The one sentence of a refusal."""
+    assert result.returncode != 0
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("l2kit: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["dmo"], "there is no command 'dmo'; did you mean 'demo'?"),
+        (["frobnicate"], "there is no command 'frobnicate'; there are up, demo, gas"),
+        (["--frobnicate"], "No such option: --frobnicate; see 'l2kit --help'"),
+        (["demo", "withdrwa"], "'withdrwa' is not one of"),
+        (["demo", "--count", "0"], "0 is not in the range"),
+        (["up", "--node", "geth"], "'geth' is not one of"),
+        (["up", "--port", "99999999"], "port 99999999 is not between 1 and 65535"),
+        (["up", "--l2-port", "0"], "port 0 is not between 1 and 65535"),
+        (["up", "--l1-rpc", "localhost:8545"], "'localhost:8545' is not an http:// or https:// URL"),
+        (["gas", "--json", "--markdown"], "--json and --markdown cannot both"),
+        (["demo", "--payments", "nowhere.csv"], "cannot read nowhere.csv: No such file"),
+    ],
+)
+def test_wrong_words_are_told(words: list[str], sentence: str) -> None:
+    assert sentence in refused(l2kit(*words))
+
+
+def test_wrong_row_is_told_by_line(tmp_path: Path) -> None:
+    (tmp_path / "payments.csv").write_text("from,to,amount\nalice,bob,1\nalice,0x12,1\n")
+    sentence = refused(l2kit("demo", "--payments", "payments.csv", cwd=tmp_path))
+    assert "payments.csv line 3: '0x12' is neither an address nor the name of a devnet account" in sentence
+
+
+def test_port_in_use_is_told() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"port {port} cannot be used (Address already in use)" in refused(l2kit("up", "--port", str(port)))
+
+
+def test_dead_rpc_is_told() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    assert f"no Ethereum node answers at {url}" in refused(l2kit("demo", "--l1-rpc", url))
+
+
+def test_wrong_chain_id_is_told(node: Node) -> None:
+    sentence = refused(l2kit("up", "--l1-rpc", node.url, "--chain-id", "5"))
+    assert f"the node at {node.url} is on chain 31337, not on chain 5" in sentence
+
+
+def test_file_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text("[1, 2]")
+    sentence = refused(l2kit("up", "--output", "mine.json", cwd=tmp_path))
+    assert "mine.json exists and is not from l2kit" in sentence
+    assert (tmp_path / "mine.json").read_text() == "[1, 2]"

@@ -1,0 +1,56 @@
+"""Demonstrations check their balances themselves; here it is checked that they do, and what they tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from toolkit import Devnet
+from toolkit.demo import bridge
+from toolkit.demo.program import run
+from toolkit.demo.story import Story
+from toolkit.technique.meter import Balances, CheckFailed, Meter
+from toolkit.technique.workload import ETHER, seeded
+
+
+def quiet(_: str) -> None:
+    """Nobody listens."""
+
+
+def test_deposit_arrives_on_l2(devnet: Devnet) -> None:
+    alice = devnet.accounts["alice"]
+    before = devnet.access.sequencer.account(alice.address_bytes).balance
+    bridge.deposit(devnet, Story())
+    assert devnet.access.sequencer.account(alice.address_bytes).balance == before + bridge.DEPOSIT_ETH
+
+
+def test_withdrawal_reaches_l1_after_the_window(devnet: Devnet) -> None:
+    story, bob = Story(), devnet.accounts["bob"]
+    tokens = devnet.contracts["Token"].functions.balanceOf(bob.address).call()
+    now = devnet.l1.now()
+    bridge.withdraw(devnet, story)
+    assert devnet.contracts["Token"].functions.balanceOf(bob.address).call() == tokens + bridge.PAID_TOKENS
+    assert devnet.l1.now() >= now + devnet.options.challenge_window
+    claims = [event for event in story.events if "claims" in str(event.get("step"))]
+    assert len(claims) == 4
+    assert all(event["gas"] > 21_000 for event in claims)
+
+
+def test_everything_ends_with_every_technique_in_the_table(devnet: Devnet) -> None:
+    story, workload = Story(), seeded(devnet.accounts, 20)
+    report = run("all", devnet, workload, story, quiet)
+    assert report is not None
+    table = {row["technique"]: row for row in report.as_json()["table"]}
+    assert table["L1 ETH transfers"]["total_gas"] == 20 * 21_000
+    assert set(table) == {"L1 ETH transfers", "L1 ERC20 transfers", "Payment channel", "Rollup (calldata batches)"}
+    assert all(row["payments"] == 20 and row["total_gas"] > 0 for row in table.values())
+    assert any("the verifier agrees" in str(event.get("checked")) for event in story.events)
+
+
+def test_balance_that_is_not_right_is_found(devnet: Devnet) -> None:
+    alice, bob = devnet.accounts["alice"], devnet.accounts["bob"]
+    meter = Meter(devnet.l1)
+    balances = Balances(meter, [alice, bob])
+    meter.send(alice, to=bob.address, value=ETHER)
+    assert len(balances.check({"alice": -ETHER, "bob": ETHER})) == 2
+    with pytest.raises(CheckFailed, match=r"bob owns .* and must own"):
+        balances.check({"alice": -ETHER, "bob": ETHER + 1})

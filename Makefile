@@ -13,17 +13,17 @@ PYTEST := $(BIN)/python -m pytest
 ifeq ($(PYTHON),)
 find_python = for python in python3 python3.13 python3.12 python3.11 python3.10; do \
 	"$$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && break; \
-	done || python=python3; command -v "$$python" >/dev/null || \
-	{ echo "l2kit: there is no python3 on PATH: install Python 3.10 to 3.13" >&2; exit 1; };
+	done || python=python3;
 # the environment that is there answers sooner than a search for Python
 is_ready = [ -x $(BIN)/python ] && $(BIN)/python -I $(BOOTSTRAP) --ready 2>/dev/null
 else
-find_python = python="$(PYTHON)"; command -v "$$python" >/dev/null || \
-	{ echo "l2kit: PYTHON=$$python is not there: give the path of Python 3.10 to 3.13" >&2; exit 1; };
+find_python = python="$(PYTHON)";
 is_ready = false
 exact := --exact
 endif
-prepare = $(find_python) exec "$$python" $(BOOTSTRAP)
+runs = "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' 2>/dev/null || \
+	{ echo "l2kit: $$python is not there, or is no Python 3.10 to 3.13: install one, or say make PYTHON=/path/to/it" >&2; exit 1; };
+prepare = $(find_python) $(runs) exec "$$python" $(BOOTSTRAP)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-quick check format gas ape lock clean venv-demo venv-test

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import BadInput, CompileError
-from toolkit.toolchain.home import contracts_path, home, lock, say, write_atomically
+from toolkit.toolchain.folders import contracts_path, home, lock, say, write_atomically
 from toolkit.toolchain.pins import SOLC_VERSION, npm_lock
 
 SETTINGS: dict[str, Any] = {

@@ -55,7 +55,7 @@ def test_interface_has_an_abi_and_no_code(own_home: Path, contracts: Path) -> No
 
 
 def test_unknown_contract_is_bad_input() -> None:
-    with pytest.raises(BadInput, match="no contract named Tokn; there are .*Token"):
+    with pytest.raises(BadInput, match=r"no contract named Tokn; there are .*Token"):
         artifact("Tokn")
 
 
@@ -71,9 +71,7 @@ def test_only_what_changed_is_compiled_again(own_home: Path, contracts: Path) ->
     assert after["Other"] == before["Other"]
 
 
-def test_another_setting_is_another_artifact(
-    own_home: Path, contracts: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_setting_is_another_artifact(own_home: Path, contracts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     artifact("One")
     monkeypatch.setitem(toolkit.compile.SETTINGS, "evmVersion", "cancun")
     artifact("One")
@@ -93,7 +91,9 @@ def test_broken_cache_file_is_made_again(own_home: Path, contracts: Path, damage
 
 def test_error_is_the_compilers_own_and_blocks_nothing_else(own_home: Path, contracts: Path) -> None:
     (contracts / "Bad.sol").write_text("pragma solidity 0.8.37; contract Bad { uint256 x = y; }")
-    with pytest.raises(CompileError, match=r"contracts/Bad.sol does not compile:\nDeclarationError: Undeclared") as raised:
+    with pytest.raises(
+        CompileError, match=r"contracts/Bad.sol does not compile:\nDeclarationError: Undeclared"
+    ) as raised:
         artifact("Bad")
     assert "Bad.sol:1:52" in str(raised.value)
     assert artifact("One").runtime

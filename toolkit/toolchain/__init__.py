@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolkit.toolchain.home import checkout, contracts_path, home
+from toolkit.toolchain.folders import checkout, contracts_path, home
 from toolkit.toolchain.npm import node_path
 from toolkit.toolchain.pins import (
     ANVIL_VERSION,

@@ -12,7 +12,7 @@ import sys
 
 from toolkit.errors import L2KitError
 from toolkit.toolchain import anvil_path, forge_path, hardhat_command, solc_path
-from toolkit.toolchain.home import say
+from toolkit.toolchain.folders import say
 
 
 def main(arguments: list[str]) -> int:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from toolkit.compile import SETTINGS
 from toolkit.errors import L2KitError
-from toolkit.toolchain.home import checkout, home, make_folder, say, write_atomically
+from toolkit.toolchain.folders import checkout, home, make_folder, say, write_atomically
 from toolkit.toolchain.npm import modules_path
 from toolkit.toolchain.pins import SOLC_VERSION
 from toolkit.toolchain.solc import native_solc, write_launcher

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from toolkit.toolchain.home import home, say
+from toolkit.toolchain.folders import home, say
 from toolkit.toolchain.npm import GROUPS, node_path
 from toolkit.toolchain.pins import npm_folder
 

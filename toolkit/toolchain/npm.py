@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from toolkit.errors import ToolchainError
-from toolkit.toolchain.home import cannot_write, home, lock, make_folder, say
+from toolkit.toolchain.folders import cannot_write, home, lock, make_folder, say
 from toolkit.toolchain.pins import npm_folder, npm_lock
 
 GROUPS = {

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from toolkit.errors import ToolchainError
-from toolkit.toolchain.home import home, make_folder, say, write_atomically
+from toolkit.toolchain.folders import home, make_folder, say, write_atomically
 from toolkit.toolchain.npm import modules_path, node_path
 from toolkit.toolchain.pins import SOLC_COMMIT, SOLC_VERSION
 from toolkit.toolchain.tools import version_of

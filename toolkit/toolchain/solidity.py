@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 
 from toolkit.errors import ToolchainError
-from toolkit.toolchain.home import checkout, home
+from toolkit.toolchain.folders import checkout, home
 from toolkit.toolchain.solc import solc_path
 from toolkit.toolchain.tools import forge_path, solady_path
 

@@ -1,0 +1,61 @@
+"""ape compiles the same contracts with the same compiler, and its own tests pass."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from toolkit.compile import SETTINGS, compile_contracts
+from toolkit.toolchain import checkout
+
+pytest.importorskip("ape_foundry", reason="ape is not installed: make test installs it")
+pytestmark = pytest.mark.node
+
+ROOT = checkout() or Path()
+
+
+def ape(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    return subprocess.run(
+        [sys.executable, "-m", "toolkit.toolchain.ape", *arguments],
+        cwd=ROOT,
+        env={**variables, "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_ape_compiles_to_our_bytecode(tmp_path: Path) -> None:
+    ours = compile_contracts()
+    done = ape(tmp_path, "compile")
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((ROOT / ".build" / "__local__.json").read_text())
+    theirs = {name: entry["deploymentBytecode"]["bytecode"] for name, entry in manifest["contractTypes"].items()}
+    assert {name: code for name, code in theirs.items() if name in ours} == {
+        name: "0x" + contract.bytecode.hex() for name, contract in ours.items()
+    }
+    settings = manifest["compilers"][0]["settings"]
+    assert {key: settings[key] for key in ("evmVersion", "viaIR", "optimizer")} == {
+        key: SETTINGS[key] for key in ("evmVersion", "viaIR", "optimizer")
+    }
+    assert list(tmp_path.iterdir()) == []  # nothing in the user's home folder
+
+
+def test_ape_runs_its_tests_and_not_ours(tmp_path: Path) -> None:
+    done = ape(tmp_path, "test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
+    assert "tests/toolchain" not in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_config_names_no_place_of_this_machine() -> None:
+    text = (ROOT / "ape-config.yaml").read_text()
+    assert str(ROOT) not in text
+    assert str(Path.home()) + "/" not in text

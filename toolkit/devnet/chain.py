@@ -140,7 +140,7 @@ class Chain:
             request["to"] = to
         try:
             if gas is None:
-                estimate = int(self.rpc.call("eth_estimateGas", request, "latest"), 16)
+                estimate = int(self.rpc.call("eth_estimateGas", request, "pending"), 16)
                 gas = min(TX_GAS_CAP, estimate + estimate // 10)
             raw, tx_hash = self._signed(account, to, value, data, gas, self.nonce(account), *self._fees())
             self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from toolkit.channel.technique import ChannelTechnique
 from toolkit.devnet.nodes import HARDFORK
 from toolkit.errors import BadInput
 from toolkit.gas import baseline
@@ -31,6 +32,7 @@ def techniques(devnet: Devnet, workload: Workload) -> list[Technique]:
     return [
         L1Eth(meter, workload),
         L1Erc20(meter, workload, devnet.contracts["Token"]),
+        ChannelTechnique(meter, workload, devnet.contracts["PaymentChannels"].address, devnet.folder),
         RollupTechnique(meter, workload, devnet.access),
     ]
 

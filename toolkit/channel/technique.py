@@ -1,0 +1,147 @@
+"""Channels as a technique: open one for each pair, pay between peer processes, close together."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from toolkit.channel.control import Control
+from toolkit.channel.onchain import OnChain
+from toolkit.channel.state import Channel, ChannelTerms, Side
+from toolkit.devnet.accounts import Account
+from toolkit.devnet.process import RunFolder
+from toolkit.technique.meter import Balances, CheckFailed, Meter
+from toolkit.technique.protocol import Cost, cost
+from toolkit.technique.workload import GWEI, Payment, Workload
+
+CHALLENGE_PERIOD = 24 * 3600
+_CLOSE_SECONDS = 3600
+_READY_SECONDS = 60.0
+
+
+class ChannelTechnique:
+    """Payments of ETH through one channel for each pair of accounts, each party a process of its own."""
+
+    name = "Payment channel"
+
+    def __init__(self, meter: Meter, workload: Workload, contract: str, folder: RunFolder) -> None:
+        self._meter, self._workload, self._folder = meter, workload, folder
+        self._onchain = OnChain(meter.chain, contract)
+        self._pairs: list[_Pair] = []
+        self._peers: dict[str, _Peer] = {}
+
+    def open(self) -> Sequence[Cost]:
+        """The first payer of each pair opens a channel with what it needs, the other side adds what it needs."""
+        self._balances = Balances(self._meter, self._workload.accounts.values())
+        openings, top_ups = [], []
+        for a, b, payments in _pairs(self._workload):
+            terms = ChannelTerms(b.address_bytes, CHALLENGE_PERIOD)
+            channel, receipt = self._onchain.open(a, terms, payments.need(a.name) // GWEI)
+            openings.append(self._meter.keep(receipt))
+            if need := payments.need(b.name) // GWEI:
+                top_ups.append(self._meter.keep(self._onchain.top_up(b, channel, Side.B, need)))
+            self._pairs.append(_Pair(a, b, channel, payments))
+        self._start_peers()
+        return [cost("channels opened", *openings), cost("top-ups by the other side", *top_ups)]
+
+    def pay(self) -> Sequence[Cost]:
+        """All payments, each signed, and on the payee's disk before it is acknowledged; L1 hears of none."""
+        for pair in self._pairs:
+            for payer, payments in groupby(pair.payments.payments, key=lambda payment: payment.payer):
+                self._peers[payer].control.pay(pair.channel.id, [payment.amount // GWEI for payment in payments])
+        return []
+
+    def settle(self) -> Sequence[Cost]:
+        """Each opener closes with the other side's signature; both are paid out."""
+        receipts = []
+        for pair in self._pairs:
+            expiry = self._meter.chain.now() + _CLOSE_SECONDS
+            net, signature = self._peers[pair.a.name].control.agree_to_close(pair.channel.id, expiry)
+            if net * GWEI != -pair.payments.net(pair.a.name):
+                raise CheckFailed(
+                    f"the channel of {pair.a.name} and {pair.b.name} ended with a net transfer of {net} gwei"
+                )
+            receipts.append(self._meter.keep(self._onchain.close_now(pair.a, pair.channel, net, expiry, signature)))
+        for peer in self._peers.values():
+            peer.stop()
+        return [cost("channels closed", *receipts)]
+
+    def exit(self) -> Sequence[Cost]:
+        """Closing has paid everybody out."""
+        return []
+
+    def check(self) -> Sequence[str]:
+        """Everybody's ETH on L1."""
+        return self._balances.check({name: self._workload.net(name) for name in self._workload.accounts})
+
+    def _start_peers(self) -> None:
+        """One process for each account, one after the other: each connects to those that listen already."""
+        for name, account in self._workload.accounts.items():
+            channels = []
+            for pair in self._pairs:
+                if name in (pair.a.name, pair.b.name):
+                    other = self._peers.get(pair.b.name if name == pair.a.name else pair.a.name)
+                    channels.append({"channel": "0x" + pair.channel.encode().hex(), "peer": other and other.address})
+            self._peers[name] = _Peer(account, channels, self._onchain, self._folder)
+        for pair in self._pairs:
+            self._peers[pair.a.name].connected(pair.channel)
+            self._peers[pair.b.name].connected(pair.channel)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two accounts, their channel (a opened it), and the payments between them."""
+
+    a: Account
+    b: Account
+    channel: Channel
+    payments: Workload
+
+
+class _Peer:
+    """The peer process of one account."""
+
+    def __init__(self, account: Account, channels: list[dict[str, Any]], onchain: OnChain, folder: RunFolder) -> None:
+        data = folder.path / f"peer-{account.address}"
+        data.mkdir()
+        config = {
+            "chain_id": onchain.chain.chain_id,
+            "contract": "0x" + onchain.address.hex(),
+            "l1_rpc": onchain.chain.rpc.url,
+            "data": ".",
+            "channels": channels,
+        }
+        (data / "config.json").write_text(json.dumps(config))
+        command = [sys.executable, "-m", "toolkit.channel.service", "--config", str(data / "config.json")]
+        ready = data / "ready.json"
+        self._child = folder.start(data.name, command, env={"L2KIT_KEY": account.key.hex()})
+        self._child.wait_until(ready.exists, _READY_SECONDS, "answer")
+        listens = json.loads(ready.read_text())
+        self.address = f"{listens['host']}:{listens['port']}"
+        self.control = Control(data)
+
+    def connected(self, channel: Channel) -> None:
+        """Wait until the other side of a channel is connected."""
+        self._child.wait_until(lambda: bool(self.control.status(channel.id)["connected"]), _READY_SECONDS, "connect")
+
+    def stop(self) -> None:
+        """End the process."""
+        self.control.close()
+        self._child.stop()
+
+
+def _pairs(workload: Workload) -> list[tuple[Account, Account, Workload]]:
+    """The accounts that pay each other, the first payer first, each pair with its own payments."""
+    payments: dict[frozenset[str], list[Payment]] = defaultdict(list)
+    for payment in workload.payments:
+        payments[frozenset((payment.payer, payment.payee))].append(payment)
+    found = []
+    for own in payments.values():
+        a, b = workload.accounts[own[0].payer], workload.accounts[own[0].payee]
+        found.append((a, b, Workload(tuple(own), {a.name: a, b.name: b})))
+    return found

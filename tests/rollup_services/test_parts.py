@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,11 +14,12 @@ from hypothesis import strategies as st
 
 from toolkit.compile import artifact
 from toolkit.crypto import Domain, address_of
-from toolkit.errors import BadInput, ProtocolError
+from toolkit.errors import BadInput, NodeError, ProtocolError
 from toolkit.rollup import contracts as c
 from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, Header
 from toolkit.rollup.derive import History
-from toolkit.rollup.l1 import selector, topic
+from toolkit.rollup.follower import Follower
+from toolkit.rollup.l1 import L1, selector, topic
 from toolkit.rollup.machine import Account, Batch, Genesis, Message, State, apply_batch, deposit_data, extend
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.sequencer import BatchFull, Refused, Sequencer
@@ -236,3 +239,45 @@ def test_copy_of_l1_forgets_from_a_block_on(tmp_path: Path) -> None:
     copy.rewind(-1, b"")
     assert (list(copy.logs()), copy.head()) == ([], None)
     copy.close()
+
+
+# --- following L1 ---
+
+
+class FakeL1(L1):
+    """A chain of block names; logs cannot be had while ``broken``."""
+
+    def __init__(self, names: str) -> None:
+        super().__init__("http://nowhere")
+        self.names, self.broken = names, False
+
+    async def call(self, method: str, *params: Any) -> Any:
+        if method == "eth_getLogs":
+            if self.broken:
+                raise NodeError("broken")
+            return []
+        number = len(self.names) - 1 if params[0] == "latest" else int(params[0], 16)
+        if number >= len(self.names):
+            return None
+        return {"number": hex(number), "hash": "0x" + self.names[number].encode().hex() * 32, "timestamp": "0x1"}
+
+
+def test_follower_tells_of_a_reorganisation_even_if_it_could_not_read_on(tmp_path: Path) -> None:
+    async def follow() -> None:
+        l1, copy = FakeL1("abcd"), L1Copy(tmp_path / "l1.sqlite", "this")
+        follower = Follower(l1, copy, [INBOX], 0)
+        assert not (await follower.step()).rewound
+        copy.rewind(2, b"c" * 32)  # so that a block below the head is known as well
+        l1.names = "abcxyz"
+        assert not (await follower.step()).rewound
+        l1.names, l1.broken = "abcq", True
+        with pytest.raises(NodeError):
+            await follower.step()
+        l1.broken = False
+        assert (await follower.step()).rewound
+        assert copy.head() == (3, b"q" * 32)
+        assert not (await follower.step()).rewound
+        copy.close()
+        l1.close()
+
+    asyncio.run(follow())

@@ -13,7 +13,7 @@ from toolkit.rollup.client import ETH, RollupClient
 from toolkit.rollup.operations import Transfer
 
 UNIT = 10**12
-ROUNDS = 5
+ROUNDS = 4
 
 
 class Payer(threading.Thread):

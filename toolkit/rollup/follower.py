@@ -100,6 +100,7 @@ class Follower:
         self._l1, self._contracts = l1, contracts
         self._first_block, self._calldata_of = first_block, calldata_of
         self._check = check
+        self._rewound = False  # outlives a step that failed after it
 
     async def step(self) -> Step:
         """Look once at L1; consistent also where it reorganises meanwhile (then the next look tells).
@@ -113,32 +114,36 @@ class Follower:
             raise NodeError("L1 has no latest block")
         number, block_hash, timestamp = int(head["number"], 16), bytes_of(head["hash"]), int(head["timestamp"], 16)
         known = self.copy.head()
-        if known == (number, block_hash):
+        if known == (number, block_hash) and not self._rewound:
             return Step(number, timestamp, (), False)
-        rewound = await self._rewind_to_common(known) if known is not None else False
+        if known is not None:
+            await self._rewind_to_common(known)
         known = self.copy.head()
-        if rewound and known is None and self._check is not None:
+        if self._rewound and known is None and self._check is not None:
             await self._check()
         first = self._first_block if known is None else known[0] + 1
         logs = await fetch_logs(self._l1, self._contracts, first, number, calldata_of=self._calldata_of)
         again = await self._l1.block(number)
         if again is None or bytes_of(again["hash"]) != block_hash:
-            return Step(number, timestamp, (), rewound)
-        self.copy.extend(logs, number, block_hash)
+            logs = []
+        else:
+            self.copy.extend(logs, number, block_hash)
+        rewound, self._rewound = self._rewound, False
         return Step(number, timestamp, logs, rewound)
 
-    async def _rewind_to_common(self, known: tuple[int, bytes]) -> bool:
-        """Forget the blocks that L1 no longer has; whether there were any."""
+    async def _rewind_to_common(self, known: tuple[int, bytes]) -> None:
+        """Forget the blocks that L1 no longer has."""
         if await self._stands(*known):
-            return False
+            return
         for number, block_hash in self.copy.known_blocks():
             if await self._stands(number, block_hash):
                 log.warning("L1 changed: blocks %d to %d are not the ones we had", number + 1, known[0])
                 self.copy.rewind(number, block_hash)
-                return True
-        log.warning("L1 changed: no block that we had is there any more")
-        self.copy.rewind(-1, b"")
-        return True
+                break
+        else:
+            log.warning("L1 changed: no block that we had is there any more")
+            self.copy.rewind(-1, b"")
+        self._rewound = True
 
     async def _stands(self, number: int, block_hash: bytes) -> bool:
         block = await self._l1.block(number)

@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from toolkit.devnet.accounts import checksum
-from toolkit.errors import L2KitError
+from toolkit.errors import L2KitError, ProtocolError
 from toolkit.rollup import api
 from toolkit.rollup.contracts import Contracts, encode_assert, encode_confirm
 from toolkit.rollup.follower import Gone
@@ -42,7 +42,7 @@ class ProposerService:
                 while await self._confirm_next() or await self._assert_next():
                     await self._watcher.look()
                 failures = 0
-            except Gone:
+            except (Gone, ProtocolError):
                 raise
             except L2KitError as error:
                 pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]

@@ -14,7 +14,7 @@ import sqlite3
 from collections import deque
 from dataclasses import dataclass, field
 
-from toolkit.errors import L2KitError, NodeError, ServiceError
+from toolkit.errors import L2KitError, NodeError, ProtocolError, ServiceError
 from toolkit.rollup.codec import SIGNATURE_OFFSET
 from toolkit.rollup.config import Config
 from toolkit.rollup.contracts import Contracts, encode_post_batch
@@ -185,8 +185,6 @@ class SequencerService:
         while True:
             try:
                 await self._look()
-            except Gone:
-                raise
             except NodeError as error:
                 log.warning("cannot read L1: %s", error)
                 await asyncio.sleep(RETRY_SECONDS[2])
@@ -356,7 +354,7 @@ class SequencerService:
                     return
                 await self._sender.send(self._contracts.inbox, data, nonce=nonce)
                 await self._look()
-            except Gone:
+            except (Gone, ProtocolError):
                 raise
             except L2KitError as error:
                 log.warning("batch %d is not on L1 yet: %s; trying again in %g s", sealed.number, error, pause)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
+from coincurve import PublicKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from toolkit.compile import artifact, compile_sources
+from toolkit.crypto import SECP256K1_N, keccak256
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import Reverted
 from toolkit.rollup.codec import NO_ACCOUNT, Header, RegisterRecord, TransferRecord
@@ -22,6 +25,7 @@ from toolkit.rollup.machine import (
     Outcome,
     State,
     Withdrawal,
+    apply_record,
     apply_step,
     deposit_data,
     extend,
@@ -273,6 +277,54 @@ def test_nobody_spends_the_zero_address_s_account(machines: Machines) -> None:
     record = TransferRecord(0, 1, 10, 0, bytes(64)).encode()
     outcome, _ = _one(machines, state, record)
     assert outcome is Outcome.BAD_SIGNATURE
+
+
+def test_the_upper_half_of_s_is_refused(machines: Machines) -> None:
+    """EIP-2098 leaves a sliver of the upper half of s in reach, and ecrecover takes it; its account gets nothing."""
+    state = State(machines.origin(), [_account(0, 100), _account(1, 5)])
+    digest = Transfer(0, OWNERS[1], ETH, 10, 0, 0).digest(state.genesis.domain)
+    r, s = Transfer(0, OWNERS[1], ETH, 1, 0, 0).sign(state.genesis.domain, KEYS[0])[:32], SECP256K1_N // 2 + 1
+    words = r + s.to_bytes(32, "big")
+    public = PublicKey.from_signature_and_message(words + b"\0", digest, hasher=None).format(compressed=False)
+    state = State(machines.origin(), [Account(keccak256(public[1:])[12:], ETH, 100, 0), _account(1, 5)])
+    outcome, _ = _one(machines, state, TransferRecord(0, 1, 10, 0, words).encode())
+    assert outcome is Outcome.BAD_SIGNATURE
+
+
+def test_no_word_of_a_witness_can_be_changed_to_make_another_successor(machines: Machines) -> None:
+    """Every word of the witnesses of one step of each kind, in its first and in its last byte."""
+    state = State(machines.origin(), [_account(0, 100), _account(1, 5), _account(2, 7)], [Withdrawal(0, ETH, ETH, 1)])
+    working, records = state.copy(), list[bytes]()
+    header = Header(2, ETH)
+    makers: list[Callable[[], bytes]] = [
+        lambda: _transfer(working, 0, 1, 50, 2),
+        lambda: _transfer(working, 1, 1, 5),
+        lambda: _withdraw(working, 1, 3),
+        lambda: RegisterRecord(OWNERS[3], ETH).encode(),
+    ]
+    for make in makers:
+        records.append(make())
+        assert apply_record(working, header, records[-1]).outcome is Outcome.APPLIED
+    deposits = [Message(BRIDGE, 1, deposit_data(ETH, OWNERS[0], 5), hint) for hint in (0, 1)]
+    batch = Batch(header.encode(), records, deposits, 7, POSTER)
+    machines.post(state, batch)
+    tried = accepted = 0
+    for _ in range(batch.steps):
+        witness = build_witness(state, batch)
+        successor = state.copy()
+        apply_step(successor, batch)
+        for place in [place for word in range(0, len(witness), 32) for place in (word, word + 31)]:
+            for flip in (1, 0x80):
+                tampered = witness[:place] + bytes([witness[place] ^ flip]) + witness[place + 1 :]
+                tried += 1
+                try:
+                    onchain = machines.step(state, state.batch + 1, tampered)
+                except Reverted:
+                    continue
+                accepted += 1
+                assert onchain == successor.machine_hash, f"word {place // 32} of {len(witness) // 32}"
+        state = successor
+    assert 0 < accepted < tried / 2  # padding, and openings that the step does not need
 
 
 def test_a_withdrawal_s_signature_is_no_transfer_s(machines: Machines) -> None:

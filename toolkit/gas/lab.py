@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from toolkit.channel import receipts as channel_receipts
 from toolkit.channel.technique import ChannelTechnique
 from toolkit.devnet.nodes import HARDFORK
 from toolkit.errors import BadInput
@@ -69,10 +70,15 @@ def measure(devnet: Devnet, workload: Workload, listen: Listener) -> list[Run]:
 
 def receipts(devnet: Devnet) -> dict[str, int]:
     """Gas of single transactions by their plain name, each in a steady state."""
-    token, accounts = devnet.contracts["Token"], devnet.accounts
+    l1, token, accounts = devnet.l1, devnet.contracts["Token"], devnet.accounts
+
+    def travel(seconds: int) -> int:
+        return devnet.travel(seconds=seconds)
+
     return {
-        **baseline.measure(devnet.l1, accounts["alice"], accounts["bob"], token),
-        **rollup_receipts.measure(devnet.l1, accounts, token, lambda seconds: devnet.travel(seconds=seconds)),
+        **baseline.measure(l1, accounts["alice"], accounts["bob"], token),
+        **channel_receipts.measure(l1, accounts, devnet.contracts["PaymentChannels"].address, token, travel),
+        **rollup_receipts.measure(l1, accounts, token, travel),
     }
 
 

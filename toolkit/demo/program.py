@@ -12,6 +12,7 @@ from toolkit.technique.protocol import PHASES, Run
 from toolkit.technique.workload import ETHER, Workload
 from toolkit.world import Devnet
 
+
 def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Callable[[str], None]) -> Report | None:
     """Run one of `story.SUBJECTS`; "all" ends with the gas report.
 
@@ -32,9 +33,12 @@ def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Ca
     if subject in ("withdraw", "all"):
         step("deposit and withdrawal")
         bridge.withdraw(devnet, story)
+    teller = _Teller(workload, story, step)
+    if subject == "channel":
+        lab.carry(devnet, workload, teller.hear, only="Payment channel")
+        teller.end()
     if subject != "all":
         return None
-    teller = _Teller(workload, story, step)
     report = lab.report(devnet, workload, teller.hear, step)
     teller.end()
     story.section("Gas")
@@ -71,6 +75,8 @@ class _Teller:
             return
         done = [phase for phase in PHASES if phase in run.seconds]
         for phase in done[self._told :]:
+            if phase == "pay" and not run.costs[phase]:
+                self._story.step(f"pay: every payment signed and acknowledged ({run.seconds[phase]:.1f} s)", 0)
             for cost in run.costs[phase]:
                 transactions = f"{cost.transactions:,} transaction{'s' if cost.transactions > 1 else ''}"
                 self._story.step(f"{phase}: {cost.what} ({transactions}, {run.seconds[phase]:.1f} s)", cost.gas)

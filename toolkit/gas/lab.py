@@ -58,14 +58,16 @@ def prepare(devnet: Devnet, workload: Workload) -> None:
         devnet.l1.send(deployer, token.functions.transfer(address, need + ETHER))
 
 
-def measure(devnet: Devnet, workload: Workload, listen: Listener) -> list[Run]:
-    """Carry the workload by every technique in turn; every balance is checked.
+def carry(devnet: Devnet, workload: Workload, listen: Listener, only: str | None = None) -> list[Run]:
+    """Carry the workload by every technique in turn, or by the one named; every balance is checked.
 
     Raises:
         CheckFailed: a balance is not what it must be.
+        BadInput: there is not enough money for the workload's stand-ins.
     """
     prepare(devnet, workload)
-    return [run(technique, len(workload.payments), listen) for technique in techniques(devnet, workload)]
+    chosen = [each for each in techniques(devnet, workload) if only in (None, each.name)]
+    return [run(technique, len(workload.payments), listen) for technique in chosen]
 
 
 def receipts(devnet: Devnet) -> dict[str, int]:
@@ -93,7 +95,7 @@ def report(devnet: Devnet, workload: Workload, listen: Listener, step: Callable[
         CheckFailed: a balance is not what it must be.
         BadInput: there is not enough money for the workload's stand-ins.
     """
-    runs = measure(devnet, workload, listen)
+    runs = carry(devnet, workload, listen)
     step("single transactions in a steady state")
     found = receipts(devnet)
     versions = {"solc": SOLC_VERSION, "node": devnet.node.version(), "hardfork": HARDFORK}

@@ -101,8 +101,12 @@ def compile_sources(sources: Mapping[str, str]) -> dict[str, Artifact]:
 
 def _project_sources() -> dict[str, str]:
     folder = contracts_path()
-    files = sorted(path for path in folder.rglob("*.sol") if ".cache" not in path.relative_to(folder).parts)
-    return {f"contracts/{path.relative_to(folder).as_posix()}": path.read_text("utf-8") for path in files}
+    files = []
+    for place, folders, names in os.walk(folder):
+        # ape keeps libraries in .cache, and removes them while others look
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files += [Path(place, name) for name in names if name.endswith(".sol")]
+    return {f"contracts/{path.relative_to(folder).as_posix()}": path.read_text("utf-8") for path in sorted(files)}
 
 
 def _declared(sources: Mapping[str, str]) -> dict[str, str]:

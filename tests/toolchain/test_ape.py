@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from eth_utils.address import is_address
 
 from toolkit.compile import SETTINGS, compile_contracts
 from toolkit.toolchain import checkout
+from toolkit.toolchain.folders import lock
 
 pytest.importorskip("ape_foundry", reason="ape is not installed: make test installs it")
 pytestmark = pytest.mark.node
@@ -21,14 +23,15 @@ ROOT = checkout() or Path()
 
 def ape(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    return subprocess.run(
-        [sys.executable, "-m", "toolkit.toolchain.ape", *arguments],
-        cwd=ROOT,
-        env={**variables, "HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with lock("ape-tests", waiting_for="testing ape"):  # it writes its manifest into the checkout
+        return subprocess.run(
+            [sys.executable, "-m", "toolkit.toolchain.ape", *arguments],
+            cwd=ROOT,
+            env={**variables, "HOME": str(home)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
 
 def test_ape_compiles_to_our_bytecode(tmp_path: Path) -> None:
@@ -52,6 +55,15 @@ def test_ape_runs_its_tests_and_not_ours(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout
     assert "tests/toolchain" not in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ape_deploys_everything_with_one_script(tmp_path: Path) -> None:
+    done = ape(tmp_path, "run", "deploy")
+    assert done.returncode == 0, done.stdout + done.stderr
+    addresses = json.loads(done.stdout[done.stdout.index("{") : done.stdout.index("}") + 1])
+    assert set(addresses) >= {"Token", "PaymentChannels", "Inbox", "PaymentsMachine", "Rollup", "Bridge"}
+    assert all(is_address(address) for address in addresses.values())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -15,8 +15,11 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+from click import ClickException
 
 from toolkit.compile import SETTINGS
 from toolkit.errors import L2KitError
@@ -60,6 +63,15 @@ def main(arguments: Sequence[str]) -> int:
         program = "import sys; from ape._cli import cli; sys.argv[0] = 'ape'; cli()"
         os.execve(sys.executable, [sys.executable, "-c", program, *arguments], variables)
     return 1
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """For ape's scripts: our errors become click's, which ape shows without a traceback."""
+    try:
+        yield
+    except L2KitError as error:
+        raise ClickException(str(error)) from None
 
 
 def _write_anvil(path: Path, blocks: Path) -> None:

@@ -17,7 +17,7 @@ from toolkit.devnet.accounts import Account
 from toolkit.devnet.process import RunFolder
 from toolkit.technique.meter import Balances, CheckFailed, Meter
 from toolkit.technique.protocol import Cost, cost
-from toolkit.technique.workload import GWEI, Payment, Workload
+from toolkit.technique.workload import GWEI, MARGIN, Payment, Workload
 
 CHALLENGE_PERIOD = 24 * 3600
 _CLOSE_SECONDS = 3600
@@ -41,7 +41,7 @@ class ChannelTechnique:
         openings, top_ups = [], []
         for a, b, payments in _pairs(self._workload):
             terms = ChannelTerms(b.address_bytes, CHALLENGE_PERIOD)
-            channel, receipt = self._onchain.open(a, terms, payments.need(a.name) // GWEI)
+            channel, receipt = self._onchain.open(a, terms, (payments.need(a.name) + MARGIN) // GWEI)
             openings.append(self._meter.keep(receipt))
             if need := payments.need(b.name) // GWEI:
                 top_ups.append(self._meter.keep(self._onchain.top_up(b, channel, Side.B, need)))

@@ -18,11 +18,9 @@ from toolkit.rollup.deploy import RollupContracts
 from toolkit.rollup.operations import Transfer
 from toolkit.technique.meter import Balances, CheckFailed, Meter
 from toolkit.technique.protocol import Cost, cost
-from toolkit.technique.workload import GWEI, Workload
+from toolkit.technique.workload import MARGIN, Workload
 
 PATIENCE_SECONDS = 60.0
-_INDEX_DEPOSIT = 10**6 * GWEI
-"""What an account deposits that needs nothing but must be there to pay later (wei)."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +85,10 @@ class RollupTechnique:
     @property
     def _deposits(self) -> dict[str, int]:
         payers = {payment.payer for payment in self._workload.payments}
-        return {
-            name: max(self._workload.need(name), _INDEX_DEPOSIT) for name in self._workload.accounts if name in payers
-        }
+        return {name: self._workload.need(name) + MARGIN for name in self._workload.accounts if name in payers}
 
     def open(self) -> Sequence[Cost]:
-        """Every payer deposits what it needs, and waits until it is on L2."""
+        """Every payer deposits what it needs and a little more, and waits until it is on L2."""
         accounts, bridge = self._workload.accounts, self._access.contracts.bridge
         self._balances = Balances(self._meter, accounts.values())
         self._held = {name: self._on_l2(name) for name in accounts}

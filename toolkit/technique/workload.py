@@ -19,6 +19,9 @@ GWEI = 10**9
 SPENDABLE = 2_000 * ETHER
 """What one account may have spent, net of what it got, at any point of a workload (wei)."""
 
+MARGIN = ETHER // 10
+"""What an opener of a channel or a depositor puts in beyond what it needs, so that something is left to bring back."""
+
 _COLUMNS = ["from", "to", "amount"]
 
 

@@ -121,7 +121,7 @@ class RollupTechnique:
         return [cost("batches", *self._seen.batches())]
 
     def settle(self) -> Sequence[Cost]:
-        """Everybody withdraws what it has on L2 beyond what it had before; the proposer asserts; the challenge window passes; the assertion is confirmed.
+        """Everybody withdraws what it has on L2 beyond what it had before; the assertion of it is confirmed in the end.
 
         Raises:
             CheckFailed: the verifier, who knows L1 alone, disagrees with an assertion.

@@ -44,6 +44,7 @@ class Options:
         port: of L1's JSON-RPC; a free one where None.
         l2_port: of the sequencer's JSON-RPC; a free one where None.
         challenge_window: seconds that an assertion can be disputed.
+        services: whether sequencer, proposer and verifier are started.
     """
 
     node: str = "anvil"
@@ -52,6 +53,7 @@ class Options:
     port: int | None = None
     l2_port: int | None = None
     challenge_window: int = 7 * DAY
+    services: bool = True
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ class Devnet:
         l1: a client of it.
         contracts: the deployed contracts by name.
         rollup: the rollup's contracts and genesis.
-        services: "sequencer", "proposer" and "verifier".
-        access: the rollup as its users reach it.
+        services: "sequencer", "proposer" and "verifier", where they were started.
+        access: the rollup as its users reach it, through the services.
 
     Raises:
         BadInput: an option cannot be used.
@@ -95,12 +97,12 @@ class Devnet:
     l1: Chain
     contracts: dict[str, Contract]
     rollup: RollupContracts
-    services: dict[str, Service]
     access: RollupAccess
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
         self.accounts: dict[str, Account] = dev_accounts()
+        self.services: dict[str, Service] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Devnet:
@@ -138,7 +140,8 @@ class Devnet:
         self._stack.callback(self.l1.rpc.close)
         self._check_money()
         self._deploy()
-        self._start_services()
+        if options.services:
+            self._start_services()
 
     def _start_node(self) -> Node:
         options = self.options

@@ -53,6 +53,7 @@ class Session:
         self._writer = writer
         self._my_turn = my_turn
         self._number = peer.connections
+        self._running = False
         self._wanted = False
         self._asked = False
         self._refusals = 0
@@ -96,8 +97,8 @@ class Session:
     async def run(self) -> None:
         """Speak with the other party until the connection ends; raises ProtocolError where it breaks the protocol."""
         try:
-            if self.peer.view.pending:
-                self._send_payments(self.peer.view.pending)
+            self._send_payments(self.peer.view.pending)
+            self._running = True
             self._go_on()
             while True:
                 frame = await read_frame(self._reader)
@@ -200,6 +201,8 @@ class Session:
 
     def _go_on(self) -> None:
         """Do whatever can be done now: pay, ask to close, pass or ask for the turn."""
+        if not self._running:
+            return
         wants = bool(self._orders) or (self._close is not None and self._close.proposed is None)
         if not self._my_turn:
             if wants and not self._asked:

@@ -1,6 +1,6 @@
 """``python -m toolkit.toolchain``: what the Makefile calls.
 
-install demo|test      install the npm tools of that level
+install demo|test      install the npm tools of that level, and compile the contracts
 fmt [--check]          format the contracts, or say which are not
 lint                   lint the contracts; a warning is a failure
 lock                   regenerate the locks
@@ -9,8 +9,10 @@ lock                   regenerate the locks
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
-from toolkit.errors import L2KitError
+from toolkit.compile import compile_contracts
+from toolkit.errors import CompileError, L2KitError
 from toolkit.toolchain import anvil_path, forge_path, hardhat_command, solc_path
 from toolkit.toolchain.folders import say
 
@@ -35,6 +37,8 @@ def _run(arguments: list[str]) -> int:
             if level == "test":
                 forge_path()
                 hardhat_command()
+            with suppress(CompileError):  # whoever needs that contract will say it
+                compile_contracts()
         case ["fmt", *flags]:
             from toolkit.toolchain.solidity import fmt
 

@@ -14,9 +14,15 @@ from toolkit.bridge.client import deposit_eth
 from toolkit.devnet import Account, Chain, Child, Node, RunFolder, dev_accounts, start_anvil
 from toolkit.rollup.client import RollupClient
 from toolkit.rollup.deploy import RollupContracts, deploy_rollup
+from toolkit.toolchain.folders import home
 
 ETHER = 10**18
 WINDOW = 7 * 24 * 3600
+
+
+def compiled_once() -> dict[str, str]:
+    """An environment in which Python keeps its bytecode: these tests start some forty processes."""
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(home() / "pycache")}
 
 
 @dataclass
@@ -77,7 +83,7 @@ class Rig:
 
     def spawn(self, role: str, config: Path, *, key: str | None = None) -> Child:
         """Start a service without waiting for it."""
-        env = {"L2KIT_KEY": self.accounts[role].key.hex() if key is None else key}
+        env = {"L2KIT_KEY": self.accounts[role].key.hex() if key is None else key, **compiled_once()}
         command = [sys.executable, "-m", "toolkit.rollup.service", role, "--config", str(config)]
         return self.folder.start(config.stem, command, env=env)
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from rollup_services.rig import Rig
+from rollup_services.rig import Rig, compiled_once
 from toolkit.devnet import free_port
 
 
 def run(config: Path, role: str, key: str | None) -> tuple[int, str]:
     env = {name: value for name, value in os.environ.items() if name != "L2KIT_KEY"}
+    env |= compiled_once()
     if key is not None:
         env["L2KIT_KEY"] = key
     command = [sys.executable, "-m", "toolkit.rollup.service", role, "--config", str(config)]

@@ -14,6 +14,7 @@ from toolkit.compile import artifact, compile_sources
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import Reverted
+from toolkit.rollup.deploy import create_address
 from toolkit.rollup.machine import GENESIS_CHAIN, Batch, Message, batch_hash, extend, genesis_accumulator
 from toolkit.rollup.merkle import list_root
 
@@ -31,6 +32,15 @@ contract Forwarder {
         (success, output) = to.call{value: msg.value}(data);
         if (!success) assembly { revert(add(output, 0x20), mload(output)) }
     }
+}
+"""
+
+_BUILDER = """
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+import {IInbox} from "contracts/rollup/IInbox.sol";
+contract Builder {
+    constructor(IInbox inbox) { inbox.postBatch(1, 0, "", ""); }
 }
 """
 
@@ -190,6 +200,14 @@ def test_a_batch_through_a_contract_is_refused(inbox: Inbox) -> None:
     )
     refused = _refused("NotDirect", lambda: inbox.evm.call(forwarder, "forward", own.address, data))
     assert refused.arguments == (forwarder.address.lower(),)
+
+
+def test_a_batch_from_a_contract_without_code_as_yet_is_refused(inbox: Inbox) -> None:
+    """A contract has no code while its constructor runs."""
+    future = checksum(create_address(bytes.fromhex(inbox.evm.deployer[2:]), 2))
+    own = inbox.evm.deploy(artifact("Inbox"), future, WINDOW, RING, 76, 100)
+    builder = compile_sources({"test/Builder.sol": _BUILDER})["Builder"]
+    assert _refused("NotDirect", lambda: inbox.evm.deploy(builder, own.address)).arguments == (future.lower(),)
 
 
 def test_a_long_message_is_refused(inbox: Inbox) -> None:

@@ -14,6 +14,7 @@ from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, Signed
 from toolkit.compile import Artifact, artifact, compile_sources
 from toolkit.crypto import sign
 from toolkit.devnet.accounts import checksum
+from toolkit.errors import Reverted
 
 from .people import DAY, KEY_A, KEY_B, A, B
 
@@ -45,7 +46,12 @@ class World:
         return self.evm.deploy(odd(name))
 
     def call(self, sender: bytes, name: str, *arguments: Any, value: int = 0) -> Any:
-        return self.evm.call(self.channels, name, *arguments, sender=checksum(sender), value=value)
+        before = self.evm.vm.get_balance(checksum(sender))
+        try:
+            return self.evm.call(self.channels, name, *arguments, sender=checksum(sender), value=value)
+        except Reverted:
+            self.evm.vm.set_balance(checksum(sender), before)  # the value was given to it for this call
+            raise
 
     def open(
         self, units: int = 100, *, opener: bytes = A, counterparty: bytes = B, token: bytes = ETHER, salt: int = 0,

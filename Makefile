@@ -2,6 +2,8 @@
 #   make PYTHON=/path/to/python3 ...   choose the Python (3.10 to 3.13) that .venv is made with
 #   make demo ARGS="--payments x.csv"  pass flags on
 
+# Python keeps what it has compiled, whatever the environment says: every service is a process that starts anew.
+unexport PYTHONDONTWRITEBYTECODE
 MAKEFLAGS += --no-print-directory --silent
 SHELL := /bin/sh
 BIN := .venv/bin

@@ -165,10 +165,13 @@ def start_anvil(
 
 def start_hardhat(folder: RunFolder, *, port: int | None = None, chain_id: int = DEV_CHAIN_ID) -> Node:
     """Start Hardhat's node at the Osaka rules; arguments and errors as `start_anvil`."""
-    from toolkit.toolchain import hardhat_command
+    from toolkit.toolchain import hardhat_command, hardhat_modules
 
     project = folder.path / "hardhat"
     project.mkdir()
+    (project / "node_modules").symlink_to(
+        hardhat_modules()
+    )  # Hardhat insists on being installed beside its configuration
     network = {
         "type": "edr-simulated",
         "chainId": chain_id,
@@ -182,9 +185,18 @@ def start_hardhat(folder: RunFolder, *, port: int | None = None, chain_id: int =
     (project / "hardhat.config.js").write_text(f"export default {config};\n")
 
     def command(free: int) -> list[str]:
-        return [*hardhat_command(project), "node", "--port", str(free), "--hostname", "127.0.0.1"]
+        return [
+            *hardhat_command(),
+            "--config",
+            str(project / "hardhat.config.js"),
+            "node",
+            "--port",
+            str(free),
+            "--hostname",
+            "127.0.0.1",
+        ]
 
-    return _start("hardhat", folder, command, port, chain_id)
+    return _start("hardhat", folder, command, port, chain_id, project)
 
 
 def attach(url: str, *, chain_id: int | None = None) -> Node:
@@ -230,13 +242,15 @@ def check_port(port: int) -> None:
             ) from error
 
 
-def _start(kind: str, folder: RunFolder, command: Any, port: int | None, chain_id: int) -> Node:
+def _start(
+    kind: str, folder: RunFolder, command: Any, port: int | None, chain_id: int, cwd: Path | None = None
+) -> Node:
     if port is not None:
         check_port(port)
     for attempt in range(3):
         chosen = port if port is not None else free_port()
         url = f"http://127.0.0.1:{chosen}"
-        child = folder.start(kind, command(chosen))
+        child = folder.start(kind, command(chosen), cwd=cwd)
         rpc = Rpc(url)
         try:
             child.wait_until(rpc.answers, _START_SECONDS, "answer")
@@ -251,8 +265,3 @@ def _start(kind: str, folder: RunFolder, command: Any, port: int | None, chain_i
         finally:
             rpc.close()
     raise AssertionError("unreachable")
-
-
-def node_log(folder: RunFolder, kind: str) -> Path:
-    """The log file of a node started in ``folder``."""
-    return folder.path / f"{kind}.log"

@@ -38,10 +38,15 @@ class RunFolder:
         command: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
-        log: Path | None = None,
+        cwd: Path | None = None,
     ) -> Child:
-        """Start ``command`` as a guarded child whose output goes to ``<name>.log`` in this folder."""
-        child = Child(name, command, self.lock, log or self.path / f"{name}.log", env)
+        """Start ``command`` as a guarded child whose output goes to ``<name>.log`` in this folder.
+
+        Args:
+            env: variables set beside our own.
+            cwd: the folder it works in; ours where None.
+        """
+        child = Child(name, command, self.lock, self.path / f"{name}.log", env, cwd)
         self.children.append(child)
         return child
 
@@ -71,11 +76,17 @@ class Child:
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], lock: Path, log: Path, env: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        lock: Path,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> None:
         self.name = name
         self.log = log
-        self._guard, self._lifeline = _start_guard(["run"], [str(lock), *command], log=log, env=env)
+        self._guard, self._lifeline = _start_guard(["run"], [str(lock), *command], log=log, env=env, cwd=cwd)
 
     @property
     def alive(self) -> bool:
@@ -118,7 +129,12 @@ class Child:
 
 
 def _start_guard(
-    verb: list[str], arguments: list[str], *, log: Path | None, env: Mapping[str, str] | None = None
+    verb: list[str],
+    arguments: list[str],
+    *,
+    log: Path | None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> tuple[subprocess.Popen[bytes], int]:
     reader, writer = os.pipe()
     output = log.open("ab") if log else None
@@ -129,6 +145,7 @@ def _start_guard(
             stdout=output or subprocess.DEVNULL,
             stderr=output or subprocess.DEVNULL,
             env=None if env is None else {**os.environ, **env},
+            cwd=cwd,
             pass_fds=(reader,),
             start_new_session=True,  # Ctrl-C reaches the owner only; the owner decides the order of the end
         )

@@ -12,7 +12,7 @@ from toolkit.toolchain.pins import (
     SOLC_VERSION,
 )
 from toolkit.toolchain.solc import solc_path
-from toolkit.toolchain.tools import anvil_path, forge_path, hardhat_command, include_path, solady_path
+from toolkit.toolchain.tools import anvil_path, forge_path, hardhat_command, hardhat_modules, include_path, solady_path
 
 __all__ = [
     "ANVIL_VERSION",
@@ -25,6 +25,7 @@ __all__ = [
     "contracts_path",
     "forge_path",
     "hardhat_command",
+    "hardhat_modules",
     "home",
     "include_path",
     "node_path",

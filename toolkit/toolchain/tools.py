@@ -39,6 +39,11 @@ def hardhat_command() -> list[str]:
     return [str(node_path()), str(modules_path("hardhat") / "hardhat" / "dist" / "src" / "cli.js")]
 
 
+def hardhat_modules() -> Path:
+    """The ``node_modules`` in which Hardhat is installed, installed first where it is missing."""
+    return modules_path("hardhat")
+
+
 def solady_path() -> Path:
     """The folder of solady's sources, installed first where it is missing."""
     return include_path() / "solady" / "src"

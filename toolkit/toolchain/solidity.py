@@ -18,7 +18,7 @@ def fmt(flags: Sequence[str] = ()) -> int:
 
 
 def lint() -> int:
-    """``forge lint`` with warnings as failures (see ``foundry.toml``); returns its exit code."""
+    """``forge lint`` with warnings as failures (see ``contracts/foundry.toml``); returns its exit code."""
     return _forge(
         "lint",
         environment={
@@ -38,4 +38,7 @@ def _forge(*arguments: str, environment: dict[str, str] | None = None) -> int:
             "the contracts are formatted and linted in a checkout, and l2kit runs from an installation"
         )
     command = [str(forge_path()), *arguments, "--root", str(root)]
-    return subprocess.run(command, env={**os.environ, **(environment or {})}, cwd=root, check=False).returncode
+    config = {"FOUNDRY_CONFIG": str(root / "contracts" / "foundry.toml")}
+    return subprocess.run(
+        command, env={**os.environ, **config, **(environment or {})}, cwd=root, check=False
+    ).returncode

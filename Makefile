@@ -28,7 +28,7 @@ runs = "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' 2>/dev/nu
 prepare = $(find_python) $(runs) exec "$$python" $(BOOTSTRAP)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick check format gas ape lock clean venv-demo venv-test
+.PHONY: help demo test test-quick check format gas gas-snapshot ape lock clean venv-demo venv-test
 
 help:
 	echo "make demo        deploy, pay through every protocol, check every balance, show the gas (ARGS=... for flags)"
@@ -37,6 +37,7 @@ help:
 	echo "make check       ruff, mypy --strict, forge fmt and forge lint"
 	echo "make format      format Python and Solidity"
 	echo "make gas         the gas table (ARGS=--json for JSON)"
+	echo "make gas-snapshot  measure the gas of single transactions anew and keep it in tests/gas/gas.json"
 	echo "make ape ARGS=...  ape with the pinned node and compiler, for example ARGS=\"run demo\""
 	echo "make lock        regenerate the locks of the Python and npm packages"
 	echo "make clean       remove .venv, .l2kit and every cache"
@@ -46,6 +47,9 @@ demo: venv-demo
 
 gas: venv-demo
 	exec $(BIN)/l2kit gas $(ARGS)
+
+gas-snapshot: venv-test
+	UPDATE_GAS=1 exec $(PYTEST) tests/gas/test_snapshot.py
 
 test: check
 	exec $(PYTEST) -n 2 $(ARGS)

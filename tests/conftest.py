@@ -45,3 +45,10 @@ def devnet() -> Iterator[Devnet]:
     """The whole devnet with its services, on a node of its own. Tests leave it running; nothing is undone."""
     with Devnet() as running:
         yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a node, so that ``make test-quick`` can leave it out."""
+    for item in items:
+        if {"node", "devnet"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("node")

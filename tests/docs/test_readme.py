@@ -1,0 +1,81 @@
+"""The README's commands and examples do what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+GAS_LINE = re.compile(r"^  (\S.*?)\s{2,}([\d,]+)(?: gas)?$", re.MULTILINE)
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.slow
+def test_make_demo_prints_what_the_readme_shows() -> None:
+    assert "make demo\n" in blocks("sh")
+    ran = subprocess.run(["make", "demo"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert ran.returncode == 0, ran.stderr
+    shown = re.findall(r"^(?:  ok|[A-Z0-9]).*$", blocks("text")[0], re.MULTILINE)
+    missing = [line for line in shown if line not in ran.stdout]
+    assert not missing, missing
+    printed = {what: int(gas.replace(",", "")) for what, gas in GAS_LINE.findall(ran.stdout)}
+    for what, gas in GAS_LINE.findall(blocks("text")[0]):
+        if what in printed:
+            assert printed[what] == pytest.approx(int(gas.replace(",", "")), rel=0.01), what
+
+
+def test_make_test_is_what_it_says() -> None:
+    assert "make test\n" in blocks("sh")
+    plan = subprocess.run(
+        ["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    for tool in ("ruff check", "mypy", "fmt --check", "lint", "-m pytest"):
+        assert tool in plan
+
+
+def test_up_prints_one_screen_and_ends_on_ctrl_c(tmp_path: Path) -> None:
+    assert ".venv/bin/l2kit up\n" in blocks("sh")
+    screen = tmp_path / "screen"
+    with screen.open("w") as out:
+        running = subprocess.Popen([sys.executable, "-m", "toolkit", "up"], stdout=out, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while "Ctrl-C" not in screen.read_text():
+        assert running.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    assert running.wait(30) == 130
+    for part in ("L1 ", "L2 ", "Accounts", "Contracts", "Logs", "JSON"):
+        assert part in screen.read_text()
+
+
+def test_python_example_runs() -> None:
+    example = blocks("python")[0]
+    ran = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"deposited with [\d,]+ gas; bob owns 250000000000000000 wei on L2", ran.stdout)
+
+
+def test_pytest_example_passes(tmp_path: Path) -> None:
+    (tmp_path / "test_example.py").write_text(blocks("python")[1])
+    command = [sys.executable, "-m", "pytest", "-p", "no:ape_test", "-p", "no:cacheprovider", str(tmp_path)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    ran = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert "1 passed" in ran.stdout, ran.stdout
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"^((?:toolkit|scripts|tests)\S*)", README, re.MULTILINE))))
+def test_house_map_is_true(path: str) -> None:
+    assert (ROOT / path).exists()

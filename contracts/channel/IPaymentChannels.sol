@@ -95,11 +95,11 @@ interface IPaymentChannels {
     /// @notice Nobody has started to close it.
     error NotClosing(bytes32 channel);
     /// @notice A channel cannot be closed in the block in which it was opened.
-    error OpenedInThisBlock(bytes32 channel);
+    error OpenedInThisBlock(uint256 blockNumber);
     /// @notice Only A and B may do this.
     error NotAParty(address caller);
     /// @notice The Close was good until `expiry` only (Unix time).
-    error CloseExpired(uint40 expiry, uint256 timestamp);
+    error CloseExpired(uint256 expiry, uint256 timestamp);
     /// @notice The state is not newer than the one the contract has.
     error NotNewer(uint48 nonce, uint48 current);
     /// @notice The state of nonce 0 is the one before the first payment: nothing transferred, nothing locked.
@@ -136,9 +136,8 @@ interface IPaymentChannels {
     /// net,uint40 expiry).
     /// @param net As in a state. It need not be the newest one's: both parties consent.
     /// @param expiry Last second at which the signature is good (Unix time).
-    /// Errors: NotOpen, NotAParty, OpenedInThisBlock, CloseExpired, BadSignature.
-    function closeNow(Channel calldata channel, int64 net, uint40 expiry, Signature calldata signature)
-        external;
+    /// Errors: CloseExpired, OpenedInThisBlock, NotOpen, NotAParty, BadSignature.
+    function closeNow(Channel calldata channel, int64 net, uint40 expiry, Signature calldata signature) external;
 
     /// @notice The same by anybody, with the Close signed by both.
     function closeNowSigned(
@@ -185,14 +184,7 @@ interface IPaymentChannels {
     function position(bytes32 channel)
         external
         view
-        returns (
-            uint256 depositA,
-            uint256 depositB,
-            uint256 balanceA,
-            uint48 nonce,
-            uint256 deadline,
-            bool isEther
-        );
+        returns (uint256 depositA, uint256 depositB, uint256 balanceA, uint48 nonce, uint256 deadline, bool isEther);
 
     /// @notice keccak256(abi.encode(channel)).
     function channelId(Channel calldata channel) external pure returns (bytes32);

@@ -127,10 +127,11 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
     /// @inheritdoc IPaymentChannels
     function closeNow(Channel calldata channel, int64 net, uint40 expiry, Signature calldata signature)
         external
+        closable(channel, expiry)
     {
         (bytes32 id, Slot storage slot, Position position_) = _find(channel);
         signature.requireBy(_counterpartyOfCaller(channel), _closeDigest(id, net, expiry));
-        _close(channel, id, slot, position_, net, expiry);
+        _payOut(channel, id, slot, position_.end(position_.balanceAfter(net)));
     }
 
     /// @inheritdoc IPaymentChannels
@@ -140,33 +141,24 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
         uint40 expiry,
         Signature calldata signatureA,
         Signature calldata signatureB
-    ) external {
+    ) external closable(channel, expiry) {
         (bytes32 id, Slot storage slot, Position position_) = _find(channel);
         bytes32 digest = _closeDigest(id, net, expiry);
         signatureA.requireBy(channel.opening.opener(), digest);
         signatureB.requireBy(channel.terms.counterparty(), digest);
-        _close(channel, id, slot, position_, net, expiry);
+        _payOut(channel, id, slot, position_.end(position_.balanceAfter(net)));
     }
 
-    function _close(
-        Channel calldata channel,
-        bytes32 id,
-        Slot storage slot,
-        Position position_,
-        int64 net,
-        uint40 expiry
-    ) private {
+    modifier closable(Channel calldata channel, uint256 expiry) {
         if (block.timestamp > expiry) revert CloseExpired(expiry, block.timestamp);
-        if (block.number == channel.opening.blockNumber()) revert OpenedInThisBlock(id);
-        _payOut(channel, id, slot, position_.end(position_.balanceAfter(net)));
+        if (block.number == channel.opening.blockNumber()) revert OpenedInThisBlock(block.number);
+        _;
     }
 
     // Closing alone
 
     /// @inheritdoc IPaymentChannels
-    function closeAlone(Channel calldata channel, State calldata state, Signature calldata signature)
-        external
-    {
+    function closeAlone(Channel calldata channel, State calldata state, Signature calldata signature) external {
         (bytes32 id, Slot storage slot, Position position_) = _find(channel);
         address counterparty = _counterpartyOfCaller(channel);
         if (position_.isClosing()) revert AlreadyClosing(id, position_.deadline());
@@ -188,9 +180,7 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
     }
 
     /// @inheritdoc IPaymentChannels
-    function challenge(Channel calldata channel, State calldata state, Signature calldata signature)
-        external
-    {
+    function challenge(Channel calldata channel, State calldata state, Signature calldata signature) external {
         (bytes32 id, Slot storage slot, Position position_) = _find(channel);
         signature.requireBy(_counterpartyOfCaller(channel), _stateDigest(id, state));
         _challenge(id, slot, position_, state);
@@ -285,11 +275,7 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
 
     // Finding and checking
 
-    function _find(Channel calldata channel)
-        private
-        view
-        returns (bytes32 id, Slot storage slot, Position position_)
-    {
+    function _find(Channel calldata channel) private view returns (bytes32 id, Slot storage slot, Position position_) {
         id = channelId(channel);
         slot = _slots[id];
         position_ = slot.position;
@@ -308,7 +294,7 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
         return ChannelHash.stateDigest(_domainSeparator(), id, state);
     }
 
-    function _closeDigest(bytes32 id, int64 net, uint40 expiry) private view returns (bytes32) {
+    function _closeDigest(bytes32 id, int256 net, uint256 expiry) private view returns (bytes32) {
         return ChannelHash.closeDigest(_domainSeparator(), id, net, expiry);
     }
 
@@ -322,14 +308,7 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
     function position(bytes32 id)
         external
         view
-        returns (
-            uint256 depositA,
-            uint256 depositB,
-            uint256 balanceA,
-            uint48 nonce,
-            uint256 deadline,
-            bool isEther
-        )
+        returns (uint256 depositA, uint256 depositB, uint256 balanceA, uint48 nonce, uint256 deadline, bool isEther)
     {
         Position p = _slots[id].position;
         return (p.depositA(), p.depositB(), p.balanceA(), p.nonce(), p.deadline(), p.isEther());

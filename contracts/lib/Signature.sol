@@ -13,11 +13,11 @@ error BadSignature(address expected);
 using SignatureLib for Signature global;
 
 library SignatureLib {
-    /// @dev Half the order of secp256k1, rounded down.
-    uint256 private constant HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
+    /// @dev Half the order of secp256k1, rounded up.
+    uint256 private constant UPPER_HALF = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A1;
 
     /// @notice Reverts with BadSignature unless `signer`, an ordinary account, signed `digest`.
-    /// @dev In plain words: s <= HALF_ORDER && signer != address(0)
+    /// @dev In plain words: s < UPPER_HALF && signer != address(0)
     ///     && ecrecover(digest, uint8(vs >> 255) + 27, r, s) == signer.
     /// Only the lower half of s counts (EIP-2), so that nobody can make a second signature out of a first. The
     /// zero address has signed nothing: ecrecover's failure must not pass for its signature.
@@ -34,8 +34,8 @@ library SignatureLib {
             mstore(0x00, 0)
             // Nothing is written where nothing can be recovered.
             pop(staticcall(gas(), 1, m, 0x80, 0x00, 0x20))
-            let expected := shr(96, shl(96, signer))
-            signed := and(eq(mload(0x00), expected), and(iszero(gt(s, HALF_ORDER)), gt(expected, 0)))
+            let recovered := mload(0x00)
+            signed := and(iszero(shl(96, xor(recovered, signer))), and(lt(s, UPPER_HALF), gt(recovered, 0)))
         }
         if (!signed) revert BadSignature(signer);
     }

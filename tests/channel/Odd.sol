@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Payout} from "contracts/lib/Payout.sol";
+
 /// @notice An account with code: does what it is told, and receives ETH in odd ways.
 contract OddParty {
     enum Manner {
@@ -45,6 +47,13 @@ contract OddParty {
         if (manner == Manner.CallsBack) {
             (calledBack,) = _target.call(_data);
         }
+    }
+}
+
+/// @notice Pays with Payout and says how it went.
+contract Payer {
+    function pay(address token, address to, uint256 amount) external payable returns (bool) {
+        return Payout.trySend(token, to, amount);
     }
 }
 

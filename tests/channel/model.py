@@ -61,15 +61,15 @@ class Model:
     def closes(
         self, channel: Channel, net: int, expiry: int, now: int, block: int, unsigned: str, refuses: bytes
     ) -> str:
+        if now > expiry:
+            return "CloseExpired"
+        if block == channel.opened_block:
+            return "OpenedInThisBlock"
         known = self.open.get(channel.id)
         if known is None:
             return "NotOpen"
         if unsigned:
             return unsigned
-        if now > expiry:
-            return "CloseExpired"
-        if block == channel.opened_block:
-            return "OpenedInThisBlock"
         self._pay(known, balances(known.deposits, net), refuses)
         return ""
 

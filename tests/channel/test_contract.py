@@ -206,7 +206,7 @@ def test_a_close_expires_after_its_second(world: World) -> None:
 
 def test_nothing_closes_in_the_block_of_its_opening(world: World) -> None:
     channel = world.open(1)
-    with refused("OpenedInThisBlock", channel.id):
+    with refused("OpenedInThisBlock", world.block):
         world.close_now(A, channel, 0, LATER, KEY_B)
     world.pass_by(12)
     world.close_now(A, channel, 0, LATER, KEY_B)
@@ -469,27 +469,30 @@ def test_a_receiver_that_calls_back_finds_its_channel_gone(world: World) -> None
     assert world.ether(world.channels.address_bytes) == 1000
 
 
-def test_a_caller_cannot_starve_a_payout_into_a_credit(world: World) -> None:
-    party = world.deploy_odd("OddParty")
-    channel = world.both(100, 50, counterparty=party.address_bytes)
-    world.evm.call(party, "behave", 4, checksum(C), b"")  # needs some 10,000 gas
-    world.close_alone(A, channel)
-    world.pass_by(2 * DAY)
-    data = calldata("settleAndPay((bytes32,bytes32,address))", words(channel))
-    starved = paid = 0
-    for gas in range(30_000, 150_000, 1_000):
+@pytest.mark.parametrize("asset", ["ether", "token"])
+def test_a_caller_cannot_starve_a_good_payout_into_a_failed_one(world: World, asset: str) -> None:
+    payer, party, token = world.deploy_odd("Payer"), world.deploy_odd("OddParty"), plain_token(world)
+    world.evm.call(party, "behave", 4, checksum(C), b"")  # takes some 30,000 gas
+    world.evm.call(token, "mint", payer.address, 10)
+    which = ETHER if asset == "ether" else token.address_bytes
+    world.evm.vm.set_balance(payer.address, 10)
+    data = calldata("pay(address,address,uint256)", checksum(which), party.address, 5)
+    results = []
+    for gas in range(25_000, 160_000, 1_000):
         snapshot = world.evm.vm.snapshot()
         try:
-            world.evm.vm.message_call(caller=checksum(A), to=world.channels.address, calldata=data, gas=gas)
+            answer = world.evm.vm.message_call(caller=checksum(A), to=payer.address, calldata=data, gas=gas)
+            results.append(int.from_bytes(answer, "big"))
         except RuntimeError:
-            starved += 1
-        else:
-            paid += 1
-            assert world.credit(party.address_bytes) == 0, f"{gas} gas made a good payout a credit"
-            assert world.ether(party.address_bytes) == 50
+            results.append(-1)
         world.evm.vm.revert(snapshot)
-    assert starved > 10
-    assert paid > 10
+    assert results == sorted(results), "reverted up to some gas, paid from there on, never merely failed"
+    assert set(results) == {-1, 1}
+
+
+def test_a_payout_in_a_token_without_code_fails(world: World) -> None:
+    payer = world.deploy_odd("Payer")
+    assert world.evm.call(payer, "pay", checksum(C), checksum(B), 5) is False
 
 
 @pytest.mark.parametrize("manner", [0, 1, 6])

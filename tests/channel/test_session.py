@@ -266,6 +266,24 @@ def test_messages_out_of_place_are_refused(rig: Rig) -> None:
     rig.play(scene)
 
 
+def test_the_turn_is_passed_only_when_every_payment_is_acknowledged(rig: Rig) -> None:
+    async def scene(rig: Rig) -> None:
+        alice = await Hostile.resumed(rig)
+        await rig.until(lambda: bool(rig.sessions))
+        paying = asyncio.ensure_future(rig.sessions[0].pay([5]))
+        assert await alice.receive() == Frame(Kind.WANT)
+        alice.send(Frame(Kind.TURN))
+        assert await alice.receive() == payment(1, -5, KEY_B)
+        alice.send(Frame(Kind.WANT))
+        alice.send(Frame(Kind.TURN))
+        assert await alice.refusal() == (0, Refusal.OUT_OF_TURN), "it still has the turn"
+        alice.send(Frame(Kind.ACK, SIGNING.sign_state(KEY_A, State(1, -5)).encode()))
+        assert await alice.receive() == Frame(Kind.TURN)
+        assert await paying == 1
+
+    rig.play(scene)
+
+
 def test_a_payer_is_told_why_and_the_payment_stays_on_the_way(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
         alice = rig.peer("alice", KEY_A)

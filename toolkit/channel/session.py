@@ -326,7 +326,7 @@ async def _agree(
     channel = peer.channel.id
     writer.write(Frame(Kind.AUTH, peer.sign_session(wire.session_digest(channel, own, theirs))).encode())
     signature = await _expect(reader, Kind.AUTH)
-    if own == theirs or not peer.is_other(recover(wire.session_digest(channel, theirs, own), signature)):
+    if not peer.is_other(recover(wire.session_digest(channel, theirs, own), signature)):
         peer.refuse(Refusal.BAD_SIGNATURE)
         raise ProtocolError("the other side did not prove to be the other party of the channel")
     peer.connections += 1

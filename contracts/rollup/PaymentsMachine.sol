@@ -62,6 +62,9 @@ contract PaymentsMachine is IMachine {
     uint256 private constant HEADER_VERSION = 1;
     uint256 private constant NO_ACCOUNT = type(uint32).max;
     uint256 private constant MAX_BALANCE = type(uint128).max;
+    /// @dev The amount that means all the payer holds, less the fee charged: as it is signed, and as a record's code.
+    uint256 private constant WHOLE_BALANCE = type(uint128).max;
+    uint256 private constant WHOLE_BALANCE_CODE = type(uint24).max;
     bytes1 private constant DEPOSIT_KIND = 0x01;
     /// @dev Where a message's data begins, and how long that of a deposit is.
     uint256 private constant DATA_OFFSET = 28;
@@ -165,11 +168,14 @@ contract PaymentsMachine is IMachine {
         Account memory payer = w.first.account;
         _check(_accountsRoot(payer, from, w.first.proof), state.accountsRoot);
 
-        uint256 amount = _decimal(uint24(bytes3(record[8:11])), 19);
+        uint256 signedAmount = _amount(uint24(bytes3(record[8:11])));
         uint256 fee = _decimal(uint8(record[11]), 3);
         uint256 charged = payer.token == _feeToken(w.batch.header) ? fee : 0;
-        if (payer.balance < amount + charged) return outboxRoot;
-        payer.balance -= amount + charged;
+        if (payer.balance < charged) return outboxRoot;
+        payer.balance -= charged;
+        uint256 amount = signedAmount == WHOLE_BALANCE ? payer.balance : signedAmount;
+        if (payer.balance < amount) return outboxRoot;
+        payer.balance -= amount;
         uint256 nonce = payer.nonce++;
         bytes32 debitedRoot = _accountsRoot(payer, from, w.first.proof);
 
@@ -177,7 +183,7 @@ contract PaymentsMachine is IMachine {
         if (to == NO_ACCOUNT) {
             if (state.withdrawals >> WITHDRAWALS_DEPTH != 0) return outboxRoot;
             bytes32 withdraw =
-                keccak256(abi.encode(WITHDRAW_TYPE_HASH, from, payer.token, amount, fee, nonce));
+                keccak256(abi.encode(WITHDRAW_TYPE_HASH, from, payer.token, signedAmount, fee, nonce));
             if (!_isSigned(withdraw, payer.owner, record)) return outboxRoot;
             outboxRoot = _append(w, state, outboxRoot, payer, amount);
         } else {
@@ -185,8 +191,9 @@ contract PaymentsMachine is IMachine {
             Account memory payee = w.second.account;
             _check(_accountsRoot(payee, to, w.second.proof), debitedRoot);
             if (payee.token != payer.token) return outboxRoot;
-            bytes32 transfer =
-                keccak256(abi.encode(TRANSFER_TYPE_HASH, from, payee.owner, payer.token, amount, fee, nonce));
+            bytes32 transfer = keccak256(
+                abi.encode(TRANSFER_TYPE_HASH, from, payee.owner, payer.token, signedAmount, fee, nonce)
+            );
             if (!_isSigned(transfer, payer.owner, record)) return outboxRoot;
             if (payee.balance + amount > MAX_BALANCE) return outboxRoot;
             payee.balance += amount;
@@ -291,6 +298,11 @@ contract PaymentsMachine is IMachine {
 
     function _hash(bytes32 outboxRoot, State memory state) private pure returns (bytes32) {
         return EfficientHashLib.hash(outboxRoot, keccak256(abi.encode(state)));
+    }
+
+    /// @dev What a record's amount says, as it is signed.
+    function _amount(uint256 code) private pure returns (uint256) {
+        return code == WHOLE_BALANCE_CODE ? WHOLE_BALANCE : _decimal(code, 19);
     }
 
     /// @dev A decimal float: the exponent above `bits` bits of mantissa.

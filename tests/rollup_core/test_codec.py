@@ -15,12 +15,21 @@ def test_every_fee_code_means_what_its_bits_say() -> None:
         assert codec.decode_fee(bytes([code])) == (code & 7) * 10 ** (code >> 3)
 
 
-@given(st.integers(0, 2**24 - 1))
+@given(st.integers(0, 2**24 - 2))
 def test_an_amount_code_survives_as_a_value(code: int) -> None:
     amount = codec.decode_amount(code.to_bytes(3, "big"))
     assert amount == (code % 2**19) * 10 ** (code // 2**19)
     assert codec.is_representable(amount)
     assert codec.decode_amount(codec.encode_amount(amount)) == amount
+
+
+def test_the_highest_amount_code_is_the_whole_balance_and_no_number() -> None:
+    assert codec.encode_amount(codec.WHOLE_BALANCE) == b"\xff\xff\xff"
+    assert codec.decode_amount(b"\xff\xff\xff") == codec.WHOLE_BALANCE
+    assert codec.decode_amount(b"\xff\xff\xfe") == codec.MAX_AMOUNT
+    for number in (codec.WHOLE_BALANCE, (2**19 - 1) * 10**31):
+        assert not codec.is_representable(number)
+        assert codec.round_amount_down(number) == codec.MAX_AMOUNT
 
 
 @given(st.integers(0, 31), st.integers(0, 7))
@@ -35,8 +44,8 @@ def test_rounding_down_is_the_nearest_representable_below(amount: int) -> None:
     down = codec.round_amount_down(amount)
     assert down <= amount
     assert codec.is_representable(down)
-    best = max(min(amount // 10**e, 2**19 - 1) * 10**e for e in range(32))
-    assert down == best
+    codes = ((2**19 - 2 if e == 31 else 2**19 - 1, 10**e) for e in range(32))
+    assert down == max(min(amount // power, most) * power for most, power in codes)
 
 
 @given(st.integers(0, codec.MAX_FEE))
@@ -46,7 +55,7 @@ def test_fees_round_to_their_nearest_neighbours(fee: int) -> None:
     assert codec.round_fee_up(fee) == min(each for each in all_fees if each >= fee)
 
 
-@pytest.mark.parametrize("amount", [-1, 2**19 + 1, 1_000_001 * 10**12, codec.MAX_AMOUNT + 1, codec.MAX_AMOUNT * 10])
+@pytest.mark.parametrize("amount", [-1, 2**19 + 1, 1_000_001 * 10**12, codec.MAX_AMOUNT + 1, (2**19 - 1) * 10**31])
 def test_an_amount_that_does_not_fit_is_refused_with_its_value(amount: int) -> None:
     assert not codec.is_representable(amount)
     with pytest.raises(BadInput, match=str(amount)):

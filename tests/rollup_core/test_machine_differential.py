@@ -15,7 +15,15 @@ from toolkit.compile import artifact, compile_sources
 from toolkit.crypto import SECP256K1_N, keccak256
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import Reverted
-from toolkit.rollup.codec import NO_ACCOUNT, Header, RegisterRecord, TransferRecord
+from toolkit.rollup.codec import (
+    MAX_AMOUNT,
+    NO_ACCOUNT,
+    WHOLE_BALANCE,
+    Header,
+    RegisterRecord,
+    TransferRecord,
+    encode_amount,
+)
 from toolkit.rollup.machine import (
     MAX_BALANCE,
     Account,
@@ -185,6 +193,59 @@ def test_a_withdrawal_leaves_the_account_for_the_outbox(machines: Machines) -> N
     assert outcome is Outcome.APPLIED
     assert after.accounts == [_account(0, 40, TOKEN, 1)]
     assert after.withdrawals == [Withdrawal(0, OWNERS[0], TOKEN, 60)]
+
+
+@pytest.mark.parametrize(("balance", "fee"), [(MAX_BALANCE, 7), (123_456_789_012_345_678, 0), (7, 7), (0, 0)])
+def test_the_whole_balance_leaves_less_the_fee(machines: Machines, balance: int, fee: int) -> None:
+    state = State(machines.origin(), [_account(0, balance), _account(1, 0), _account(3, 0)])
+    outcome, after = _one(machines, state, _withdraw(state, 0, WHOLE_BALANCE, fee), Header(2, ETH))
+    assert outcome is Outcome.APPLIED
+    assert after.accounts == [_account(0, 0, nonce=1), _account(1, 0), _account(3, fee)]
+    assert after.withdrawals == [Withdrawal(0, OWNERS[0], ETH, balance - fee)]
+    outcome, after = _one(machines, state, _transfer(state, 0, 1, WHOLE_BALANCE, fee), Header(2, ETH))
+    assert outcome is Outcome.APPLIED
+    assert after.accounts == [_account(0, 0, nonce=1), _account(1, balance - fee), _account(3, fee)]
+
+
+def test_the_whole_balance_pays_no_fee_that_is_not_charged(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 5, TOKEN), _account(1, 1, TOKEN)])
+    outcome, after = _one(machines, state, _transfer(state, 0, 1, WHOLE_BALANCE, 7), Header(NO_ACCOUNT, ETH))
+    assert outcome is Outcome.APPLIED
+    assert after.accounts == [_account(0, 0, TOKEN, 1), _account(1, 6, TOKEN)]
+
+
+def test_the_whole_balance_to_oneself_costs_the_fee(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 100), _account(3, 0)])
+    outcome, after = _one(machines, state, _transfer(state, 0, 0, WHOLE_BALANCE, 2), Header(1, ETH))
+    assert outcome is Outcome.APPLIED
+    assert after.accounts == [_account(0, 98, nonce=1), _account(3, 2)]
+
+
+@pytest.mark.parametrize("to", [1, 0, NO_ACCOUNT])
+def test_the_whole_balance_below_the_fee_does_not_leave(machines: Machines, to: int) -> None:
+    state = State(machines.origin(), [_account(0, 6), _account(1, 0)])
+    record = _withdraw(state, 0, WHOLE_BALANCE, 7) if to == NO_ACCOUNT else _transfer(state, 0, to, WHOLE_BALANCE, 7)
+    outcome, after = _one(machines, state, record, Header(NO_ACCOUNT, ETH))
+    assert outcome is Outcome.SHORT_BALANCE
+    assert after.accounts == state.accounts
+
+
+def test_the_whole_balance_may_be_more_than_its_recipient_can_hold(machines: Machines) -> None:
+    state = State(machines.origin(), [_account(0, 2), _account(1, MAX_BALANCE - 1)])
+    outcome, after = _one(machines, state, _transfer(state, 0, 1, WHOLE_BALANCE))
+    assert outcome is Outcome.OVERFLOW
+    assert after.accounts == state.accounts
+    outcome, _ = _one(machines, state, _transfer(state, 0, 1, WHOLE_BALANCE, 1), Header(NO_ACCOUNT, ETH))
+    assert outcome is Outcome.APPLIED
+
+
+def test_the_whole_balance_must_be_signed_as_such(machines: Machines) -> None:
+    """Neither does a signature over a number empty an account, nor one over the whole balance send a number."""
+    state = State(machines.origin(), [_account(0, MAX_AMOUNT), _account(1, 0)])
+    for signed, shown in ((5, WHOLE_BALANCE), (MAX_AMOUNT, WHOLE_BALANCE), (WHOLE_BALANCE, MAX_AMOUNT)):
+        for record in (_transfer(state, 0, 1, signed), _withdraw(state, 0, signed)):
+            outcome, _ = _one(machines, state, record[:8] + encode_amount(shown) + record[11:])
+            assert outcome is Outcome.BAD_SIGNATURE
 
 
 def test_fees_in_the_header_s_token_go_to_the_poster_s_account(machines: Machines) -> None:

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, replace
 
 from toolkit.crypto import SECP256K1_N, address_of, keccak256
-from toolkit.rollup.codec import MAX_AMOUNT, NO_ACCOUNT, Header, RegisterRecord, TransferRecord
+from toolkit.rollup.codec import MAX_AMOUNT, NO_ACCOUNT, WHOLE_BALANCE, Header, RegisterRecord, TransferRecord
 from toolkit.rollup.machine import (
     MAX_BALANCE,
     Account,
@@ -77,7 +77,7 @@ def random_record(rng: random.Random, state: State) -> bytes:
 def signed_record(rng: random.Random, state: State, sender: int, recipient: int) -> bytes:
     payer = state.accounts[sender] if sender < len(state.accounts) else _account(rng)
     payee = state.accounts[recipient] if recipient < len(state.accounts) else _account(rng)
-    amount = rng.choice([0, 1, 5, 10**6, 2**19 - 1, MAX_AMOUNT])
+    amount = rng.choice([0, 1, 5, 10**6, 2**19 - 1, MAX_AMOUNT, WHOLE_BALANCE, WHOLE_BALANCE])
     fee = rng.choice([0, 0, 1, 7, 7 * 10**31])
     key = KEYS[OWNERS.index(payer.owner)] if payer.owner in OWNERS else KEYS[0]
     nonce = payer.nonce if rng.random() < 0.9 else payer.nonce + 1

@@ -16,7 +16,7 @@ from toolkit.compile import artifact
 from toolkit.crypto import Domain, address_of
 from toolkit.errors import BadInput, NodeError, ProtocolError
 from toolkit.rollup import contracts as c
-from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, Header
+from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, WHOLE_BALANCE, Header
 from toolkit.rollup.derive import History
 from toolkit.rollup.follower import Follower
 from toolkit.rollup.l1 import L1, selector, topic
@@ -194,6 +194,17 @@ def test_forged_transfer_opens_no_account() -> None:
     with pytest.raises(Refused, match="signature"):
         sequencer.submit(Transfer(0, PAYEE, ETH, 10**12, 0, 0), bytes(64))
     assert (len(sequencer.state.accounts), sequencer.records) == (1, [])
+
+
+def test_whole_balance_is_taken_whatever_its_digits_and_refused_below_the_fee() -> None:
+    sequencer = mind(balance=123_456_789_012_345_678)
+    pay(sequencer, WHOLE_BALANCE, fee=5)
+    assert [account.balance for account in sequencer.state.accounts] == [0, 123_456_789_012_345_673]
+    with pytest.raises(Refused, match="holds 0, less than amount 0 plus fee 5"):
+        pay(sequencer, WHOLE_BALANCE, fee=5)
+    withdraw = Withdraw(0, ETH, WHOLE_BALANCE, 0, 1)
+    entry = sequencer.submit(withdraw, withdraw.sign(DOMAIN, KEY))
+    assert (entry.amount, sequencer.state.withdrawals[0].amount) == (WHOLE_BALANCE, 0)
 
 
 def test_deposit_goes_to_the_account_that_is_there() -> None:

@@ -92,6 +92,8 @@ class RollupClient:
     def transfer(self, sender: Account, to: bytes, amount: int, token: bytes = ETH, *, fee: int = 0) -> Receipt:
         """Send ``amount`` to ``to``; returns when the sequencer has it on disk.
 
+        ``codec.WHOLE_BALANCE`` as amount sends all that the account holds, less the fee.
+
         Raises:
             BadInput: the sender has no account of the token.
             OperationRefused: the sequencer does not take it.
@@ -111,7 +113,7 @@ class RollupClient:
         return self.send("l2_sendTransfers", (self.signed(operation, sender) for operation in operations))
 
     def withdraw(self, sender: Account, amount: int, token: bytes = ETH, *, fee: int = 0) -> Receipt:
-        """Withdraw to the sender's own address on L1. Raises as `transfer`."""
+        """Withdraw to the sender's own address on L1; ``amount`` and errors as of `transfer`."""
         account, nonce = self._from(sender, token)
         operation = Withdraw(account, token, amount, fee, nonce)
         return self.send("l2_sendWithdrawals", [self.signed(operation, sender)])[0]

@@ -7,8 +7,9 @@ A record is ``RECORD_SIZE`` bytes and says one operation:
     register   0xFFFFFFFF | owner 20 | token 20 | 32 bytes of any value
 
 Amounts and fees are decimal floats, ``mantissa * 10**exponent``, the exponent in the upper 5 bits: an amount has 19
-bits of mantissa, a fee has 3. An operation carries no nonce: the state knows it. Every 76-byte string is a record; what
-a record means, and when it means nothing, is the machine's business (``machine.py``).
+bits of mantissa, a fee has 3. The amount ``ff ff ff`` is no number but ``WHOLE_BALANCE``: all that the account holds,
+less the fee charged. An operation carries no nonce: the state knows it. Every 76-byte string is a record; what a record
+means, and when it means nothing, is the machine's business (``machine.py``).
 """
 
 from __future__ import annotations
@@ -29,29 +30,37 @@ HEADER_VERSION = 1
 
 _AMOUNT_BITS = 19
 _FEE_BITS = 3
-MAX_AMOUNT = ((1 << _AMOUNT_BITS) - 1) * 10**31
+WHOLE_BALANCE = (1 << 128) - 1
+"""As the amount of a transfer or withdrawal, also where it is signed: all that the account holds when the operation is
+applied, less the fee charged. One operation so empties an account, however many digits its balance has."""
+MAX_AMOUNT = ((1 << _AMOUNT_BITS) - 2) * 10**31
 """Largest amount of one operation, in base units (wei for ETH)."""
 MAX_FEE = ((1 << _FEE_BITS) - 1) * 10**31
 """Largest fee of one operation, in base units."""
 
+_WHOLE_BALANCE_CODE = b"\xff\xff\xff"
 _POWERS: list[int] = [10**exponent for exponent in range(32)]
 _FEES = [(code & 7) * _POWERS[code >> _FEE_BITS] for code in range(256)]
 
 
 def encode_amount(amount: int) -> bytes:
-    """The 3 bytes of an amount in base units; raises BadInput where no code means exactly this amount."""
-    return _encode(amount, _AMOUNT_BITS, "amount").to_bytes(3, "big")
+    """The 3 bytes of an amount in base units or ``WHOLE_BALANCE``; raises BadInput where no code says it exactly."""
+    if amount == WHOLE_BALANCE:
+        return _WHOLE_BALANCE_CODE
+    return _encode(amount, _AMOUNT_BITS, MAX_AMOUNT, "amount").to_bytes(3, "big")
 
 
 def decode_amount(code: bytes) -> int:
-    """The amount, in base units, of a 3-byte code."""
+    """The amount, in base units, of a 3-byte code; or ``WHOLE_BALANCE``."""
+    if code == _WHOLE_BALANCE_CODE:
+        return WHOLE_BALANCE
     value = int.from_bytes(code, "big")
     return (value & 0x7FFFF) * _POWERS[value >> _AMOUNT_BITS]
 
 
 def encode_fee(fee: int) -> bytes:
     """The byte of a fee in base units; raises BadInput where no code means exactly this fee."""
-    return _encode(fee, _FEE_BITS, "fee").to_bytes(1, "big")
+    return _encode(fee, _FEE_BITS, MAX_FEE, "fee").to_bytes(1, "big")
 
 
 def decode_fee(code: bytes) -> int:
@@ -60,18 +69,18 @@ def decode_fee(code: bytes) -> int:
 
 
 def is_representable(amount: int) -> bool:
-    """Whether an amount in base units can be sent exactly."""
-    return round_amount_down(amount) == amount if 0 <= amount <= MAX_AMOUNT else False
+    """Whether an amount in base units can be sent exactly, as a number."""
+    return amount >= 0 and round_amount_down(amount) == amount
 
 
 def is_representable_fee(fee: int) -> bool:
     """Whether a fee in base units can be paid exactly."""
-    return round_fee_down(fee) == fee if 0 <= fee <= MAX_FEE else False
+    return fee >= 0 and round_fee_down(fee) == fee
 
 
 def round_amount_down(amount: int) -> int:
     """The largest representable amount that is not above ``amount`` (at least 0), in base units."""
-    return _round_down(amount, _AMOUNT_BITS, "amount")
+    return _round_down(min(amount, MAX_AMOUNT), _AMOUNT_BITS, "amount")
 
 
 def round_fee_down(fee: int) -> int:
@@ -103,14 +112,16 @@ def _round_down(value: int, bits: int, what: str) -> int:
     return best
 
 
-def _encode(value: int, bits: int, what: str) -> int:
+def _encode(value: int, bits: int, largest: int, what: str) -> int:
     if value < 0:
         raise BadInput(f"{what} {value} is negative")
+    if value > largest:
+        raise BadInput(f"{what} {value} is above {largest}, the largest that fits")
     mantissa, exponent = value, 0
     while mantissa >= 1 << bits:
         mantissa, rest = divmod(mantissa, 10)
         exponent += 1
-        if rest or exponent > 31:
+        if rest:
             below = _round_down(value, bits, what)
             raise BadInput(f"{what} {value} has too many digits to be sent; the next below that fits is {below}")
     return exponent << bits | mantissa

@@ -26,6 +26,7 @@ from toolkit.rollup.codec import (
     NO_ACCOUNT,
     RECORD_SIZE,
     SIGNATURE_OFFSET,
+    WHOLE_BALANCE,
     Header,
     decode_amount,
     decode_fee,
@@ -51,7 +52,7 @@ class Outcome(IntEnum):
     UNKNOWN_SENDER = 2
     """There is no account at the sender's index."""
     SHORT_BALANCE = 3
-    """The sender's balance is below amount plus fee."""
+    """The sender's balance is below amount plus fee charged (for the whole balance: below the fee charged)."""
     WITHDRAWALS_FULL = 4
     """The withdrawal tree has no leaf left."""
     UNKNOWN_RECIPIENT = 5
@@ -398,19 +399,21 @@ def record_change(state: State, header: Header, record: bytes) -> Change:
     accounts = state.accounts
     if sender_index >= len(accounts):
         return Change(Outcome.UNKNOWN_SENDER)
-    owner, token, balance, nonce = accounts[sender_index]
-    amount, fee = decode_amount(record[8:11]), decode_fee(record[11:12])
+    payer = accounts[sender_index]
+    owner, token, balance, nonce = payer
+    signed_amount, fee = decode_amount(record[8:11]), decode_fee(record[11:12])
     charged = fee if token == header.fee_token else 0
-    if balance < amount + charged:
+    debited = debit(payer, signed_amount, charged)
+    if debited is None:
         return Change(Outcome.SHORT_BALANCE)
-    debited = Account(owner, token, balance - amount - charged, nonce + 1)
+    amount = balance - charged - debited.balance
     signature, domain = record[SIGNATURE_OFFSET:], state.genesis.domain
 
     recipient_index = int.from_bytes(record[4:8], "big")
     if recipient_index == NO_ACCOUNT:
         if len(state.withdrawals) >> state.genesis.withdrawals_depth:
             return Change(Outcome.WITHDRAWALS_FULL)
-        if recover(withdraw_digest(domain, sender_index, token, amount, fee, nonce), signature) != owner:
+        if recover(withdraw_digest(domain, sender_index, token, signed_amount, fee, nonce), signature) != owner:
             return Change(Outcome.BAD_SIGNATURE)
         withdrawal = Withdrawal(len(state.withdrawals), owner, token, amount)
         return Change(Outcome.APPLIED, ((sender_index, debited),), withdrawal, charged)
@@ -420,13 +423,22 @@ def record_change(state: State, header: Header, record: bytes) -> Change:
     recipient = debited if recipient_index == sender_index else accounts[recipient_index]
     if recipient.token != token:
         return Change(Outcome.TOKEN_MISMATCH)
-    digest = transfer_digest(domain, sender_index, recipient.owner, token, amount, fee, nonce)
+    digest = transfer_digest(domain, sender_index, recipient.owner, token, signed_amount, fee, nonce)
     if recover(digest, signature) != owner:
         return Change(Outcome.BAD_SIGNATURE)
     if recipient.balance + amount > MAX_BALANCE:
         return Change(Outcome.OVERFLOW)
     credited = Account(recipient.owner, token, recipient.balance + amount, recipient.nonce)
     return Change(Outcome.APPLIED, ((sender_index, debited), (recipient_index, credited)), None, charged)
+
+
+def debit(payer: Account, amount: int, charged: int) -> Account | None:
+    """The payer's account after it paid an amount, or ``WHOLE_BALANCE``, and the fee; None where it cannot."""
+    if payer.balance < charged:
+        return None
+    available = payer.balance - charged
+    left = 0 if amount == WHOLE_BALANCE else available - amount
+    return None if left < 0 else Account(payer.owner, payer.token, left, payer.nonce + 1)
 
 
 def message_change(state: State, message: Message) -> Change:

@@ -23,6 +23,7 @@ def rollup_domain(chain_id: int, machine_address: bytes) -> Domain:
 class Transfer:
     """A transfer to be signed. Amounts in base units of the token (zero address: ETH), addresses 20 bytes.
 
+    An ``amount`` of ``codec.WHOLE_BALANCE`` sends all that the account holds when it is applied, less the fee charged.
     ``account`` is the index of the sender's leaf: were it not signed, the same owner's second leaf with an equal nonce
     could be made to pay again.
     """
@@ -49,7 +50,7 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Withdraw:
-    """A withdrawal to the owner's own L1 address, to be signed. Amounts in base units of the token."""
+    """A withdrawal to the owner's own L1 address, to be signed; ``amount`` as of `Transfer`."""
 
     account: int
     token: bytes

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from toolkit.crypto import recover
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import BadInput, L2KitError
-from toolkit.rollup.codec import NO_ACCOUNT, Header, RegisterRecord
+from toolkit.rollup.codec import NO_ACCOUNT, WHOLE_BALANCE, Header, RegisterRecord
 from toolkit.rollup.machine import Message, Outcome, State, apply_message, apply_record, fees_change
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.store import Entry
@@ -165,10 +165,10 @@ class Sequencer:
                 f"nonce {operation.nonce} is not the next one of account {operation.account}, {account.nonce}"
             )
         charged = operation.fee if operation.token == self._fee_token else 0
-        if account.balance < operation.amount + charged:
+        amount = 0 if operation.amount == WHOLE_BALANCE else operation.amount
+        if account.balance < amount + charged:
             raise Refused(
-                f"account {operation.account} holds {account.balance}, less than amount {operation.amount} "
-                f"plus fee {charged}"
+                f"account {operation.account} holds {account.balance}, less than amount {amount} plus fee {charged}"
             )
 
     def _register(self, transfer: Transfer, digest: bytes, signature: bytes) -> None:

@@ -13,7 +13,7 @@ from toolkit.bridge.client import claim, deposit_eth
 from toolkit.devnet.accounts import Account
 from toolkit.devnet.chain import Chain
 from toolkit.rollup.client import ETH, RollupClient
-from toolkit.rollup.codec import round_amount_down
+from toolkit.rollup.codec import WHOLE_BALANCE, round_amount_down
 from toolkit.rollup.deploy import RollupContracts
 from toolkit.rollup.operations import Transfer
 from toolkit.technique.meter import Balances, CheckFailed, Meter
@@ -129,8 +129,9 @@ class RollupTechnique:
         client = self._access.sequencer
         last = b""
         for name, account in self._workload.accounts.items():
-            for part in parts(self._on_l2(name) - self._held[name]):
-                last = client.withdraw(account, part).hash
+            held, balance = self._held[name], self._on_l2(name)
+            for amount in parts(balance - held) if held or not balance else [WHOLE_BALANCE]:
+                last = client.withdraw(account, amount).hash
         batch = client.wait_for_post(last, seconds=PATIENCE_SECONDS).batch or 0
         self._access.wait_asserted(batch)
         self._access.travel(self._access.challenge_window)

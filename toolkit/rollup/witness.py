@@ -5,7 +5,7 @@ from __future__ import annotations
 from eth_abi.abi import encode
 
 from toolkit.rollup.codec import NO_ACCOUNT, Header, decode_amount, decode_fee
-from toolkit.rollup.machine import Account, Batch, State, apply_step
+from toolkit.rollup.machine import Account, Batch, State, apply_step, debit
 from toolkit.rollup.merkle import SparseMerkleTree, list_proof, list_root, node
 
 _STATE = "(bytes32,uint256,uint256,bytes28,uint256,uint256,uint256)"
@@ -103,11 +103,10 @@ def _of_record(state: State, header: Header, record: bytes) -> tuple[_Opening, _
     if recipient >= len(state.accounts):
         return first, _NO_OPENING, ()
     payer = state.accounts[sender]
-    fee = decode_fee(record[11:12]) if payer.token == header.fee_token else 0
-    left = payer.balance - decode_amount(record[8:11]) - fee
-    if left < 0:
+    charged = decode_fee(record[11:12]) if payer.token == header.fee_token else 0
+    debited = debit(payer, decode_amount(record[8:11]), charged)
+    if debited is None:
         return first, _NO_OPENING, ()
-    debited = Account(payer.owner, payer.token, left, payer.nonce + 1)
     payee = debited if recipient == sender else state.accounts[recipient]
     return first, (payee, _proof_after(state.account_tree, recipient, sender, debited.leaf())), ()
 

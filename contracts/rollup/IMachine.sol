@@ -14,7 +14,8 @@ interface IMachine {
     function genesis() external view returns (bytes32 outboxRoot, bytes32 innerHash);
 
     /// @notice The hash of the state after one step. In a state that has applied `targetBatch` batches, a step changes
-    /// nothing, so that steps can be counted beyond the end. Reverts if, and only if, the witness is wrong.
+    /// nothing, so that steps can be counted beyond the end. Reverts if, and only if, the witness is wrong, or the Inbox
+    /// has forgotten the accumulator after the state's next batch (`checkpoint` brings it back).
     /// @param machineHash The state's hash.
     /// @param targetBatch Batches after which the machine stops.
     /// @param witness Whatever it takes to recompute the hash before and after; its form is the machine's own.

@@ -113,7 +113,7 @@ interface IRollup {
         returns (bytes32 id);
 
     /// @notice Confirm a child of the last confirmed assertion after its window. Anyone may. The bond goes back; what
-    /// cannot be paid becomes a credit.
+    /// cannot be paid becomes a credit; PayoutOutOfGas where too little gas was sent to tell.
     /// @param outboxRoot and
     /// @param innerHash The two halves of the machine hash.
     function confirm(
@@ -131,11 +131,13 @@ interface IRollup {
     /// @notice Begin a dispute inside the challenge window. Only the dispute contract; as often as there are disputes.
     function hold(bytes32 id) external;
 
-    /// @notice End a dispute in the assertion's favour. Only the dispute contract.
+    /// @notice End a dispute in the assertion's favour. Only the dispute contract; not after another dispute has rejected
+    /// the assertion (NotPending).
     function release(bytes32 id) external;
 
     /// @notice End a dispute against the assertion, and pay its bond to `payee`. Only the dispute contract, while it holds
-    /// the assertion.
+    /// the assertion. Its other disputes then have nothing left to decide. The same assertion cannot be made again; what
+    /// lost though it was right can be asserted for another batch.
     function reject(bytes32 id, address payee) external;
 
     /// @notice Pay the caller's whole credit to `to`.
@@ -144,7 +146,7 @@ interface IRollup {
     /// @notice What is stored about an assertion.
     function assertion(bytes32 id) external view returns (Assertion memory);
 
-    /// @notice Whether an outbox root was ever confirmed. Once it was, it stays so.
+    /// @notice Whether an outbox root was ever confirmed, as the empty one is from the beginning. Once it was, it stays so.
     function confirmedOutbox(bytes32 outboxRoot) external view returns (bool);
 
     /// @notice What the Rollup owes because a payout failed (wei).

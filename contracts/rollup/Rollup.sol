@@ -31,6 +31,7 @@ contract Rollup is IRollup {
         BOND = bond;
         (bytes32 outboxRoot, bytes32 innerHash) = machine.genesis();
         bytes28 accumulator = inbox.accumulator(0);
+        confirmedOutbox[outboxRoot] = true;
         bytes32 machineHash = EfficientHashLib.hash(outboxRoot, innerHash);
         GENESIS = _id(bytes32(0), 0, accumulator, machineHash);
         _assertions[GENESIS] = Assertion(address(0), uint40(block.timestamp), 0, 0, Status.Confirmed);
@@ -68,9 +69,8 @@ contract Rollup is IRollup {
         bytes32 id = _id(parent, batch, accumulator, EfficientHashLib.hash(outboxRoot, innerHash));
         if (_assertions[parent].status != Status.Confirmed) revert ParentNotConfirmed(parent);
         delete _assertions[parent];
-        Assertion storage child = _undisputed(id);
-        address proposer = child.proposer;
-        child.status = Status.Confirmed;
+        address proposer = _undisputed(id);
+        _assertions[id].status = Status.Confirmed;
         confirmedOutbox[outboxRoot] = true;
         emit Confirmed(id, outboxRoot);
         _pay(proposer);
@@ -79,7 +79,7 @@ contract Rollup is IRollup {
     /// @inheritdoc IRollup
     function reclaim(bytes32 parent, uint256 batch, bytes28 accumulator, bytes32 machineHash) external {
         bytes32 id = _id(parent, batch, accumulator, machineHash);
-        address proposer = _undisputed(id).proposer;
+        address proposer = _undisputed(id);
         // A parent without a slot was confirmed and left behind, or reclaimed: it can never come back. That of a rejected
         // parent keeps its slot, and its children's bonds are lost with it.
         if (_assertions[parent].status != Status.None) revert NotLeftBehind(id);
@@ -117,7 +117,7 @@ contract Rollup is IRollup {
         if (amount == 0) revert NoCredit(msg.sender);
         credits[msg.sender] = 0;
         emit CreditClaimed(msg.sender, to, amount);
-        if (!Payout.trySend(address(0), to, amount)) revert PayoutFailed(to, amount);
+        if (!Payout.trySendETH(to, amount)) revert PayoutFailed(to, amount);
     }
 
     /// @inheritdoc IRollup
@@ -125,10 +125,11 @@ contract Rollup is IRollup {
         return _assertions[id];
     }
 
-    /// @dev A pending assertion whose window is over and that nothing holds.
-    function _undisputed(bytes32 id) private view returns (Assertion storage pending) {
-        pending = _assertions[id];
+    /// @dev The proposer of a pending assertion whose window is over and that nothing holds.
+    function _undisputed(bytes32 id) private view returns (address proposer) {
+        Assertion storage pending = _assertions[id];
         (Status status, uint256 deadline, uint256 holds) = (pending.status, pending.deadline, pending.holds);
+        proposer = pending.proposer;
         if (status != Status.Pending) revert NotPending(id);
         if (block.timestamp < deadline) revert WindowOpen(block.timestamp, deadline);
         if (holds != 0) revert IsHeld(id, holds);
@@ -143,7 +144,7 @@ contract Rollup is IRollup {
 
     /// @dev Pays one bond, last of all: the receiver gets control.
     function _pay(address to) private {
-        if (!Payout.trySend(address(0), to, BOND)) {
+        if (!Payout.trySendETH(to, BOND)) {
             credits[to] += BOND;
             emit Credited(to, BOND);
         }

@@ -105,6 +105,7 @@ def _refused(error: str, call: Any) -> tuple[Any, ...]:
 def test_the_beginning_is_confirmed(world: World) -> None:
     assert world.call("GENESIS") == world.genesis.id
     assert world.status(world.genesis) == CONFIRMED
+    assert world.call("confirmedOutbox", world.genesis.outbox)
 
 
 def test_an_undisputed_assertion_is_confirmed_after_its_window_and_the_bond_goes_back(world: World) -> None:
@@ -236,6 +237,63 @@ def test_a_rejected_assertion_pays_the_winner_and_takes_its_children_with_it(wor
     _refused("NotPending", lambda: world.reclaim(wrong))
     _refused("NotLeftBehind", lambda: world.reclaim(child))
     assert world.call("confirmedOutbox", right.outbox) and not world.call("confirmedOutbox", wrong.outbox)
+
+
+def test_of_two_disputes_the_first_to_reject_decides(world: World) -> None:
+    wrong = world.put(world.genesis, 2, "wrong", sender=THIEF)
+    for _ in range(2):
+        world.call("hold", wrong.id, sender=DISPUTE)
+    before = world.balance(BOB)
+    world.call("reject", wrong.id, BOB, sender=DISPUTE)
+    for name, arguments in (("release", ()), ("reject", (THIEF,)), ("hold", ())):
+        call = lambda name=name, arguments=arguments: world.call(name, wrong.id, *arguments, sender=DISPUTE)  # noqa: E731
+        assert _refused("NotPending", call) == (wrong.id,)
+    assert world.balance(BOB) == before + BOND  # one bond, once
+    assert world.balance(world.rollup.address) == 0
+
+
+def test_an_assertion_left_behind_is_still_in_its_disputes_hands(world: World) -> None:
+    """The winner of a dispute gets the bond even if a sibling was confirmed meanwhile."""
+    right = world.put(world.genesis, 2)
+    wrong, slow = (world.put(world.genesis, 3, name, sender=THIEF) for name in ("wrong", "slow"))
+    for held in (wrong, slow):
+        world.call("hold", held.id, sender=DISPUTE)
+    world.wait()
+    world.confirm(right)
+    _refused("IsHeld", lambda: world.reclaim(wrong))
+    world.call("reject", wrong.id, BOB, sender=DISPUTE)
+    _refused("NotPending", lambda: world.reclaim(wrong))
+    world.call("release", slow.id, sender=DISPUTE)
+    before = world.balance(THIEF)
+    world.reclaim(slow)
+    assert world.balance(THIEF) == before + BOND
+    assert world.balance(world.rollup.address) == 0
+
+
+def test_nothing_left_behind_comes_back(world: World) -> None:
+    """Neither what was confirmed nor what was reclaimed has a parent that lives, so it is not asserted again."""
+    first, other = world.put(world.genesis, 2), world.put(world.genesis, 3)
+    world.wait()
+    world.confirm(first)
+    world.reclaim(other)
+    second = world.put(first, 4)
+    world.wait()
+    world.confirm(second)
+    for gone, parent in ((first, world.genesis), (other, world.genesis)):
+        assert world.status(gone) == NONE
+        _refused("UnknownParent", lambda gone=gone, parent=parent: world.put(parent, gone.batch))
+        _refused("NotPending", lambda gone=gone: world.reclaim(gone))
+
+
+def test_an_outbox_may_be_confirmed_again(world: World) -> None:
+    """Batches without withdrawals do not change it."""
+    first = world.put(world.genesis, 2)
+    second = world.put(first, 3)
+    assert first.outbox == second.outbox
+    world.wait()
+    for claim in (first, second):
+        world.confirm(claim)
+        assert world.call("confirmedOutbox", claim.outbox)
 
 
 def test_disputes_begin_inside_the_window_only(world: World) -> None:

@@ -42,8 +42,3 @@ def withdrawal_claim(withdrawals: Sequence[Withdrawal], index: int, depth: int =
     for withdrawal in withdrawals:
         tree[withdrawal.index] = withdrawal.leaf()
     return Claim(tree.root, withdrawals[index], tree.proof(index))
-
-
-def withdrawal_proof(withdrawals: Sequence[Withdrawal], index: int, depth: int = 32) -> tuple[bytes, ...]:
-    """The proof of one withdrawal in the outbox that holds exactly ``withdrawals``; see `withdrawal_claim`."""
-    return withdrawal_claim(withdrawals, index, depth).proof

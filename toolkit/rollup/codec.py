@@ -14,7 +14,6 @@ means, and when it means nothing, is the machine's business (``machine.py``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from toolkit.errors import BadInput
@@ -32,7 +31,8 @@ _AMOUNT_BITS = 19
 _FEE_BITS = 3
 WHOLE_BALANCE = (1 << 128) - 1
 """As the amount of a transfer or withdrawal, also where it is signed: all that the account holds when the operation is
-applied, less the fee charged. One operation so empties an account, however many digits its balance has."""
+applied, less the fee charged; so also what arrived after it was signed. One operation so empties an account, however
+many digits its balance has."""
 MAX_AMOUNT = ((1 << _AMOUNT_BITS) - 2) * 10**31
 """Largest amount of one operation, in base units (wei for ETH)."""
 MAX_FEE = ((1 << _FEE_BITS) - 1) * 10**31
@@ -73,31 +73,9 @@ def is_representable(amount: int) -> bool:
     return amount >= 0 and round_amount_down(amount) == amount
 
 
-def is_representable_fee(fee: int) -> bool:
-    """Whether a fee in base units can be paid exactly."""
-    return fee >= 0 and round_fee_down(fee) == fee
-
-
 def round_amount_down(amount: int) -> int:
     """The largest representable amount that is not above ``amount`` (at least 0), in base units."""
     return _round_down(min(amount, MAX_AMOUNT), _AMOUNT_BITS, "amount")
-
-
-def round_fee_down(fee: int) -> int:
-    """The largest representable fee that is not above ``fee`` (at least 0), in base units."""
-    return _round_down(fee, _FEE_BITS, "fee")
-
-
-def round_fee_up(fee: int) -> int:
-    """The smallest representable fee that is not below ``fee``; raises BadInput above ``MAX_FEE``."""
-    down = round_fee_down(fee)
-    if down == fee:
-        return fee
-    for exponent in range(32):  # down < fee: the next code above is one mantissa step at some exponent
-        above = -(-fee // _POWERS[exponent])
-        if above < 1 << _FEE_BITS:
-            return above * _POWERS[exponent]
-    raise BadInput(f"fee {fee} is above {MAX_FEE}, the largest that fits")
 
 
 def _round_down(value: int, bits: int, what: str) -> int:
@@ -193,21 +171,11 @@ def decode_record(record: bytes) -> Record:
     return TransferRecord(sender, recipient, amount, fee, signature)
 
 
-def encode_records(records: Iterable[Record]) -> bytes:
-    """Records end to end, as the Inbox takes them."""
-    return b"".join(record.encode() for record in records)
-
-
 def split_records(data: bytes) -> tuple[bytes, ...]:
     """The 76-byte records in a batch's data; raises BadInput where the length is no multiple."""
     if len(data) % RECORD_SIZE:
         raise BadInput(f"{len(data)} bytes are not a whole number of {RECORD_SIZE}-byte records")
     return tuple(data[start : start + RECORD_SIZE] for start in range(0, len(data), RECORD_SIZE))
-
-
-def decode_records(data: bytes) -> tuple[Record, ...]:
-    """What the records in a batch's data say."""
-    return tuple(decode_record(record) for record in split_records(data))
 
 
 @dataclass(frozen=True)

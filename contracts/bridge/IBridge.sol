@@ -38,14 +38,16 @@ interface IBridge {
     /// @notice The credit's payout failed, too; it stays a credit.
     error PayoutFailed(address token, address to, uint256 amount);
 
-    /// @notice Deposit the value sent to the L2 account of `to`. Anyone may.
+    /// @notice Deposit the value sent to the L2 account of `to`. Anyone may. `to` must have a key: a contract cannot sign on
+    /// L2. Reverts with the Inbox's InboxFull while too many messages wait there.
     function depositETH(address to) external payable;
 
-    /// @notice Deposit `amount` of `token` to the L2 account of `to`. Anyone may who has allowed the bridge as much.
+    /// @notice Deposit `amount` of `token` to the L2 account of `to`, as `depositETH` does. Anyone may who has allowed the
+    /// bridge as much.
     function depositERC20(address token, address to, uint256 amount) external;
 
-    /// @notice Pay a withdrawal to its owner. Anyone may. What cannot be paid becomes a credit. Any confirmed outbox that
-    /// holds the withdrawal will do, also an old one.
+    /// @notice Pay a withdrawal to its owner. Anyone may. What cannot be paid becomes a credit; PayoutOutOfGas where too
+    /// little gas was sent to tell. Any confirmed outbox that holds the withdrawal will do, also an old one.
     /// @param outboxRoot Root of the confirmed outbox.
     /// @param index The withdrawal's place in it.
     /// @param proof The siblings from the bottom up, without the empty ones at the top.

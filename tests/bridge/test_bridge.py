@@ -8,9 +8,9 @@ import pytest
 from eth_abi.abi import encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rollup_core.evm import ETHER, Contract, Evm
+from rollup_core.evm import ETHER, TX_GAS_CAP, Contract, Evm
 
-from toolkit.bridge.claims import Claim, withdrawal_claim, withdrawal_proof
+from toolkit.bridge.claims import Claim, withdrawal_claim
 from toolkit.compile import artifact, compile_sources
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
@@ -39,6 +39,7 @@ contract OddToken is ERC20 {
     uint256 public fee;
     bool public silent;
     bool public closed;
+    uint256 public needs;
     IBridge public bridge;
     uint256 public again;
 
@@ -47,10 +48,12 @@ contract OddToken is ERC20 {
     function symbol() public pure override returns (string memory) { return "ODD"; }
     function setFee(uint256 value) external { fee = value; }
     function setClosed(bool value) external { closed = value; }
+    function setNeeds(uint256 gas) external { needs = gas; }
     function reenter(IBridge target, uint256 amount) external { (bridge, again) = (target, amount); }
 
     function _afterTokenTransfer(address from, address to, uint256) internal override {
         require(!closed, "closed");
+        require(gasleft() >= needs, "more gas");
         if (fee != 0 && from != address(0) && to != address(0)) _burn(to, fee);
         if (again != 0) {
             uint256 amount = again;
@@ -61,20 +64,22 @@ contract OddToken is ERC20 {
     }
 }
 
-/// Takes no ETH until it is opened, and claims again whenever it gets some.
+/// Takes no ETH until it is opened, nor with too little gas, and claims again whenever it gets some.
 contract Receiver {
     bool public open;
+    uint256 public needs;
     address public target;
     bytes public data;
     bool public secondWorked;
     function set(bool value) external { open = value; }
+    function setNeeds(uint256 gas) external { needs = gas; }
     function again(address to, bytes calldata what) external { (target, data) = (to, what); }
     function act(address to, bytes calldata what) external {
         (bool success, bytes memory output) = to.call(what);
         if (!success) assembly { revert(add(output, 0x20), mload(output)) }
     }
     receive() external payable {
-        require(open, "closed");
+        require(open && gasleft() >= needs, "closed");
         if (target != address(0)) { (secondWorked,) = target.call(data); }
     }
 }
@@ -99,7 +104,7 @@ class World:
     def call(self, name: str, *arguments: Any, sender: str | None = None, value: int = 0) -> Any:
         return self.evm.call(self.bridge, name, *arguments, sender=sender, value=value)
 
-    def claim(self, claim: Claim, **changes: Any) -> None:
+    def claim(self, claim: Claim, *, gas: int = TX_GAS_CAP, **changes: Any) -> None:
         words = claim.withdrawal
         values = {
             "root": claim.outbox_root,
@@ -110,7 +115,7 @@ class World:
             "proof": list(claim.proof),
             **changes,
         }
-        self.call("claim", *values.values(), sender=BOB)
+        self.evm.call(self.bridge, "claim", *values.values(), sender=BOB, gas=gas)
 
     def confirm(self, *withdrawals: Withdrawal) -> list[Claim]:
         claims = [withdrawal_claim(withdrawals, index) for index in range(len(withdrawals))]
@@ -287,6 +292,33 @@ def test_an_owner_that_takes_no_ether_gets_a_credit(world: World) -> None:
     assert _refused("NoCredit", lambda: claim_credit(ALICE)) == (ZERO, receiver.address.lower())
 
 
+@pytest.mark.parametrize(("asset", "needs"), [("ETH", 48_000), ("token", 250_000)])
+def test_a_claimant_who_sends_too_little_gas_turns_no_payout_into_a_credit(
+    world: World, asset: str, needs: int
+) -> None:
+    """Whatever gas is sent, an owner who would take the payout is paid, or nothing happens."""
+    world.call("depositETH", BOB, value=10)
+    world.call("depositERC20", world.odd.address, BOB, 10)
+    for picky in (world.receiver, world.odd):  # both give up at once if they have less than they need
+        world.evm.call(picky, "setNeeds", needs)
+    world.evm.call(world.receiver, "set", True)
+    owner, token = world.receiver.address, ZERO if asset == "ETH" else world.odd.address
+    (claim,) = world.confirm(Withdrawal(0, bytes.fromhex(owner[2:]), bytes.fromhex(token[2:]), 4))
+    errors = set()
+    for gas in range(60_000, 420_000, 2_000):
+        before = world.evm.vm.snapshot()
+        try:
+            world.claim(claim, gas=gas)
+        except Reverted as reverted:
+            errors.add(reverted.error)
+        else:
+            assert world.call("isClaimed", 0)
+            assert world.call("credits", token, owner) == 0, gas
+            errors.add("none")
+        world.evm.vm.revert(before)
+    assert {"PayoutOutOfGas", "none"} <= errors
+
+
 def test_a_token_that_refuses_for_now_becomes_a_credit(world: World) -> None:
     world.call("depositERC20", world.odd.address, BOB, 10)
     alice = bytes.fromhex(ALICE[2:])
@@ -330,4 +362,4 @@ def test_every_withdrawal_of_an_outbox_can_be_claimed(count: int, data: st.DataO
 
 def test_a_withdrawal_that_is_not_there_has_no_proof() -> None:
     with pytest.raises(BadInput, match="withdrawal 1"):
-        withdrawal_proof([Withdrawal(0, ETH, ETH, 1)], 1)
+        withdrawal_claim([Withdrawal(0, ETH, ETH, 1)], 1)

@@ -146,7 +146,7 @@ def test_money_goes_in_around_and_out_again(driver: Driver) -> None:
         "bridge: claim withdrawal (ETH)": 60_000,
         "bridge: claim withdrawal (ERC20)": 85_000,
         "rollup: assert": 60_000,
-        "rollup: confirm": 60_100,
+        "rollup: confirm": 60_000,
     }
     assert {name: (gas[name], most) for name, most in targets.items() if gas[name] > most} == {}
 

@@ -13,7 +13,7 @@ from rollup_core.worlds import KEYS, OWNERS
 from toolkit.bridge.claims import withdrawal_claim
 from toolkit.compile import artifact
 from toolkit.devnet.accounts import checksum
-from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, Header
+from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, WHOLE_BALANCE, Header
 from toolkit.rollup.deploy import create_address
 from toolkit.rollup.machine import Batch, Genesis, Message, State, apply_batch, deposit_data, genesis_accumulator
 from toolkit.rollup.operations import Transfer, Withdraw, rollup_domain
@@ -72,7 +72,8 @@ class World:
             payer, payee = state.accounts[sender], state.accounts[recipient]
             if payer.owner == SEQUENCER_BYTES:
                 continue
-            amount, fee, key = rng.randint(0, 500_000), rng.randint(0, 7), KEYS[OWNERS.index(payer.owner)]
+            amount = rng.choice([rng.randint(0, 500_000), rng.randint(0, 500_000), WHOLE_BALANCE])
+            fee, key = rng.randint(0, 7), KEYS[OWNERS.index(payer.owner)]
             nonce = payer.nonce + rng.choice([0, 0, 0, 1])
             if rng.random() < 0.5:
                 transfer = Transfer(sender, payee.owner, payer.token, amount, fee, nonce)

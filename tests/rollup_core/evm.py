@@ -17,6 +17,8 @@ from toolkit.devnet.accounts import checksum
 from toolkit.errors import Reverted
 
 ETHER = 10**18
+TX_GAS_CAP = 16_777_216
+"""EIP-7825's."""
 
 
 @dataclass
@@ -66,21 +68,29 @@ class Evm:
         functions = {entry["name"]: entry for entry in artifact.abi if entry["type"] == "function"}
         return Contract(checksum(bytes.fromhex(address[2:])), functions)
 
-    def call(self, contract: Contract, name: str, *arguments: Any, sender: str | None = None, value: int = 0) -> Any:
+    def call(
+        self,
+        contract: Contract,
+        name: str,
+        *arguments: Any,
+        sender: str | None = None,
+        value: int = 0,
+        gas: int = TX_GAS_CAP,
+    ) -> Any:
         """Call and keep what it changes; returns the decoded result (a tuple if there are several)."""
         entry = contract.functions[name]
         types = [_type(each) for each in entry["inputs"]]
         data = keccak256(f"{name}({','.join(types)})".encode())[:4] + encode(types, arguments)
-        output = self.raw(contract.address, data, sender=sender, value=value)
+        output = self.raw(contract.address, data, sender=sender, value=value, gas=gas)
         results: Sequence[Any] = decode([_type(each) for each in entry["outputs"]], output)
         return results[0] if len(results) == 1 else tuple(results)
 
-    def raw(self, to: str, data: bytes, *, sender: str | None = None, value: int = 0) -> bytes:
+    def raw(self, to: str, data: bytes, *, sender: str | None = None, value: int = 0, gas: int = TX_GAS_CAP) -> bytes:
         caller = sender or self.deployer
         if value:
             self.vm.set_balance(caller, self.vm.get_balance(caller) + value)
         try:
-            return bytes(self.vm.message_call(caller=caller, to=to, calldata=data, value=value, gas=16_777_216))
+            return bytes(self.vm.message_call(caller=caller, to=to, calldata=data, value=value, gas=gas))
         except RuntimeError as error:
             raise self._reverted(error) from None
 

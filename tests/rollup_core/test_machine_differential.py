@@ -388,6 +388,36 @@ def test_no_word_of_a_witness_can_be_changed_to_make_another_successor(machines:
     assert 0 < accepted < tried / 2  # padding, and openings that the step does not need
 
 
+def test_no_offset_in_a_witness_leads_to_another_successor(machines: Machines) -> None:
+    """Parts of a witness may overlap, lie outside of it, or wrap around; they are checked wherever they lie."""
+    state = State(machines.origin(), [_account(0, 100), _account(1, 5)], [Withdrawal(0, ETH, ETH, 1)])
+    after = state.copy()
+    records = [_transfer(after, 0, 1, 50)]
+    apply_record(after, Header(), records[0])
+    records.append(_withdraw(after, 1, WHOLE_BALANCE))
+    deposit = Message(BRIDGE, 1, deposit_data(ETH, OWNERS[0], 5), 0)
+    batch = Batch(Header().encode(), records, [deposit], 7, POSTER)
+    machines.post(state, batch)
+    accepted = 0
+    for _ in range(batch.steps):
+        witness = build_witness(state, batch)
+        successor = state.copy()
+        apply_step(successor, batch)
+        words = range(0, len(witness), 32)
+        small = [word for word in words if int.from_bytes(witness[word : word + 32], "big") <= len(witness)]
+        for word in small:  # every offset, length and number
+            for value in (*words[:: 1 + len(words) // 24], len(witness), 2**64 - 1, 2**64, 2**255, 2**256 - word - 32):
+                tampered = witness[:word] + value.to_bytes(32, "big") + witness[word + 32 :]
+                try:
+                    onchain = machines.step(state, state.batch + 1, tampered)
+                except Reverted:
+                    continue
+                accepted += 1
+                assert onchain == successor.machine_hash, f"word {word // 32} as {value}"
+        state = successor
+    assert accepted
+
+
 def test_a_withdrawal_s_signature_is_no_transfer_s(machines: Machines) -> None:
     state = State(machines.origin(), [_account(0, 100), _account(1, 5)])
     record = _withdraw(state, 0, 10)

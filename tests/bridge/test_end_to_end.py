@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from web3.types import TxReceipt
+from eth_typing import HexAddress, HexStr
+from web3.types import Nonce, TxReceipt
+from web3.utils import get_create_address
 
 from toolkit.bridge.claims import withdrawal_claim
 from toolkit.bridge.client import claim, deposit_erc20, deposit_eth
@@ -13,7 +15,7 @@ from toolkit.devnet import Account, Chain, Node
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import Reverted
 from toolkit.rollup.codec import NO_ACCOUNT, Header, RegisterRecord
-from toolkit.rollup.deploy import DAY, RollupContracts, deploy_rollup
+from toolkit.rollup.deploy import DAY, RollupContracts, create_address, deploy_rollup
 from toolkit.rollup.machine import Batch, Message, Outcome, State, apply_batch, deposit_data
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.witness import witness_at
@@ -175,6 +177,14 @@ def test_a_batch_from_an_account_with_code_is_refused(driver: Driver) -> None:
     driver.chain.rpc.call("anvil_setCode", sequencer, "0xef0100" + "11" * 20)
     with pytest.raises(Reverted, match="NotDirect"):
         driver.post()
+
+
+@pytest.mark.parametrize("nonce", [0, 1, 0x7F, 0x80, 0xFF, 0x100, 2**64 - 2])
+def test_the_address_of_a_contract_to_be_is_foreseen(nonce: int) -> None:
+    deployer = b"\xde" * 20
+    assert checksum(create_address(deployer, nonce)) == get_create_address(
+        HexAddress(HexStr(checksum(deployer))), Nonce(nonce)
+    )
 
 
 def test_a_deployment_can_have_any_parameters_and_says_what_it_starts_from(

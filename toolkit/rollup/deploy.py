@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import rlp  # type: ignore[import-untyped]
 from web3.contract import Contract
 
 from toolkit.crypto import keccak256
@@ -113,6 +112,11 @@ def deploy_rollup(
 
 
 def create_address(deployer: bytes, nonce: int) -> bytes:
-    """The 20-byte address of the contract that an account creates with a transaction of this nonce (Yellow Paper)."""
-    encoded: bytes = rlp.encode([deployer, nonce])
-    return keccak256(encoded)[12:]
+    """The 20-byte address of the contract that an account creates with a transaction of this nonce.
+
+    The hash of RLP([deployer, nonce]) (Yellow Paper, sections 7 and B).
+    """
+    digits = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
+    length = b"" if 0 < nonce < 0x80 else bytes([0x80 + len(digits)])
+    items = bytes([0x80 + 20]) + deployer + length + digits
+    return keccak256(bytes([0xC0 + len(items)]) + items)[12:]

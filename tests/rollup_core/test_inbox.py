@@ -227,6 +227,17 @@ def test_a_full_queue_refuses_messages_until_they_are_consumed_within_the_gas_ca
     assert inbox.call("accumulator", 2) == inbox.accumulators[2]
 
 
+def test_anyone_empties_a_full_queue_when_the_sequencer_is_gone(inbox: Inbox) -> None:
+    """The first late batch takes the snapshot, the second consumes it; each waits for the window."""
+    for _ in range(MAX_PENDING):
+        inbox.send(b"", ALICE)
+    for pending in (MAX_PENDING, 0):
+        inbox.evm.set_time(inbox.evm.now + WINDOW)
+        inbox.post(sender=BOB, late=inbox.last())
+        assert inbox.call("pendingMessages") == pending
+    inbox.send(b"me, too", BOB)
+
+
 def test_anyone_posts_when_the_sequencer_is_late_and_not_a_second_earlier(inbox: Inbox) -> None:
     for _ in range(3):  # before the first batch, after it, and once more
         posted_at = inbox.evm.now

@@ -63,6 +63,9 @@ class Receipt:
 class RollupClient:
     """A connection to a rollup service.
 
+    What it signs contains the account's index and nonce, as the service tells them. One that lies gets signatures that
+    are good for nothing, or only later: who does not trust the sequencer asks a verifier (`account`) and uses `signed`.
+
     Raises (every method):
         ServiceError: the service does not answer.
         RpcError: it answers with an error.

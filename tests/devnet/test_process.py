@@ -88,8 +88,45 @@ def test_kill_ends_the_child_itself() -> None:
 def test_early_end_is_told_with_the_last_line_of_the_log() -> None:
     with RunFolder() as folder:
         child = folder.start("broken", [sys.executable, "-c", "print('out of luck'); raise SystemExit(3)"])
-        with pytest.raises(ServiceError, match="broken ended with code 3: out of luck"):
+        with pytest.raises(ServiceError, match=r"broken has ended \(code 3: out of luck\)"):
             child.wait_until(lambda: False, 10, "start")
+
+
+def test_killed_child_is_told_and_a_stopped_one_is_not_missed() -> None:
+    with RunFolder() as folder:
+        stopped, killed = (folder.start(name, [sys.executable, "-c", SLEEPER]) for name in ("stopped", "killed"))
+        stopped.stop()
+        folder.check_alive()
+        os.kill(started(killed), signal.SIGKILL)
+        assert eventually(lambda: not killed.alive)
+        with pytest.raises(ServiceError, match=r"killed has ended \(killed by signal 9\)"):
+            folder.check_alive()
+
+
+def test_stopping_twice_leaves_alone_what_was_opened_between() -> None:
+    with RunFolder() as folder:
+        child = folder.start("child", [sys.executable, "-c", SLEEPER])
+        child.stop()
+        reader, writer = os.pipe()  # these take the numbers that the child's lifeline had
+        child.stop()
+        folder.close()
+        os.write(writer, b"x")
+        assert os.read(reader, 1) == b"x"
+        os.close(reader)
+        os.close(writer)
+
+
+def test_folder_goes_even_where_its_sweeper_was_killed() -> None:
+    with RunFolder() as folder:
+        folder._sweeper.kill()
+    assert not folder.path.exists()
+
+
+def test_child_keeps_what_it_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    with RunFolder() as folder:
+        child = folder.start("child", [sys.executable, "-c", "import sys; print('kept', not sys.dont_write_bytecode)"])
+        assert eventually(lambda: child.last_words() == "kept True")
 
 
 def test_missing_command_is_told() -> None:

@@ -2,13 +2,13 @@
 
 Run as a script with the standard library alone, so that it starts in a few milliseconds:
 
-    guard.py run LIFELINE LOCK COMMAND ...     run COMMAND until it ends or the lifeline closes
-    guard.py sweep LIFELINE LOCK FOLDER        wait for the lifeline to close and for every guard of LOCK
-                                               to be gone, then remove FOLDER
+    guard.py run LIFELINE COMMAND ...       run COMMAND until it ends or the lifeline closes
+    guard.py sweep LIFELINE LOCK FOLDER     wait for the lifeline to close and for every guard to be gone, then
+                                            remove FOLDER
 
 LIFELINE is the read end of a pipe whose write end only the owner holds: the kernel closes it when the owner ends,
-kill -9 included. A byte written to it kills the child at once, as kill -9 does. Every guard holds LOCK shared; the
-sweeper waits to hold it alone.
+kill -9 included. A byte written to it kills the child at once, as kill -9 does. Every guard inherits the owner's
+shared hold of the file LOCK, so from its first moment on the sweeper, which waits to hold it alone, knows of it.
 """
 
 from __future__ import annotations
@@ -38,10 +38,8 @@ def _wait_for_end(lifeline: int) -> None:
         pass
 
 
-def run(lifeline: int, lock: str, command: list[str]) -> int:
+def run(lifeline: int, command: list[str]) -> int:
     """Run ``command``; returns its exit code (128 + signal where a signal ended it)."""
-    held = os.open(lock, os.O_RDONLY | os.O_CREAT, 0o600)
-    fcntl.flock(held, fcntl.LOCK_SH)
     try:
         child = subprocess.Popen(
             command,
@@ -79,7 +77,7 @@ def sweep(lifeline: int, lock: str, folder: str) -> int:
     """Remove ``folder`` once its owner and all guards are gone."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    held = os.open(lock, os.O_RDONLY | os.O_CREAT, 0o600)
+    held = os.open(lock, os.O_RDONLY)
     _wait_for_end(lifeline)
     fcntl.flock(held, fcntl.LOCK_EX)
     shutil.rmtree(folder, ignore_errors=True)
@@ -89,4 +87,4 @@ def sweep(lifeline: int, lock: str, folder: str) -> int:
 if __name__ == "__main__":
     if sys.argv[1] == "sweep":
         sys.exit(sweep(int(sys.argv[2]), sys.argv[3], sys.argv[4]))
-    sys.exit(run(int(sys.argv[2]), sys.argv[3], sys.argv[4:]))
+    sys.exit(run(int(sys.argv[2]), sys.argv[3:]))

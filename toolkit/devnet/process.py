@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from toolkit.devnet import guard
 from toolkit.errors import ServiceError
@@ -28,9 +31,15 @@ class RunFolder:
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="l2kit-"))
-        self.lock = self.path / "lock"
         self.children: list[Child] = []
-        self._sweeper, self._lifeline = _start_guard(["sweep"], [str(self.lock), str(self.path)], log=None)
+        lock = self.path / "lock"
+        try:
+            self._held = lock.open("wb")
+            fcntl.flock(self._held, fcntl.LOCK_SH)
+            self._sweeper, self._lifeline = _start_guard(["sweep"], [str(lock), str(self.path)])
+        except BaseException:
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
 
     def start(
         self,
@@ -46,17 +55,24 @@ class RunFolder:
             env: variables set beside our own.
             cwd: the folder it works in; ours where None.
         """
-        child = Child(name, command, self.lock, self.path / f"{name}.log", env, cwd)
+        child = Child(name, command, self._held, self.path / f"{name}.log", env, cwd)
         self.children.append(child)
         return child
+
+    def check_alive(self) -> None:
+        """Raise ServiceError where a child has ended that nobody has stopped."""
+        for child in self.children:
+            if not child.stopped and not child.alive:
+                raise ServiceError(f"{child.name} has ended ({child.ending()})")
 
     def close(self) -> None:
         """End every child, newest first, and remove the folder."""
         while self.children:
             self.children.pop().stop()
-        with contextlib.suppress(OSError):
-            os.close(self._lifeline)
+        self._held.close()
+        self._lifeline.close()
         self._sweeper.wait()
+        shutil.rmtree(self.path, ignore_errors=True)  # where somebody killed the sweeper
 
     def __enter__(self) -> RunFolder:
         return self
@@ -73,25 +89,34 @@ class Child:
     Attributes:
         name: what messages call it.
         log: the file with its output.
+        stopped: whether `stop` was called.
     """
 
     def __init__(
         self,
         name: str,
         command: Sequence[str],
-        lock: Path,
+        held: BinaryIO,
         log: Path,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> None:
         self.name = name
         self.log = log
-        self._guard, self._lifeline = _start_guard(["run"], [str(lock), *command], log=log, env=env, cwd=cwd)
+        self.stopped = False
+        self._guard, self._lifeline = _start_guard(["run"], command, held, log=log, env=env, cwd=cwd)
 
     @property
     def alive(self) -> bool:
         """Whether the process still runs."""
         return self._guard.poll() is None
+
+    def ending(self) -> str:
+        """How the process ended: "killed by signal 9", or "code 1: " and the last line of its log."""
+        code = self._guard.wait()
+        if code < 0 or code > 128:
+            return f"killed by signal {-code if code < 0 else code - 128}"
+        return f"code {code}: {self.last_words()}"
 
     def last_words(self) -> str:
         """The last non-empty line of the log, "" if there is none."""
@@ -110,50 +135,55 @@ class Child:
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.alive:
-                raise ServiceError(f"{self.name} ended with code {self._guard.returncode}: {self.last_words()}")
+                raise ServiceError(f"{self.name} has ended ({self.ending()})")
             if time.monotonic() > deadline:
                 raise ServiceError(f"{self.name} did not {what} within {seconds:.0f} s: {self.last_words()}")
             time.sleep(_POLL_SECONDS)
 
     def stop(self) -> None:
         """End the process (SIGTERM, then SIGKILL) and wait until it is gone."""
-        with contextlib.suppress(OSError):
-            os.close(self._lifeline)
+        self.stopped = True
+        self._lifeline.close()
         self._guard.wait()
 
     def kill(self) -> None:
         """Kill the process as kill -9 does, and wait until it is gone."""
-        with contextlib.suppress(OSError):
-            os.write(self._lifeline, b"k")
+        with contextlib.suppress(BrokenPipeError, ValueError):  # it has ended already, or was stopped
+            self._lifeline.write(b"k")
         self._guard.wait()
 
 
 def _start_guard(
     verb: list[str],
-    arguments: list[str],
+    arguments: Sequence[str],
+    held: BinaryIO | None = None,
     *,
-    log: Path | None,
+    log: Path | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-) -> tuple[subprocess.Popen[bytes], int]:
+) -> tuple[subprocess.Popen[bytes], BinaryIO]:
+    """Start a guard that inherits ``held``; returns it and the end of its lifeline that is ours."""
     reader, writer = os.pipe()
+    lifeline = open(writer, "wb", buffering=0)  # noqa: PTH123, SIM115 (closed by who stops the guard)
     output = log.open("ab") if log else None
+    # A service imports for seconds where Python may not keep what it compiles.
+    ours = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     try:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", guard.__file__, *verb, str(reader), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output or subprocess.DEVNULL,
             stderr=output or subprocess.DEVNULL,
-            env=None if env is None else {**os.environ, **env},
+            env={**ours, **(env or {})},
             cwd=cwd,
-            pass_fds=(reader,),
+            pass_fds=(reader,) if held is None else (reader, held.fileno()),
             start_new_session=True,  # Ctrl-C reaches the owner only; the owner decides the order of the end
         )
     except BaseException:
-        os.close(writer)
+        lifeline.close()
         raise
     finally:
         os.close(reader)
         if output:
             output.close()
-    return process, writer
+    return process, lifeline

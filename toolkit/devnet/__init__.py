@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolkit.devnet.accounts import DEV_MNEMONIC, ROLES, USERS, Account, checksum, dev_accounts
-    from toolkit.devnet.chain import TX_GAS_CAP, Call, Chain
+    from toolkit.devnet.chain import Call, Chain
     from toolkit.devnet.nodes import (
         DEV_CHAIN_ID,
         HARDFORK,
@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     )
     from toolkit.devnet.process import Child, RunFolder
     from toolkit.devnet.rpc import Rpc
+    from toolkit.devnet.transaction import TX_GAS_CAP, Transaction
 
 _HOMES = {
     "accounts": ["DEV_MNEMONIC", "ROLES", "USERS", "Account", "checksum", "dev_accounts"],
-    "chain": ["TX_GAS_CAP", "Call", "Chain"],
+    "chain": ["Call", "Chain"],
     "nodes": [
         "DEV_CHAIN_ID", "HARDFORK", "Node", "attach", "check_port", "free_port", "start_anvil", "start_hardhat",
     ],
     "process": ["Child", "RunFolder"],
     "rpc": ["Rpc"],
+    "transaction": ["TX_GAS_CAP", "Transaction"],
 }  # fmt: skip
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "Node",
     "Rpc",
     "RunFolder",
+    "Transaction",
     "attach",
     "check_port",
     "checksum",

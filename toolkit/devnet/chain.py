@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
-from eth_account import Account as EthAccount
 from eth_utils.abi import collapse_if_tuple
 from hexbytes import HexBytes
 from web3 import Web3
 from web3.contract import Contract
 from web3.contract.contract import ContractFunction
-from web3.exceptions import ContractLogicError, TimeExhausted, Web3RPCError
-from web3.providers.base import BaseProvider
+from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
+from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse, TxParams, TxReceipt
 
 from toolkit.compile import artifact, compile_contracts
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import Account
-from toolkit.devnet.rpc import Rpc
+from toolkit.devnet.rpc import BATCH, Rpc
+from toolkit.devnet.transaction import TX_GAS_CAP, Transaction
 from toolkit.errors import BadInput, NodeError, Reverted, RpcError
 
-TX_GAS_CAP = 1 << 24
-"""The most gas a transaction may ask for, 16,777,216 (EIP-7825)."""
+__all__ = ["TX_GAS_CAP", "Call", "Chain"]
 
 _TIP = 10**9
+_MINED_SECONDS = 120.0
+_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Chain:
     def __init__(self, url: str) -> None:
         self.rpc = Rpc(url)
         self.w3 = Web3(_Provider(self.rpc))
-        self.chain_id = int(self.rpc.call("eth_chainId"), 16)
+        self.chain_id = self.rpc.quantity("eth_chainId")
 
     def now(self) -> int:
         """The latest block's timestamp (seconds)."""
@@ -73,11 +75,11 @@ class Chain:
 
     def block_number(self) -> int:
         """The latest block's number."""
-        return int(self.rpc.call("eth_blockNumber"), 16)
+        return self.rpc.quantity("eth_blockNumber")
 
     def balance(self, address: str) -> int:
         """The balance of ``address`` in wei."""
-        return int(self.rpc.call("eth_getBalance", address, "latest"), 16)
+        return self.rpc.quantity("eth_getBalance", address, "latest")
 
     def contract(self, name: str, address: str) -> Contract:
         """The contract of our artifact ``name`` at ``address``.
@@ -140,13 +142,13 @@ class Chain:
             request["to"] = to
         try:
             if gas is None:
-                estimate = int(self.rpc.call("eth_estimateGas", request, "pending"), 16)
+                estimate = self.rpc.quantity("eth_estimateGas", request, "pending")
                 gas = min(TX_GAS_CAP, estimate + estimate // 10)
             raw, tx_hash = self._signed(account, to, value, data, gas, self.nonce(account), *self._fees())
             self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
         except RpcError as error:
             raise _explained(error, what, account) from error
-        receipt = self._receipt(tx_hash)
+        (receipt,) = self.receipts([tx_hash])
         if receipt["status"] != 1:
             raise self._why(request, receipt, what)
         return receipt
@@ -160,36 +162,64 @@ class Chain:
         """
         fees = self._fees(headroom=20)
         nonces: dict[str, int] = {}
-        signed = []
-        for call in calls:
-            name = call.account.address
-            nonces[name] = nonces[name] + 1 if name in nonces else self.nonce(call.account)
-            signed.append(self._signed(call.account, call.to, call.value, call.data, call.gas, nonces[name], *fees))
-        try:
-            self.rpc.batch([("eth_sendRawTransaction", ["0x" + raw.hex()]) for raw, _ in signed])
-        except RpcError as error:
-            raise _explained(error, "one of the transactions", None) from error
-        receipts = self.receipts([tx_hash for _, tx_hash in signed])
-        for call, receipt in zip(calls, receipts, strict=True):
-            if receipt["status"] != 1:
-                request = {"from": call.account.address, "to": call.to, "value": hex(call.value)}
-                request["data"] = "0x" + call.data.hex()
-                raise self._why(request, receipt, f"the transaction to {call.to}")
+        receipts: list[TxReceipt] = []
+        for part in self._affordable(calls, fees[0]):
+            signed = []
+            for call in part:
+                name = call.account.address
+                nonces[name] = nonces[name] + 1 if name in nonces else self.nonce(call.account)
+                signed.append(self._signed(call.account, call.to, call.value, call.data, call.gas, nonces[name], *fees))
+            try:
+                self.rpc.batch([("eth_sendRawTransaction", ["0x" + raw.hex()]) for raw, _ in signed])
+            except RpcError as error:
+                raise _explained(error, "one of the transactions", None) from error
+            new = self.receipts([tx_hash for _, tx_hash in signed])
+            for call, receipt in zip(part, new, strict=True):
+                if receipt["status"] != 1:
+                    request = {"from": call.account.address, "to": call.to, "value": hex(call.value)}
+                    request["data"] = "0x" + call.data.hex()
+                    raise self._why(request, receipt, f"the transaction to {call.to}")
+            receipts += new
         return receipts
 
+    def _affordable(self, calls: Sequence[Call], max_fee: int) -> Iterator[list[Call]]:
+        """The calls in parts: a node takes only what the sender can pay from what it owned before the part."""
+        part: list[Call] = []
+        left: dict[str, int] = {}
+        for call in calls:
+            name, spends = call.account.address, call.value + call.gas * max_fee
+            if name not in left:
+                left[name] = self.balance(name)
+            if left[name] < spends and part:
+                yield part
+                part, left = [], {name: self.balance(name)}
+            left[name] -= spends
+            part.append(call)
+        if part:
+            yield part
+
     def receipts(self, tx_hashes: Iterable[bytes]) -> list[TxReceipt]:
-        """The receipts of transactions, waiting for each to be mined."""
-        return [self._receipt(tx_hash) for tx_hash in tx_hashes]
+        """The receipts of transactions in order, waiting for each to be mined."""
+        pending, found = [HexBytes(tx_hash) for tx_hash in tx_hashes], []
+        deadline = time.monotonic() + _MINED_SECONDS
+        while pending:
+            part = pending[:BATCH]
+            try:
+                with self.w3.batch_requests() as batch:
+                    for tx_hash in part:
+                        batch.add(self.w3.eth.get_transaction_receipt(tx_hash))
+                    found += cast(list[TxReceipt], batch.execute())
+            except TransactionNotFound as error:
+                if time.monotonic() > deadline:
+                    raise NodeError(f"{error} within {_MINED_SECONDS} s") from error
+                time.sleep(_POLL_SECONDS)
+            else:
+                del pending[: len(part)]
+        return found
 
     def nonce(self, account: Account) -> int:
         """The nonce of the account's next transaction."""
-        return int(self.rpc.call("eth_getTransactionCount", account.address, "pending"), 16)
-
-    def _receipt(self, tx_hash: bytes) -> TxReceipt:
-        try:
-            return self.w3.eth.wait_for_transaction_receipt(HexBytes(tx_hash), timeout=120, poll_latency=0.02)
-        except TimeExhausted as error:
-            raise NodeError(f"the transaction 0x{tx_hash.hex()} was not mined within 120 s") from error
+        return self.rpc.quantity("eth_getTransactionCount", account.address, "pending")
 
     def _block(self) -> dict[str, Any]:
         block: dict[str, Any] = self.rpc.call("eth_getBlockByNumber", "latest", False)
@@ -209,20 +239,9 @@ class Chain:
         max_fee: int,
         tip: int,
     ) -> tuple[bytes, bytes]:
-        transaction: dict[str, Any] = {
-            "type": 2,
-            "chainId": self.chain_id,
-            "nonce": nonce,
-            "gas": gas,
-            "maxFeePerGas": max_fee,
-            "maxPriorityFeePerGas": tip,
-            "value": value,
-            "data": data,
-        }
-        if to is not None:
-            transaction["to"] = to
-        signed = EthAccount.sign_transaction(transaction, account.key)
-        return bytes(signed.raw_transaction), bytes(signed.hash)
+        recipient = None if to is None else bytes.fromhex(to[2:])
+        raw = Transaction(self.chain_id, nonce, recipient, value, data, gas, max_fee, tip).signed(account.key)
+        return raw, keccak256(raw)
 
     def _why(self, request: dict[str, Any], receipt: TxReceipt, what: str) -> Reverted:
         try:
@@ -232,7 +251,7 @@ class Chain:
         return Reverted("", call=f"{what} (out of {receipt['gasUsed']:,} gas)")
 
 
-class _Provider(BaseProvider):
+class _Provider(JSONBaseProvider):
     """web3's view of an `Rpc`."""
 
     def __init__(self, rpc: Rpc) -> None:
@@ -241,6 +260,9 @@ class _Provider(BaseProvider):
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         return cast(RPCResponse, self._rpc.response(method, params))
+
+    def make_batch_request(self, requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
+        return [cast(RPCResponse, answer) for answer in self._rpc.responses(requests)]
 
     def is_connected(self, show_traceback: bool = False) -> bool:
         return self._rpc.answers()

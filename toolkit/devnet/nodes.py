@@ -10,16 +10,19 @@ import socket
 import time
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from toolkit.devnet.accounts import DEV_MNEMONIC
 from toolkit.devnet.process import Child, RunFolder
 from toolkit.devnet.rpc import Rpc
-from toolkit.errors import BadInput, NodeError, RpcError, ServiceError
+from toolkit.errors import BadInput, L2KitError, NodeError, RpcError, ServiceError
 
 DEV_CHAIN_ID = 31337
 HARDFORK = "osaka"
 BLOCK_GAS_LIMIT = 60_000_000
 _START_SECONDS = 30.0
+ATTACH_SECONDS = 10.0
+"""How long a node that already runs may take for its first answer."""
 
 PUBLIC_CHAINS = {
     1: "Ethereum", 10: "OP Mainnet", 56: "BNB Smart Chain", 100: "Gnosis", 137: "Polygon", 324: "ZKsync Era",
@@ -121,7 +124,7 @@ class _ChildNode(_JsonRpcNode):
 
     def check_alive(self) -> None:
         if not self.child.alive:
-            raise NodeError(f"{self.kind} has ended ({self.child.last_words()}); its log is {self.child.log}")
+            raise NodeError(f"{self.kind} has ended ({self.child.ending()})")
         super().check_alive()
 
     def stop(self) -> None:
@@ -204,12 +207,22 @@ def attach(url: str, *, chain_id: int | None = None) -> Node:
 
     Raises:
         BadInput: the URL is not one, the chain id is not ``chain_id``, or the chain is a public one.
-        NodeError: nobody answers there.
+        NodeError: nobody answers there in `ATTACH_SECONDS`, or it is no Ethereum node.
     """
-    if not url.startswith(("http://", "https://")):
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, or a bracket that is not closed
+        usable = False
+    if not usable:
         raise BadInput(f"{url!r} is not an http:// or https:// URL")
+    probe = Rpc(url, ATTACH_SECONDS)
+    try:
+        chain_id_found = probe.quantity("eth_chainId")
+    finally:
+        probe.close()
     node = _JsonRpcNode(url)
-    node.chain_id = int(node.rpc.call("eth_chainId"), 16)
+    node.chain_id = chain_id_found
     if chain_id is not None and node.chain_id != chain_id:
         raise BadInput(f"the node at {url} is on chain {node.chain_id}, not on chain {chain_id}")
     if node.chain_id in PUBLIC_CHAINS:
@@ -254,10 +267,10 @@ def _start(
         rpc = Rpc(url)
         try:
             child.wait_until(rpc.answers, _START_SECONDS, "answer")
-            if child.alive and rpc.call("eth_chainId") == hex(chain_id):
+            if child.alive and rpc.quantity("eth_chainId") == chain_id:
                 return _ChildNode(kind, child, url, chain_id)
             raise ServiceError(f"somebody else answers on port {chosen}")
-        except ServiceError as error:
+        except L2KitError as error:
             child.stop()
             # Between finding a free port and using it somebody else may have taken it: try another.
             if port is not None or attempt == 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import requests
@@ -18,11 +18,12 @@ class Rpc:
     """A JSON-RPC connection.
 
     Raises (every call):
-        NodeError: nobody answers at the URL.
+        NodeError: nobody answers at the URL, or not in JSON-RPC.
         RpcError: the node answered with an error.
     """
 
     def __init__(self, url: str, timeout: float = 60.0) -> None:
+        """``timeout`` is how long the node may be silent (seconds)."""
         self.url = url
         self._timeout = timeout
         self._ids = itertools.count(1)
@@ -31,12 +32,19 @@ class Rpc:
 
     def call(self, method: str, *params: Any) -> Any:
         """Call one method and return its result."""
-        return self._result(method, self._post(self._request(method, params)))
+        return self._result(method, self.response(method, params))
+
+    def quantity(self, method: str, *params: Any) -> int:
+        """Call one method whose result is a number in 0x-hex."""
+        found = self.call(method, *params)
+        try:
+            return int(found, 16)
+        except (TypeError, ValueError) as error:
+            raise NodeError(f"the answer of {self.url} to {method} is not a number: {found!r:.100}") from error
 
     def response(self, method: str, params: Iterable[Any]) -> dict[str, Any]:
         """Call one method and return the whole answer, its error included."""
-        answer: dict[str, Any] = self._post(self._request(method, params))
-        return answer
+        return self._answer(method, self._post(self._request(method, params)))
 
     def batch(self, calls: Iterable[tuple[str, list[Any]]]) -> list[Any]:
         """Call many methods in order; returns their results in order.
@@ -47,13 +55,18 @@ class Rpc:
         pending = list(calls)
         for start in range(0, len(pending), BATCH):
             part = pending[start : start + BATCH]
-            requests_ = [self._request(method, params) for method, params in part]
-            answers = self._post(requests_)
-            if not isinstance(answers, list):
-                raise RpcError(part[0][0], -32603, f"the node refused a batch of {len(part)} calls")
-            by_id = {answer["id"]: answer for answer in answers}
-            results += [self._result(request["method"], by_id[request["id"]]) for request in requests_]
+            answers = self.responses(part)
+            results += [self._result(method, answer) for (method, _), answer in zip(part, answers, strict=True)]
         return results
+
+    def responses(self, calls: Sequence[tuple[str, Any]]) -> list[dict[str, Any]]:
+        """Call at most `BATCH` methods at once; returns their whole answers in order, errors included."""
+        requests_ = [self._request(method, params) for method, params in calls]
+        answers = self._post(requests_)
+        if not isinstance(answers, list):
+            raise RpcError(calls[0][0], -32603, f"the node refused a batch of {len(calls)} calls")
+        by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+        return [self._answer(request["method"], by_id.get(request["id"])) for request in requests_]
 
     def answers(self) -> bool:
         """Whether a node answers at the URL."""
@@ -78,13 +91,20 @@ class Rpc:
             raise NodeError(
                 f"what answers at {self.url} does not speak JSON-RPC (HTTP {response.status_code})"
             ) from error
+        except requests.Timeout as error:
+            raise NodeError(f"no Ethereum node answers at {self.url} within {self._timeout:g} s") from error
         except requests.RequestException as error:
-            raise NodeError(f"no Ethereum node answers at {self.url} ({type(error).__name__})") from error
+            raise NodeError(f"no Ethereum node answers at {self.url}") from error
+
+    def _answer(self, method: str, answer: Any) -> dict[str, Any]:
+        if isinstance(answer, dict):
+            error = answer.get("error")
+            if isinstance(error, dict) or (error is None and "result" in answer):
+                return answer
+        raise NodeError(f"the answer of {self.url} to {method} is not JSON-RPC")
 
     @staticmethod
-    def _result(method: str, answer: Any) -> Any:
-        if not isinstance(answer, dict) or ("result" not in answer and "error" not in answer):
-            raise NodeError(f"the node's answer to {method} is not JSON-RPC")
+    def _result(method: str, answer: dict[str, Any]) -> Any:
         if error := answer.get("error"):
             raise RpcError(method, error.get("code", 0), error.get("message", ""), error.get("data"))
         return answer["result"]

@@ -55,7 +55,8 @@ def prepare(devnet: Devnet, workload: Workload) -> None:
     for name, need in needs.items():
         address = workload.accounts[name].address
         devnet.l1.send(deployer, to=address, value=ETH_TECHNIQUES * need + FEES)
-        devnet.l1.send(deployer, token.functions.transfer(address, need + ETHER))
+        spends = sum(each.amount for each in workload.payments if each.payer == name)
+        devnet.l1.send(deployer, token.functions.transfer(address, spends + ETHER))  # in whatever order L1 mines them
 
 
 def carry(devnet: Devnet, workload: Workload, listen: Listener, only: str | None = None) -> list[Run]:

@@ -12,14 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.crypto import address_of, keccak256, sign
+from toolkit.crypto import address_of, keccak256
 from toolkit.devnet.rpc import Rpc
+from toolkit.devnet.transaction import TX_GAS_CAP, Transaction
 from toolkit.errors import Reverted, RpcError, ServiceError
 
 _RECEIPT_POLL_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _PRIORITY_FEE = 10**9  # wei a gas
-TX_GAS_CAP = 1 << 24
-"""The most gas that a transaction may ask for (EIP-7825)."""
 
 
 class L1:
@@ -95,9 +94,6 @@ class Sender:
         self.address = address_of(key)
         self._l1, self._key, self._chain_id = l1, key, chain_id
         self._errors = {selector(error): error for error in errors}
-        from rlp import encode  # type: ignore[import-untyped]  # 0.5 s, for those who send
-
-        self._encode: Callable[[list[Any]], bytes] = encode
 
     async def next_nonce(self) -> int:
         """The nonce of the next transaction, counting only those in blocks."""
@@ -122,16 +118,9 @@ class Sender:
             raise self._explain(error) from error
         gas = int(estimate, 16)
         gas = min(TX_GAS_CAP, gas + gas // 10)
-        raw = self.sign(nonce, to, data, value, gas, max_fee=2 * int(price, 16) + _PRIORITY_FEE)
-        return await self._deliver(raw, nonce)
-
-    def sign(self, nonce: int, to: bytes, data: bytes, value: int, gas: int, *, max_fee: int) -> bytes:
-        """A signed EIP-1559 transaction, ready for eth_sendRawTransaction (EIP-2718 type 2)."""
-        fields: list[Any] = [self._chain_id, nonce, _PRIORITY_FEE, max_fee, gas, to, value, data, []]
-        signature = sign(self._key, keccak256(b"\x02" + self._encode(fields)))
-        r, vs = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-        signed: bytes = self._encode([*fields, vs >> 255, r, vs & ((1 << 255) - 1)])
-        return b"\x02" + signed
+        max_fee = 2 * int(price, 16) + _PRIORITY_FEE
+        transaction = Transaction(self._chain_id, nonce, to, value, data, gas, max_fee, _PRIORITY_FEE)
+        return await self._deliver(transaction.signed(self._key), nonce)
 
     async def _deliver(self, raw: bytes, nonce: int, timeout_seconds: float = 30.0) -> Receipt:
         transaction = keccak256(raw)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from web3.contract import Contract
 
@@ -15,13 +18,15 @@ from toolkit.devnet.accounts import DEV_MNEMONIC, USERS, Account, dev_accounts
 from toolkit.devnet.chain import Chain
 from toolkit.devnet.nodes import DEV_CHAIN_ID, Node, attach, check_port, start_anvil, start_hardhat
 from toolkit.devnet.process import Child, RunFolder
-from toolkit.errors import BadInput, ServiceError
+from toolkit.errors import BadInput, NodeError, RpcError, ServiceError
 from toolkit.rollup.client import RollupClient
 from toolkit.rollup.deploy import RollupContracts, deploy_rollup
 from toolkit.rollup.technique import RollupAccess
 
 ETHER = 10**18
 DAY = 24 * 3600
+
+SERVICES = ("sequencer", "proposer", "verifier")
 
 TOKEN_SUPPLY = 10**9 * ETHER
 TOKENS_EACH = 10_000 * ETHER
@@ -108,31 +113,38 @@ class Devnet:
     def __enter__(self) -> Devnet:
         try:
             self._start()
-        except BaseException:
-            self._stack.close()
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        try:
+            if isinstance(error, (NodeError, ServiceError)) and not isinstance(error, RpcError):
+                self._blame()
+        finally:
+            self._stack.close()
 
     def travel(self, *, days: int = 0, seconds: int = 0) -> int:
         """Move the one clock, L1's, by which every contract and service measures; returns L1's new time (seconds)."""
         return self.node.travel(days * DAY + seconds)
 
+    def _blame(self) -> None:
+        """Who does not answer may have ended, and that says more; a process is known to have a moment later."""
+        for _ in self.folder.children and range(20):
+            self.folder.check_alive()
+            time.sleep(0.02)
+
     def check_alive(self) -> None:
         """Raise NodeError or ServiceError where a part has ended."""
+        self.folder.check_alive()
         self.node.check_alive()
-        for name, service in self.services.items():
-            if not service.child.alive:
-                raise ServiceError(f"the {name} has ended: {service.child.last_words()}")
 
     def _start(self) -> None:
+        self._check_options()
         options = self.options
-        if options.l2_port is not None:
-            check_port(options.l2_port)
         self.folder = self._stack.enter_context(RunFolder())
         self.node = self._start_node()
         self._stack.callback(self.node.stop)
@@ -142,6 +154,15 @@ class Devnet:
         self._deploy()
         if options.services:
             self._start_services()
+
+    def _check_options(self) -> None:
+        options = self.options
+        if options.l2_port is not None:
+            check_port(options.l2_port)
+            if options.l2_port == options.port:
+                raise BadInput(f"L1 and the sequencer cannot both have port {options.port}")
+        if options.l1_rpc is not None and (options.port is not None or options.node != "anvil"):
+            raise BadInput(f"the node at {options.l1_rpc} already runs: neither another node nor a port can be chosen")
 
     def _start_node(self) -> Node:
         options = self.options
@@ -184,7 +205,7 @@ class Devnet:
         }
 
     def _start_services(self) -> None:
-        started = {role: self._start_service(role) for role in ("sequencer", "proposer", "verifier")}
+        started = {role: self._start_service(role) for role in SERVICES}
         self.services = {role: Service(_ready_url(child, ready), child) for role, (child, ready) in started.items()}
         self.access = RollupAccess(
             self.rollup,
@@ -196,7 +217,8 @@ class Devnet:
 
     def _client(self, role: str) -> RollupClient:
         machine = bytes.fromhex(self.rollup.machine.address[2:])
-        client = RollupClient(self.services[role].url, chain_id=self.l1.chain_id, machine=machine)
+        client = _Client(self.services[role].url, chain_id=self.l1.chain_id, machine=machine)
+        client.check = self.folder.check_alive
         self._stack.callback(client.close)
         return client
 
@@ -219,6 +241,16 @@ class Devnet:
         command = [sys.executable, "-m", "toolkit.rollup.service", role, "--config", str(data / "config.json")]
         key = {} if role == "verifier" else {"L2KIT_KEY": self.accounts[role].key.hex()}
         return self.folder.start(role, command, env=key), data / "ready.json"
+
+
+class _Client(RollupClient):
+    """A client that does not wait for what a service, which has ended meanwhile, was to do."""
+
+    check: Callable[[], None]
+
+    def call(self, method: str, *params: Any) -> Any:
+        self.check()
+        return super().call(method, *params)
 
 
 def _ready_url(child: Child, ready: Path) -> str:

@@ -78,10 +78,62 @@ def test_what_it_writes_can_be_used(up: Running) -> None:
     assert not up.output.exists()
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
 def test_however_it_ends_nothing_is_left(up: Running, how: signal.Signals) -> None:
     up.process.send_signal(how)
+    _, errors = up.process.communicate(timeout=30)
+    assert errors.splitlines()[-1] == f"l2kit: ended by {how.name}; everything it started has been stopped"
+    assert up.process.returncode == 128 + how
+    assert up.leaves_nothing()
+
+
+def test_nothing_is_left_after_kill_9(up: Running) -> None:
+    up.process.kill()
     up.process.communicate(timeout=30)
+    assert up.leaves_nothing()
+
+
+def test_second_ctrl_c_does_not_disturb_the_end(up: Running) -> None:
+    for _ in range(3):
+        up.process.send_signal(signal.SIGINT)
+    _, errors = up.process.communicate(timeout=30)
+    assert up.process.returncode == 130
+    assert errors.splitlines()[-1] == "l2kit: interrupted; everything it started has been stopped"
+    assert "Traceback" not in errors
+    assert up.leaves_nothing()
+
+
+def test_sigint_ends_it_also_where_a_script_started_it_in_the_background(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does with `l2kit up &`
+    try:
+        running = Running(tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    running.process.send_signal(signal.SIGINT)
+    running.process.communicate(timeout=30)
+    assert running.process.returncode == 130
+    assert running.leaves_nothing()
+
+
+def test_nohup_keeps_it_running(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        running = Running(tmp_path)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    running.process.send_signal(signal.SIGHUP)
+    running.process.send_signal(signal.SIGTERM)
+    running.process.communicate(timeout=30)
+    assert running.process.returncode == 128 + signal.SIGTERM
+    assert running.leaves_nothing()
+
+
+def test_killed_service_ends_it_with_a_sentence(up: Running) -> None:
+    ready = json.loads((up.folder / "proposer" / "ready.json").read_text())
+    os.kill(ready["pid"], signal.SIGKILL)
+    _, errors = up.process.communicate(timeout=30)
+    assert up.process.returncode == 1
+    assert errors.splitlines()[-1] == "l2kit: proposer has ended (killed by signal 9)"
     assert up.leaves_nothing()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -40,6 +41,10 @@ def refused(result: Result) -> str:
         (["up", "--node", "geth"], "'geth' is not one of"),
         (["up", "--port", "99999999"], "port 99999999 is not between 1 and 65535"),
         (["up", "--l2-port", "0"], "port 0 is not between 1 and 65535"),
+        (["up", "--port", "9999", "--l2-port", "9999"], "L1 and the sequencer cannot both have port 9999"),
+        (["up", "--l1-rpc", "http://127.0.0.1:1", "--port", "9999"], "neither another node nor a port can be chosen"),
+        (["up", "--l1-rpc", "http://127.0.0.1:1", "--node", "hardhat"], "neither another node nor a port can be"),
+        (["up", "--chain-id", "99999999999999999999"], "99999999999999999999 is not in the range"),
         (["up", "--l1-rpc", "localhost:8545"], "'localhost:8545' is not an http:// or https:// URL"),
         (["gas", "--json", "--markdown"], "--json and --markdown cannot both"),
         (["demo", "--payments", "nowhere.csv"], "cannot read nowhere.csv: No such file"),
@@ -61,6 +66,27 @@ def test_port_in_use_is_told() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert f"port {port} cannot be used (Address already in use)" in refused(l2kit("up", "--port", str(port)))
+
+
+def test_full_disk_is_told() -> None:
+    command = [sys.executable, "-m", "toolkit", "--help"]
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (1, "l2kit: No space left on device\n")
+
+
+def test_reader_that_has_gone_is_told_nothing() -> None:
+    command = [sys.executable, "-m", "toolkit", "--help"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (1, "")
+
+
+def test_closed_standard_streams_are_no_error() -> None:
+    script = f'"{sys.executable}" -m toolkit demo deposit <&- >&- 2>&-'
+    assert subprocess.run(["sh", "-c", script], timeout=120, check=False).returncode == 0
 
 
 def test_dead_rpc_is_told() -> None:

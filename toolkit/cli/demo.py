@@ -51,13 +51,13 @@ def demo(subject: str, payments: Any, count: int, seed: int, as_json: bool, **gi
 class _Told(Story):
     """Tells people."""
 
-    _WIDTH = 88
+    _WIDTH = 60  # with the gas, 80 columns
 
     def section(self, title: str) -> None:
         show.out.print(f"\n{title}", style="bold", markup=False)
 
     def step(self, what: str, gas: int | None = None) -> None:
-        spent = "" if gas is None else f"{gas:>12,} gas"
+        spent = "" if gas is None else f"{gas:>14,} gas"
         show.out.print(f"  {what:<{self._WIDTH}}{spent}".rstrip(), markup=False)
 
     def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

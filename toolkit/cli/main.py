@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
-import signal
 import sys
 from importlib import import_module
-from types import FrameType
 from typing import NoReturn
 
 import click
 
+from toolkit.cli import signals
 from toolkit.errors import L2KitError
 
 COMMANDS = {
@@ -56,27 +56,27 @@ def cli() -> None:
     """
 
 
-def main() -> NoReturn:
+def run() -> NoReturn:
     """Run the command line; errors become one sentence on stderr and a non-zero exit."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _asked_to_end)
+    _open_standard_streams()
     try:
         code = cli.main(prog_name="l2kit", standalone_mode=False)
         sys.stdout.flush()
+        signals.ignore()
+    except signals.Ended as ended:
+        _fail(ended.sentence, int(str(ended.code)))
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "l2kit"
         _fail(f"{_sentence(error.format_message())}; see '{where} --help'", 2)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; everything it started has been stopped", 130)
     except click.ClickException as error:
         _fail(_sentence(error.format_message()), error.exit_code)
     except L2KitError as error:
         _fail(str(error), 1)
-    except BrokenPipeError:
-        # Whoever read our output has gone; what is left of it has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    except BrokenPipeError:  # click and rich, too, say nothing then and exit with 1
+        _drop_output()
+        sys.exit(1)
     except OSError as error:
+        _drop_output()
         _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
     except Exception as error:
         if os.environ.get("L2KIT_DEBUG"):
@@ -85,11 +85,20 @@ def main() -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _asked_to_end(number: int, _frame: FrameType | None) -> NoReturn:
-    # Unwinds every context manager, which stops what we started; a second signal must not break into that.
-    for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(each, signal.SIG_IGN)
-    raise SystemExit(128 + number)
+def _open_standard_streams() -> None:
+    """Whoever started us may have closed some; a pipe to a child must not take their place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def _drop_output() -> None:
+    """What is left of our output has nowhere to go: whoever read it has gone, or the disk is full."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _sentence(text: str) -> str:
@@ -97,5 +106,7 @@ def _sentence(text: str) -> str:
 
 
 def _fail(text: str, code: int) -> NoReturn:
-    click.echo(f"l2kit: {text}", err=True)
+    signals.ignore()
+    with contextlib.suppress(OSError):  # nobody may be there to read it
+        click.echo(f"l2kit: {text}", err=True)
     sys.exit(code)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from toolkit.technique.workload import Workload
     from toolkit.world import Devnet
 
+MAX_CHAIN_ID = (1 << 63) - 37  # EIP-2294
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -28,7 +30,12 @@ def devnet_options(command: F) -> F:
                 help="The L1 node to start.",
             ),
             click.option("--l1-rpc", metavar="URL", help="Use the node that runs at URL instead of starting one."),
-            click.option("--chain-id", type=click.IntRange(1), help="L1's chain id; with --l1-rpc it is checked."),
+            click.option(
+                "--chain-id",
+                type=click.IntRange(1, MAX_CHAIN_ID),
+                metavar="NUMBER",
+                help="L1's chain id; with --l1-rpc it is checked.",
+            ),
             click.option("--port", type=int, help="Port of L1's JSON-RPC [default: a free one]."),
         ],
     )

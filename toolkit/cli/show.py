@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from toolkit.gas.report import Report
 
 _SLOW_SECONDS = 2.0
-
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def steps() -> Iterator[Callable[[str], None]]:
-    """A function that says on stderr what is going on now: a spinner in a terminal, else a line for what is slow."""
-    if err.is_terminal:
-        with err.status("") as status:
+    """A function that says what is going on now: with a spinner in a terminal, else a line on stderr if it is slow."""
+    if err.is_interactive and err.file.isatty():
+        # A spinner and what is printed above it must share a console, or they overwrite each other.
+        with (out if out.file.isatty() else err).status("") as status:
             yield lambda what: status.update(f"{what} ...")
         return
     slow: threading.Timer | None = None

@@ -96,6 +96,40 @@ def test_missing_file_is_told(tmp_path: Path) -> None:
         read_csv(tmp_path / "nowhere.csv", ACCOUNTS)
 
 
+@pytest.mark.parametrize(
+    ("amount", "reason"),
+    [
+        ("1.0000000000000000000000000000001", "finer than a gwei"),
+        ("0.0000000001", "finer than a gwei"),
+        ("1e-999999", "finer than a gwei"),
+        ("1_0", "not a number"),
+        ("\N{ARABIC-INDIC DIGIT ONE}", "not a number"),
+        ("sNaN", "not above zero"),
+        ("9" * 1000, r"9{60}\.\.\. ETH is over"),
+        ("9" * 200_000, "line 2: field larger than field limit"),
+    ],
+)
+def test_amount_that_is_not_exactly_gwei_is_refused(read: Read, amount: str, reason: str) -> None:
+    with pytest.raises(BadInput, match=reason):
+        read(f"from,to,amount\nalice,bob,{amount}\n")
+
+
+def test_amounts_are_exact_to_the_gwei(read: Read) -> None:
+    workload = read("from,to,amount\nalice,bob,1.123456789\nalice,bob,1E-9\nalice,bob,1.000000000000000000000000\n")
+    assert [payment.amount for payment in workload.payments] == [1_123_456_789 * 10**9, 10**9, ETHER]
+
+
+@pytest.mark.parametrize("name", ["sequencer", ACCOUNTS["proposer"].address])
+def test_accounts_that_run_the_devnet_make_no_payments(read: Read, name: str) -> None:
+    with pytest.raises(BadInput, match=r"line 2: (sequencer|proposer) runs a part of the devnet"):
+        read(f"from,to,amount\nalice,{name},1\n")
+
+
+def test_cells_may_be_quoted_and_lines_end_as_on_windows(read: Read) -> None:
+    workload = read('\ufeff"From", to ,AMOUNT\r\n"alice","bob","1.5"\r\n\r\n')
+    assert workload.payments == (Payment("alice", "bob", 15 * ETHER // 10),)
+
+
 def test_money_that_came_in_can_be_spent(read: Read) -> None:
     workload = read("from,to,amount\nalice,bob,2000\nbob,alice,2000\nbob,alice,2000\n")
     assert workload.need("bob") == 2000 * ETHER

@@ -7,11 +7,12 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, Inexact, InvalidOperation, localcontext
 from pathlib import Path
+from typing import Any
 
 from toolkit.crypto import keccak256
-from toolkit.devnet.accounts import Account, checksum
+from toolkit.devnet.accounts import ROLES, Account, checksum
 from toolkit.errors import BadInput
 
 ETHER = 10**18
@@ -86,8 +87,9 @@ def seeded(accounts: Mapping[str, Account], count: int, seed: int = 1) -> Worklo
 def read_csv(path: Path, accounts: Mapping[str, Account]) -> Workload:
     """The payments of a CSV file with the columns ``from,to,amount`` (amount in ETH).
 
-    ``from`` and ``to`` are names of devnet accounts or addresses. An address whose key the devnet does not hold is
-    played by a stand-in account of our own, the same one wherever the address stands.
+    ``from`` and ``to`` are names of devnet accounts or addresses, but not of those that run the protocols (`ROLES`):
+    they pay fees and bonds from the same purse, and their services count their nonces. An address whose key the devnet
+    does not hold is played by a stand-in account of our own, the same one wherever the address stands.
 
     Raises:
         BadInput: the file cannot be read, or a row is wrong; the message has the line's number and the reason.
@@ -97,11 +99,17 @@ def read_csv(path: Path, accounts: Mapping[str, Account]) -> Workload:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise BadInput(f"cannot read {path}: {reason}") from error
-    rows = csv.reader(text.splitlines())
+    rows = csv.reader(text.splitlines(keepends=True))
+    try:
+        return _workload(path, rows, _Reader(accounts))
+    except csv.Error as error:
+        raise BadInput(f"{path} line {rows.line_num}: {error}") from error
+
+
+def _workload(path: Path, rows: Any, reader: _Reader) -> Workload:
     header = [cell.strip().lower() for cell in next(rows, [])]
     if header != _COLUMNS:
         raise BadInput(f"{path} line 1: the columns must be from,to,amount, not {','.join(header) or 'nothing'}")
-    reader = _Reader(accounts)
     payments: list[Payment] = []
     for row in rows:
         if not any(cell.strip() for cell in row):
@@ -146,6 +154,8 @@ class _Reader:
             account = Account(checksum(address), keccak256(b"l2kit stand-in for " + address))
             self._known[text.lower()] = account
             self.stand_ins.append(account.name)
+        if account.name in ROLES:
+            raise BadInput(f"{account.name} runs a part of the devnet and makes no payments; take users, or addresses")
         self.used[account.name] = account
         return account.name
 
@@ -162,15 +172,22 @@ def _address(text: str) -> bytes:
 
 
 def _amount(text: str) -> int:
+    shown = text if len(text) <= 60 else f"{text[:60]}..."
     try:
-        value = Decimal(text)
+        value = Decimal(text if text.isascii() and "_" not in text else "")
     except InvalidOperation:
-        raise BadInput(f"the amount {text!r} is not a number") from None
+        raise BadInput(f"the amount {shown!r} is not a number") from None
     if not value.is_finite() or value <= 0:
-        raise BadInput(f"the amount {text} is not above zero")
+        raise BadInput(f"the amount {shown} is not above zero")
     if value > SPENDABLE // ETHER:
-        raise BadInput(f"the amount {text} ETH is over the {SPENDABLE // ETHER} ETH that an account can spend")
-    wei = value * ETHER
-    if wei % GWEI:
-        raise BadInput(f"the amount {text} ETH is finer than a gwei (9 decimals)")
-    return int(wei)
+        raise BadInput(f"the amount {shown} ETH is over the {SPENDABLE // ETHER} ETH that an account can spend")
+    try:
+        with localcontext() as context:
+            context.traps[Inexact] = True
+            gwei = value * (ETHER // GWEI)
+            whole = gwei == gwei.to_integral_value()
+    except Inexact:
+        whole = False
+    if not whole:
+        raise BadInput(f"the amount {shown} ETH is finer than a gwei (9 decimals)")
+    return int(gwei) * GWEI

@@ -16,6 +16,7 @@ from toolkit.rollup.client import ETH
 from toolkit.rollup.jsonrpc import BUSY
 from toolkit.rollup.operations import Transfer, Withdraw
 
+JSON = {"Content-Type": "application/json"}
 GOOD = Transfer(account=0, to=b"\x22" * 20, token=ETH, amount=10**15, fee=0, nonce=0)
 
 
@@ -110,7 +111,7 @@ def test_signature_for_another_chain_or_operation_is_refused(shared_rig: Rig, se
 def test_malformed_call_gets_an_error_object(
     sequencer: Service, alice: dict[str, Any], body: bytes, code: int, words: str
 ) -> None:
-    response = requests.post(sequencer.client.url, data=body, timeout=10)
+    response = requests.post(sequencer.client.url, data=body, headers=JSON, timeout=10)
     assert response.status_code == 200
     error = response.json()["error"]
     assert error["code"] == code
@@ -118,9 +119,29 @@ def test_malformed_call_gets_an_error_object(
 
 
 def test_too_large_body_is_refused(sequencer: Service, alice: dict[str, Any]) -> None:
-    response = requests.post(sequencer.client.url, data=b" " * (MAX_BODY_BYTES + 1), timeout=10)
+    response = requests.post(sequencer.client.url, data=b" " * (MAX_BODY_BYTES + 1), headers=JSON, timeout=10)
     assert response.status_code == 413
     assert "larger than" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "words"),
+    [
+        ({"Content-Type": "text/plain"}, 415, "text/plain"),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415, "urlencoded"),
+        ({**JSON, "Host": "rebound.example"}, 403, "rebound.example"),
+        ({**JSON, "Host": "127.0.0.1.rebound.example:80"}, 403, "rebound.example"),
+        ({**JSON, "Host": "[::1"}, 403, "Host"),
+        ({**JSON, "Host": "localhost:1"}, 200, None),
+    ],
+)
+def test_what_a_web_page_may_have_sent_is_refused(
+    sequencer: Service, headers: dict[str, str], status: int, words: str | None
+) -> None:
+    body = b'{"id": 1, "method": "l2_status"}'
+    response = requests.post(sequencer.client.url, data=body, headers=headers, timeout=10)
+    assert response.status_code == status
+    assert ("result" in response.json()) if words is None else (words in response.json()["error"]["message"])
 
 
 def test_more_than_the_queue_holds_is_refused_as_busy(sequencer: Service, alice: dict[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """JSON-RPC 2.0 over HTTP: the server that every rollup service answers with.
 
 Whatever arrives, the answer is a JSON-RPC object with a reason. Error codes are those of JSON-RPC 2.0 and EIP-1474.
+As geth does, it takes application/json alone, which no web page may send elsewhere unasked, and answers under its own
+names alone, so that a web page cannot reach it by rebinding a name of its own (DNS) to this machine.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
+from aiohttp import typedefs as web_types
 from aiohttp import web
 
 from toolkit.errors import BadInput, ServiceError
@@ -29,6 +33,9 @@ MAX_CALLS = 100
 
 Method = Callable[..., Awaitable[Any]]
 log = logging.getLogger(__name__)
+
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class Server:
@@ -50,7 +57,7 @@ class Server:
         Raises:
             ServiceError: the port is in use or may not be used.
         """
-        app = web.Application(client_max_size=self._max_body)
+        app = web.Application(client_max_size=self._max_body, middlewares=[self._from_here])
         app.router.add_post("/", self._post)
         if "l2_status" in self._methods:
             app.router.add_get("/", self._get)
@@ -73,6 +80,21 @@ class Server:
     async def _get(self, _request: web.Request) -> web.Response:
         answer = await self._one({"jsonrpc": "2.0", "id": 0, "method": "l2_status", "params": []})
         return _respond(answer.get("result", answer))
+
+    @web.middleware
+    async def _from_here(self, request: web.Request, handler: web_types.Handler) -> web.StreamResponse:
+        """Refuse what a web page of somebody else may have sent."""
+        try:
+            name = urlsplit(f"//{request.host}").hostname or ""
+        except ValueError:
+            name = ""
+        if name not in (*LOCAL_NAMES, self.host.lower()):
+            wrong = ApiError(INVALID_REQUEST, f"this is {self.host}, not {request.host[:100]!r} (the Host header)")
+            return _respond(_failure(None, wrong), status=403)
+        if request.method == "POST" and request.content_type != "application/json":
+            wrong = ApiError(INVALID_REQUEST, f"the content type is {request.content_type}, not application/json")
+            return _respond(_failure(None, wrong), status=415)
+        return await handler(request)
 
     async def _post(self, request: web.Request) -> web.Response:
         try:

@@ -14,6 +14,7 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from toolkit.crypto import SECP256K1_N
 from toolkit.errors import BadInput
 
 KEY_VARIABLE = "L2KIT_KEY"
@@ -103,7 +104,7 @@ class Config:
             key = bytes.fromhex(text.removeprefix("0x"))
         except ValueError:
             key = b""
-        if len(key) != 32:
+        if len(key) != 32 or not 0 < int.from_bytes(key, "big") < SECP256K1_N:
             raise BadInput(f"the environment variable {KEY_VARIABLE} does not hold a private key (32 bytes of hex)")
         return key
 

@@ -108,8 +108,11 @@ def _screen(description: dict[str, Any], file: Path) -> None:
 
 
 def _check_output(file: Path) -> None:
-    if file.is_dir() or not file.absolute().parent.is_dir():
+    folder = file.absolute().parent
+    if file.is_dir() or not folder.is_dir():
         raise BadInput(f"cannot write {file}: its folder does not exist, or it is a folder itself")
+    if not os.access(folder, os.W_OK):
+        raise BadInput(f"cannot write {file}: nothing can be made in its folder")
     if file.exists():
         try:
             ours = "l2kit" in json.loads(file.read_text())
@@ -125,4 +128,5 @@ def _write(file: Path, text: str) -> None:
         half.write_text(text)
         half.replace(file)
     except OSError as error:
+        half.unlink(missing_ok=True)
         raise BadInput(f"cannot write {file}: {error.strerror}") from error

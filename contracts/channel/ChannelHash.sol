@@ -12,9 +12,11 @@ import {Terms} from "./Terms.sol";
 /// are read.
 library ChannelHash {
     // keccak256("State(bytes32 channel,uint48 nonce,int64 net,bytes32 locks)")
-    bytes32 internal constant STATE_TYPEHASH = 0x2ae37c1c2271c0f58f0711ff98a291901e4bd070a85148899f24ba49d55c1cf3;
+    bytes32 internal constant STATE_TYPEHASH =
+        0x2ae37c1c2271c0f58f0711ff98a291901e4bd070a85148899f24ba49d55c1cf3;
     // keccak256("Close(bytes32 channel,int64 net,uint40 expiry)")
-    bytes32 internal constant CLOSE_TYPEHASH = 0x53a59f4646c14d3a95d35c22d3c083b0ae46ebd6476a94224d94f1005b39a0ac;
+    bytes32 internal constant CLOSE_TYPEHASH =
+        0x53a59f4646c14d3a95d35c22d3c083b0ae46ebd6476a94224d94f1005b39a0ac;
 
     /// @return id keccak256(abi.encode(channel))
     function ofChannel(IPaymentChannels.Channel calldata channel) internal pure returns (bytes32 id) {

@@ -137,7 +137,8 @@ interface IPaymentChannels {
     /// @param net As in a state. It need not be the newest one's: both parties consent.
     /// @param expiry Last second at which the signature is good (Unix time).
     /// Errors: CloseExpired, OpenedInThisBlock, NotOpen, NotAParty, BadSignature.
-    function closeNow(Channel calldata channel, int64 net, uint40 expiry, Signature calldata signature) external;
+    function closeNow(Channel calldata channel, int64 net, uint40 expiry, Signature calldata signature)
+        external;
 
     /// @notice The same by anybody, with the Close signed by both.
     function closeNowSigned(
@@ -184,7 +185,14 @@ interface IPaymentChannels {
     function position(bytes32 channel)
         external
         view
-        returns (uint256 depositA, uint256 depositB, uint256 balanceA, uint48 nonce, uint256 deadline, bool isEther);
+        returns (
+            uint256 depositA,
+            uint256 depositB,
+            uint256 balanceA,
+            uint48 nonce,
+            uint256 deadline,
+            bool isEther
+        );
 
     /// @notice keccak256(abi.encode(channel)).
     function channelId(Channel calldata channel) external pure returns (bytes32);

@@ -158,7 +158,9 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
     // Closing alone
 
     /// @inheritdoc IPaymentChannels
-    function closeAlone(Channel calldata channel, State calldata state, Signature calldata signature) external {
+    function closeAlone(Channel calldata channel, State calldata state, Signature calldata signature)
+        external
+    {
         (bytes32 id, Slot storage slot, Position position_) = _find(channel);
         address counterparty = _counterpartyOfCaller(channel);
         if (position_.isClosing()) revert AlreadyClosing(id, position_.deadline());
@@ -180,7 +182,9 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
     }
 
     /// @inheritdoc IPaymentChannels
-    function challenge(Channel calldata channel, State calldata state, Signature calldata signature) external {
+    function challenge(Channel calldata channel, State calldata state, Signature calldata signature)
+        external
+    {
         (bytes32 id, Slot storage slot, Position position_) = _find(channel);
         signature.requireBy(_counterpartyOfCaller(channel), _stateDigest(id, state));
         _challenge(id, slot, position_, state);
@@ -275,7 +279,11 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
 
     // Finding and checking
 
-    function _find(Channel calldata channel) private view returns (bytes32 id, Slot storage slot, Position position_) {
+    function _find(Channel calldata channel)
+        private
+        view
+        returns (bytes32 id, Slot storage slot, Position position_)
+    {
         id = channelId(channel);
         slot = _slots[id];
         position_ = slot.position;
@@ -308,7 +316,14 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
     function position(bytes32 id)
         external
         view
-        returns (uint256 depositA, uint256 depositB, uint256 balanceA, uint48 nonce, uint256 deadline, bool isEther)
+        returns (
+            uint256 depositA,
+            uint256 depositB,
+            uint256 balanceA,
+            uint48 nonce,
+            uint256 deadline,
+            bool isEther
+        )
     {
         Position p = _slots[id].position;
         return (p.depositA(), p.depositB(), p.balanceA(), p.nonce(), p.deadline(), p.isEther());

@@ -17,8 +17,8 @@ library TermsLib {
     {
         return Terms.wrap(
             bytes32(
-                uint256(uint160(counterparty_)) << 96 | uint256(challengePeriod_) << 64 | uint256(unitExponent_) << 56
-                    | salt
+                uint256(uint160(counterparty_)) << 96 | uint256(challengePeriod_) << 64
+                    | uint256(unitExponent_) << 56 | salt
             )
         );
     }

@@ -6,8 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pyrevm
-from rollup_core.evm import Contract, Evm
+from rollup_core.evm import Contract, Evm, pyrevm
 
 from toolkit.channel.position import Position
 from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, SignedState, Signing, State

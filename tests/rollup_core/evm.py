@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyrevm
+import pytest
 from eth_abi.abi import decode, encode
 from eth_utils.abi import collapse_if_tuple
 
@@ -15,6 +15,8 @@ from toolkit.compile import Artifact
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import Reverted
+
+pyrevm = pytest.importorskip("pyrevm", reason="pyrevm has no wheel for this Python")
 
 ETHER = 10**18
 TX_GAS_CAP = 16_777_216

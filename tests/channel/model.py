@@ -114,11 +114,11 @@ class Model:
         self._pay(known, known.owed(), refuses)
         return ""
 
-    def claims(self, asset: Asset, owner: bytes) -> str:
+    def claims(self, asset: Asset, owner: bytes, to: bytes) -> str:
         units = self.credits.pop((asset, owner), 0)
         if not units:
             return "NoCredit"
-        self.paid[asset, owner] += units
+        self.paid[asset, to] += units
         return ""
 
     def _pay(self, known: Open, owed: tuple[int, int], refuses: bytes) -> None:

@@ -16,16 +16,7 @@ from collections import defaultdict
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    MultipleResults,
-    RuleBasedStateMachine,
-    consumes,
-    initialize,
-    invariant,
-    multiple,
-    rule,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, State, balances
 from toolkit.crypto import sign
@@ -36,19 +27,18 @@ from .model import Model
 from .people import DAY, KEY_A, KEY_B, KEY_C, A, B, C
 from .world import GWEI, World, halves, words
 
-Signed = tuple[Channel, State]
 PEOPLE = {A: KEY_A, B: KEY_B, C: KEY_C}
+wrong = st.sampled_from(["", "", "", "", "", "stranger", "own signature", "other message"])
+which = st.integers(0, 999)
+forged = st.sampled_from(["", "", "", "a", "b"])
 everyone = st.sampled_from(sorted(PEOPLE))
-units = st.one_of(st.integers(1, 200), st.sampled_from([0, 2**56 - 1, 2**56]))
-nets = st.one_of(st.integers(-300, 300), st.sampled_from([-(2**63), 2**63 - 1, 2**56]))
+units = st.one_of(st.integers(1, 200), st.integers(1, 200), st.sampled_from([0, 2**56 - 1, 2**56]))
+nets = st.one_of(st.integers(-300, 300), st.integers(-300, 300), st.sampled_from([-(2**63), 2**63 - 1, 2**56]))
 nonces = st.one_of(st.integers(0, 12), st.sampled_from([2**48 - 1]))
-spans = st.one_of(st.integers(0, 2 * DAY), st.sampled_from([0, 1, DAY, DAY + 1]))
+spans = st.sampled_from([0, 1, 12, 12, 12, 3600, DAY, DAY + 1])
 
 
 class Machine(RuleBasedStateMachine):
-    channels: Bundle[Channel] = Bundle("channels")
-    states: Bundle[Signed] = Bundle("states")
-
     @initialize()
     def deploy(self) -> None:
         self.world, self.model = World(), Model()
@@ -59,9 +49,11 @@ class Machine(RuleBasedStateMachine):
         self.refuses = bytes(20)
 
         self.spent_tokens: dict[bytes, int] = defaultdict(int)
-        # What the two have signed, channel by channel: newest state by its signer.
+        # Channel by channel: the newest state the two have signed, and whether somebody answered with it.
         self.newest: dict[bytes, State] = {}
         self.answered: set[bytes] = set()
+        self.channels: list[Channel] = []
+        self.signed: dict[bytes, list[State]] = defaultdict(list)
         self.deadlines: dict[bytes, tuple[int, int]] = {}
 
     def expect(self, error: str, name: str, sender: bytes, *arguments: object, value: int = 0) -> bool:
@@ -74,10 +66,18 @@ class Machine(RuleBasedStateMachine):
         assert error == "", f"{name} went through instead of {error}"
         return True
 
+    def channel(self, which: int) -> Channel:
+        """One that is open, most of the time; else any that ever was."""
+        alive = [each.channel for each in self.model.open.values()]
+        among = alive if alive and which % 10 else self.channels
+        return among[which // 10 % len(among)]
+
     # Opening and funding
 
-    @rule(target=channels, asset=st.integers(0, 1), salt=st.integers(0, 1), amount=units, flip=st.booleans())
-    def opens(self, asset: int, salt: int, amount: int, flip: bool) -> Channel | MultipleResults[Channel]:
+    @rule(asset=st.integers(0, 1), salt=st.integers(0, 1), amount=units, other=units, flip=st.booleans())
+    @precondition(lambda self: len(self.model.open) < 3)
+    def opens(self, asset: int, salt: int, amount: int, other: int, flip: bool) -> None:
+        """With deposits on both sides, unless one is refused."""
         opener, counterparty = (B, A) if flip else (A, B)
         channel = Channel(opener, ChannelTerms(counterparty, DAY, 9, salt), self.assets[asset], self.world.block)
         error = self.model.opens(channel, amount)
@@ -87,10 +87,16 @@ class Machine(RuleBasedStateMachine):
             where = checksum(channel.token)
             done = self.expect(error, "openInTokens", opener, channel.terms.pack(), where, amount)
             self.spent_tokens[opener] += amount * done
-        return channel if done else multiple()
+        if done:
+            self.channels.append(channel)
+            self.adds(channel, counterparty, False, other)
 
-    @rule(channel=channels, sender=everyone, for_a=st.booleans(), amount=units)
-    def tops_up(self, channel: Channel, sender: bytes, for_a: bool, amount: int) -> None:
+    @rule(which=which, sender=everyone, for_a=st.booleans(), amount=units)
+    @precondition(lambda self: self.channels)
+    def tops_up(self, which: int, sender: bytes, for_a: bool, amount: int) -> None:
+        self.adds(self.channel(which), sender, for_a, amount)
+
+    def adds(self, channel: Channel, sender: bytes, for_a: bool, amount: int) -> None:
         error = self.model.tops_up(channel, for_a, amount)
         if channel.token == ETHER:
             self.expect(error, "topUpETH", sender, channel.id, for_a, value=amount * GWEI)
@@ -98,126 +104,153 @@ class Machine(RuleBasedStateMachine):
             done = self.expect(error, "topUpTokens", sender, words(channel), for_a, amount)
             self.spent_tokens[sender] += amount * done
 
-    # Paying off chain: only honest payments count for invariant 4
+    # Paying off chain: honest payments, none once somebody is closing
 
-    @rule(target=states, channel=channels, amount=st.integers(1, 50), from_a=st.booleans())
-    def pays(self, channel: Channel, amount: int, from_a: bool) -> Signed | MultipleResults[Signed]:
-        known = self.model.open.get(channel.id)
-        last = self.newest.get(channel.id, State(0, 0))
-        if known is None or known.deadline:
-            return multiple()
-        net = last.net + (amount if from_a else -amount)
-        if not -known.deposits.b <= net <= known.deposits.a:
-            return multiple()
-        self.newest[channel.id] = State(last.nonce + 1, net)
-        return channel, self.newest[channel.id]
+    @rule(which=which, amounts=st.lists(st.tuples(st.integers(1, 40), st.booleans()), min_size=1, max_size=5))
+    @precondition(lambda self: any(not each.deadline for each in self.model.open.values()))
+    def pays(self, which: int, amounts: list[tuple[int, bool]]) -> None:
+        alive = [each for each in self.model.open.values() if not each.deadline]
+        known = alive[which % len(alive)]
+        id_ = known.channel.id
+        for amount, from_a in amounts:
+            last = self.newest.get(id_, State(0, 0))
+            net = last.net + (amount if from_a else -amount)
+            if -known.deposits.b <= net <= known.deposits.a:
+                self.newest[id_] = State(last.nonce + 1, net)
+                self.signed[id_].append(self.newest[id_])
+
+    def state(self, channel: Channel, of: int) -> State:
+        """One that the parties have signed; the first one where they have none."""
+        signed = self.signed[channel.id]
+        return signed[of % len(signed)] if signed else State(0, 0)
 
     # Closing together
 
-    @rule(channel=channels, sender=everyone, signer=everyone, net=nets, ahead=st.integers(-5, DAY), twist=st.booleans())
-    def closes_now(self, channel: Channel, sender: bytes, signer: bytes, net: int, ahead: int, twist: bool) -> None:
-        if self.newest.get(channel.id):
-            net = self.newest[channel.id].net  # honest parties agree on the newest state only
-        expiry = self.world.now + ahead
-        signed_net = net + 1 if twist and net < 300 else net
-        unsigned = self.why_unsigned(channel, sender, signer, good=signed_net == net)
-        signature = self.world.close_signature(channel, PEOPLE[signer], signed_net, expiry)
+    @rule(which=which, by_a=st.booleans(), wrong=wrong, net=nets, ahead=st.integers(-2, 9))
+    @precondition(lambda self: len(self.model.open) > 1)
+    def closes_now(self, which: int, by_a: bool, wrong: str, net: int, ahead: int) -> None:
+        channel, expiry = self.channel(which), self.world.now + ahead
+        net = self.agreed_net(channel, net)
+        sender, signer, unsigned = self.roles(channel, by_a, wrong)
+        signed = net if wrong != "other message" else (net + 1) // 2 - 1
+        signature = self.world.close_signature(channel, PEOPLE[signer], signed, expiry)
         error = self.model.closes(channel, net, expiry, self.world.now, self.world.block, unsigned, self.refuses)
         self.expect(error, "closeNow", sender, words(channel), net, expiry, signature)
 
-    @rule(channel=channels, sender=everyone, by_a=everyone, by_b=everyone, ahead=st.integers(-5, DAY))
-    def closes_now_signed(self, channel: Channel, sender: bytes, by_a: bytes, by_b: bytes, ahead: int) -> None:
-        net, expiry = self.newest.get(channel.id, State(0, 0)).net, self.world.now + ahead
-        unsigned = "" if (by_a, by_b) == (channel.a, channel.b) else "BadSignature"
-        signatures = [self.world.close_signature(channel, PEOPLE[each], net, expiry) for each in (by_a, by_b)]
+    @rule(which=which, sender=everyone, forged=forged, net=nets, ahead=st.integers(-2, 9))
+    @precondition(lambda self: len(self.model.open) > 1)
+    def closes_now_signed(self, which: int, sender: bytes, forged: str, net: int, ahead: int) -> None:
+        channel, expiry = self.channel(which), self.world.now + ahead
+        net = self.agreed_net(channel, net)
+        signatures = [
+            self.world.close_signature(channel, KEY_C if forged == side else PEOPLE[party], net, expiry)
+            for side, party in (("a", channel.a), ("b", channel.b))
+        ]
+        unsigned = "BadSignature" if forged else ""
         error = self.model.closes(channel, net, expiry, self.world.now, self.world.block, unsigned, self.refuses)
         self.expect(error, "closeNowSigned", sender, words(channel), net, expiry, *signatures)
 
+    def agreed_net(self, channel: Channel, net: int) -> int:
+        """Honest parties agree on the newest state only; where nothing was paid, they may agree on anything."""
+        return self.newest[channel.id].net if channel.id in self.newest else net
+
     # Closing alone
 
-    @rule(known=states, sender=everyone, signer=everyone)
-    def starts_with_what_was_signed(self, known: tuple[Channel, State], sender: bytes, signer: bytes) -> None:
-        self.starts(*known, sender, signer)
+    @rule(which=which, of=which, by_a=st.booleans(), wrong=wrong)
+    @precondition(lambda self: self.newest)
+    def starts(self, which: int, of: int, by_a: bool, wrong: str) -> None:
+        channel = self.channel(which)
+        self.starts_with(channel, self.state(channel, of), by_a, wrong)
 
-    @rule(channel=channels, sender=everyone)
-    def starts_with_the_first_state(self, channel: Channel, sender: bytes) -> None:
-        self.starts(channel, State(0, 0), sender, C)
+    @rule(which=which, by_a=st.booleans(), nonce=nonces, net=nets, wrong=wrong)
+    @precondition(lambda self: self.channels)
+    def starts_with_a_forgery(self, which: int, by_a: bool, nonce: int, net: int, wrong: str) -> None:
+        self.starts_with(self.channel(which), State(nonce, net), by_a, wrong or "own signature")
 
-    @rule(channel=channels, sender=everyone, nonce=nonces, net=nets)
-    def starts_with_a_forgery(self, channel: Channel, sender: bytes, nonce: int, net: int) -> None:
-        self.starts(channel, State(nonce, net), sender, C)
-
-    def starts(self, channel: Channel, state: State, sender: bytes, signer: bytes) -> None:
-        unsigned = self.why_unsigned(channel, sender, signer)
+    def starts_with(self, channel: Channel, state: State, by_a: bool, wrong: str) -> None:
+        sender, signer, unsigned = self.roles(channel, by_a, wrong)
+        message = state if wrong != "other message" else state._replace(nonce=(state.nonce + 1) % 2**48)
+        signature = halves(sign(PEOPLE[signer], self.world.signing(channel).state_digest(message)))
         error = self.model.starts(channel, state, self.world.now, unsigned)
-        signature = halves(sign(PEOPLE[signer], self.world.signing(channel).state_digest(state)))
-        if self.expect(error, "closeAlone", sender, words(channel), state, signature):
-            self.answered.discard(channel.id)
+        self.expect(error, "closeAlone", sender, words(channel), state, signature)
 
-    @rule(known=states, sender=everyone, signer=everyone, other=st.none() | channels)
-    def challenges(self, known: tuple[Channel, State], sender: bytes, signer: bytes, other: Channel | None) -> None:
-        channel, state = known
-        # A signature from another channel is a wrong input.
-        signing = self.world.signing(other or channel)
-        unsigned = self.why_unsigned(channel, sender, signer, good=signing.channel == channel.id)
+    @rule(which=which, of=which, by_a=st.booleans(), wrong=wrong, other=which)
+    @precondition(lambda self: any(each.deadline for each in self.model.open.values()))
+    def challenges(self, which: int, of: int, by_a: bool, wrong: str, other: int) -> None:
+        channel = self.channel(which)
+        state = self.state(channel, of)
+        sender, signer, unsigned = self.roles(channel, by_a, wrong)
+        # The signature over the same state of another channel is a wrong input.
+        elsewhere = self.channels[other % len(self.channels)]
+        signing = self.world.signing(elsewhere if wrong == "other message" else channel)
+        if signing.channel == channel.id and wrong == "other message":
+            unsigned = ""
         error = self.model.challenges(channel, state, self.world.now, unsigned)
         signature = halves(sign(PEOPLE[signer], signing.state_digest(state)))
         self.expect(error, "challenge", sender, words(channel), state, signature)
 
-    @rule(channel=channels, sender=everyone, tower=st.booleans())
-    def answers_with_the_newest(self, channel: Channel, sender: bytes, tower: bool) -> None:
-        """What honest parties and their towers do."""
-        state = self.newest.get(channel.id)
-        if state is None:
-            return
-        error = self.model.challenges(channel, state, self.world.now, "")
+    @rule(which=which, sender=everyone, tower=st.booleans(), forged=forged)
+    @precondition(lambda self: self.newest)
+    def answers_with_the_newest(self, which: int, sender: bytes, tower: bool, forged: str) -> None:
+        """What honest parties and their towers do; or somebody who has one of the signatures only."""
+        channel = self.channel(which)
+        state = self.newest.get(channel.id, State(0, 0))
         digest = self.world.signing(channel).state_digest(state)
-        by = {each: halves(sign(PEOPLE[each], digest)) for each in (A, B)}
-        signatures = (by[channel.a], by[channel.b]) if tower else (by[channel.b],)
+        by_a, by_b = (
+            halves(sign(KEY_C if forged == side else PEOPLE[party], digest))
+            for side, party in (("a", channel.a), ("b", channel.b))
+        )
+        unsigned = "BadSignature" if forged == "b" or (forged == "a" and tower) else ""
+        error = self.model.challenges(channel, state, self.world.now, unsigned)
+        signatures = (by_a, by_b) if tower else (by_b,)
         name, by_whom = ("challengeSigned", sender) if tower else ("challenge", channel.a)
         if self.expect(error, name, by_whom, words(channel), state, *signatures) or error == "NotNewer":
             self.answered.add(channel.id)
 
-    @rule(channel=channels, sender=everyone)
-    def settles(self, channel: Channel, sender: bytes) -> None:
+    @rule(which=which, sender=everyone, patient=st.booleans())
+    @precondition(lambda self: any(each.deadline for each in self.model.open.values()))
+    def settles(self, which: int, sender: bytes, patient: bool) -> None:
+        channel = self.channel(which)
         known = self.model.open.get(channel.id)
-        before = dict(self.model.paid), dict(self.model.credits)
+        if patient and known is not None and known.deadline >= self.world.now:
+            self.world.pass_by(known.deadline + 1 - self.world.now)
+        before = self.model.paid + self.model.credits
         error = self.model.settles(channel, self.world.now, self.refuses)
         done = self.expect(error, "settleAndPay", sender, words(channel))
         if done and known is not None and channel.id in self.answered:
-            entitled = balances(known.deposits, self.newest[channel.id].net)
+            got = self.model.paid + self.model.credits - before
+            entitled = balances(known.deposits, self.newest.get(channel.id, State(0, 0)).net)
             for party, least in zip((channel.a, channel.b), entitled, strict=True):
-                key = (channel.token, party)
-                got = self.model.paid[key] - before[0].get(key, 0) + self.model.credits[key] - before[1].get(key, 0)
-                assert got >= least, "4: a party that answered got less than its newest state leaves it"
+                assert got[channel.token, party] >= least, "4: less than the newest state leaves a party that answered"
+
+    def roles(self, channel: Channel, by_a: bool, wrong: str) -> tuple[bytes, bytes, str]:
+        """Who sends, who signs, and what is wrong with that."""
+        sender, other = (channel.a, channel.b) if by_a else (channel.b, channel.a)
+        if wrong == "stranger":
+            return C, other, "NotAParty"
+        if wrong == "own signature":
+            return sender, sender, "BadSignature"
+        return sender, other, "BadSignature" if wrong else ""
 
     # Everything else
 
-    @rule(asset=st.integers(0, 1), owner=everyone)
-    def claims(self, asset: int, owner: bytes) -> None:
-        if owner == self.refuses:
-            return
-        error = self.model.claims(self.assets[asset], owner)
-        self.expect(error, "claimCredit", owner, checksum(self.assets[asset]), checksum(owner))
+    @rule()
+    @precondition(lambda self: self.model.credits)
+    def claims(self) -> None:
+        """All to C, whom no token bans; some have none."""
+        for owner in PEOPLE:
+            for asset in self.assets:
+                error = self.model.claims(asset, owner, to=C)
+                self.expect(error, "claimCredit", owner, checksum(asset), checksum(C))
 
-    @rule(who=st.sampled_from([bytes(20), A, B]))
+    @rule(who=st.sampled_from([bytes(20), A, A, B, B]))
     def the_token_bans(self, who: bytes) -> None:
         self.refuses = who
         self.world.evm.call(self.token, "behave", 4, checksum(who))
 
-    @rule(seconds=spans, blocks=st.integers(0, 2))
-    def time_passes(self, seconds: int, blocks: int) -> None:
-        self.world.pass_by(seconds if blocks else 0, blocks)
-
-    @rule(channel=consumes(channels))
-    def is_forgotten(self, channel: Channel) -> None:
-        """Keeps hypothesis's bundle small."""
-
-    def why_unsigned(self, channel: Channel, sender: bytes, signer: bytes, good: bool = True) -> str:
-        if sender not in (channel.a, channel.b):
-            return "NotAParty"
-        counterparty = channel.b if sender == channel.a else channel.a
-        return "" if good and signer == counterparty else "BadSignature"
+    @rule(seconds=spans)
+    def time_passes(self, seconds: int) -> None:
+        self.world.pass_by(seconds)
 
     @invariant()
     def the_contract_holds_what_it_owes(self) -> None:
@@ -257,8 +290,8 @@ class Machine(RuleBasedStateMachine):
 pytestmark = pytest.mark.slow
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(
-    max_examples=50,
-    stateful_step_count=40,
+    max_examples=80,
+    stateful_step_count=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )

@@ -6,6 +6,7 @@ from A to B, never balances; `balances` is the one rule that turns it into them,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -22,15 +23,18 @@ MAX_UNIT_EXPONENT = 59
 MAX_UNITS = 2**56 - 1
 MAX_NONCE = 2**48 - 1
 MAX_NET = 2**63 - 1
+MAX_EXPIRY = 2**40 - 1
 MIN_CHALLENGE_PERIOD = 10 * 60
 MAX_CHALLENGE_PERIOD = 90 * 24 * 3600
 NO_LOCKS = bytes(32)
 
 STATE_TYPE = "State(bytes32 channel,uint48 nonce,int64 net,bytes32 locks)"
 CLOSE_TYPE = "Close(bytes32 channel,int64 net,uint40 expiry)"
+WITHDRAWAL_TYPE = "Withdrawal(bytes32 channel,uint56 number,uint56 unitsA,uint56 unitsB,uint40 expiry)"
 
 _STATE_TYPEHASH = keccak256(STATE_TYPE.encode())
 _CLOSE_TYPEHASH = keccak256(CLOSE_TYPE.encode())
+_WITHDRAWAL_TYPEHASH = keccak256(WITHDRAWAL_TYPE.encode())
 
 SIGNED_STATE_SIZE = 78
 """Bytes of an encoded `SignedState`: nonce 6, net 8 (two's complement), signature 64 (EIP-2098), all big-endian."""
@@ -172,13 +176,49 @@ class Channel:
         return units
 
 
+class Lock(NamedTuple):
+    """A conditional payment (a hash time lock) that is pending in a state.
+
+    Attributes:
+        hash: keccak256 of the 32-byte secret that releases it.
+        units: what A pays B with it; negative where B pays A.
+        expiry: last second (Unix time) at which the secret counts.
+    """
+
+    hash: bytes
+    units: int
+    expiry: int
+
+    @property
+    def payer(self) -> Side:
+        """The side that pays."""
+        return Side.A if self.units > 0 else Side.B
+
+    def encode(self) -> bytes:
+        """The 96 bytes of Solidity's ``abi.encode``."""
+        return self.hash + self.units.to_bytes(32, "big", signed=True) + self.expiry.to_bytes(32, "big")
+
+    @classmethod
+    def decode(cls, data: bytes) -> Lock:
+        """The lock in 96 bytes; raises BadInput where they are none."""
+        units, expiry = int.from_bytes(data[32:64], "big", signed=True), int.from_bytes(data[64:], "big")
+        if len(data) != 96 or abs(units) > MAX_NET or expiry > MAX_EXPIRY:
+            raise BadInput(f"a lock is 96 bytes of hash, units and expiry, not {data.hex()!r}")
+        return cls(data[:32], units, expiry)
+
+
+def locks_root(locks: Sequence[Lock]) -> bytes:
+    """What a state says of its pending locks (32 bytes): the hash of all of them in order, zero for none."""
+    return keccak256(b"".join(lock.encode() for lock in locks)) if locks else NO_LOCKS
+
+
 class State(NamedTuple):
     """A state of a channel.
 
     Attributes:
         nonce: newer states have higher ones; 0 is the state before the first payment.
         net: units that A has paid B, less those that B has paid A.
-        locks: root of the pending conditional payments, zero for none (nothing else is spoken yet).
+        locks: `locks_root` of the pending conditional payments.
     """
 
     nonce: int
@@ -210,8 +250,23 @@ class SignedState(NamedTuple):
         return cls(State(int.from_bytes(data[:6], "big"), net), data[14:])
 
 
+class Withdrawal(NamedTuple):
+    """Units that both sides agree to take out of an open channel.
+
+    Attributes:
+        number: how many withdrawals the channel has had before; makes each good once.
+        units_a, units_b: for A and for B.
+        expiry: last second at which it is good (Unix time).
+    """
+
+    number: int
+    units_a: int
+    units_b: int
+    expiry: int
+
+
 class Deposits(NamedTuple):
-    """Units that each side has put into a channel on L1."""
+    """Units that each side has put into a channel on L1, less what it has withdrawn (so one may be negative)."""
 
     a: int
     b: int
@@ -267,6 +322,11 @@ class Signing:
                 _CLOSE_TYPEHASH + self.channel + net.to_bytes(32, "big", signed=True) + expiry.to_bytes(32, "big")
             )
         )
+
+    def withdrawal_digest(self, withdrawal: Withdrawal) -> bytes:
+        """The 32 bytes that are signed for a withdrawal."""
+        fields = b"".join(field.to_bytes(32, "big") for field in withdrawal)
+        return keccak256(self._prefix + keccak256(_WITHDRAWAL_TYPEHASH + self.channel + fields))
 
     def sign_state(self, key: bytes, state: State) -> SignedState:
         """The state with the signature of ``key`` (32 bytes)."""

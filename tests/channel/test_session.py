@@ -1,30 +1,38 @@
-"""The protocol over real sockets with a hostile or broken other side; and its frames."""
+"""The protocol over real sockets with a hostile or broken other side; and its messages."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as websocket_connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from toolkit.channel import change as changes
 from toolkit.channel import session as sessions
 from toolkit.channel import wire
+from toolkit.channel.change import Cancel, Change, Offer, Pay, Settle
 from toolkit.channel.peer import ChannelPeer, Refused
-from toolkit.channel.session import Session, read_frame
-from toolkit.channel.state import Signing, State
+from toolkit.channel.session import Session
+from toolkit.channel.state import Channel, Lock, Signing, State, Withdrawal, locks_root
 from toolkit.channel.store import Store
 from toolkit.channel.transition import Refusal
-from toolkit.channel.wire import Frame, Kind
-from toolkit.crypto import sign
+from toolkit.channel.wire import Kind, Message
+from toolkit.crypto import keccak256, sign
 from toolkit.errors import ProtocolError, ServiceError
 
 from .people import CHAIN_ID, CONTRACT, DEPOSITS, KEY_A, KEY_B, KEY_C, channel
 
 SIGNING = Signing(CHAIN_ID, CONTRACT, channel().id)
+LOCK = Lock(keccak256(b"s" * 32), 7, 2_000_000_000)
 
 
 class Rig:
@@ -36,16 +44,26 @@ class Rig:
         self.bob = self.peer("bob", KEY_B)
         self.ended: list[Exception | None] = []
         self.sessions: list[Session] = []
-        self.writers: list[asyncio.StreamWriter] = []
+        self.sockets: list[ClientConnection] = []
+        self.heard: list[tuple[Change, ...]] = []
         self.port = 0
 
     def peer(self, name: str, key: bytes) -> ChannelPeer:
         self.stores.append(Store(self.folder / name))
-        return ChannelPeer(channel(), CHAIN_ID, CONTRACT, key, self.stores[-1], DEPOSITS)
+        return ChannelPeer(channel(), CHAIN_ID, CONTRACT, key, self.stores[-1], DEPOSITS, lambda: LOCK.expiry - 60)
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def on_change(self, peer: ChannelPeer, changes: Sequence[Change]) -> None:
+        self.heard.append(tuple(changes))
+
+    def on_secret(self, peer: ChannelPeer, secret: bytes) -> bool:
+        return secret == b"s" * 32
+
+    async def find(self, wanted: Channel) -> ChannelPeer | None:
+        return self.bob if wanted == channel() else None
+
+    async def serve(self, socket: ServerConnection) -> None:
         try:
-            session = await sessions.accept({channel().id: self.bob}.get, reader, writer)
+            session = await sessions.accept(self.find, socket, self)
             self.sessions.append(session)
             await session.run()
         except ProtocolError as error:
@@ -55,23 +73,27 @@ class Rig:
 
     def play(self, scene: Callable[[Rig], Awaitable[None]]) -> None:
         async def run() -> None:
-            server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
-            self.port = server.sockets[0].getsockname()[1]
-            try:
-                await asyncio.wait_for(scene(self), 20)
-            finally:
-                server.close()
-                for writer in self.writers:
-                    writer.close()
-                for session in self.sessions:
-                    session.disconnect()
-                await asyncio.sleep(0)
+            async with serve(self.serve, "127.0.0.1", 0, logger=quiet(), **sessions.WEBSOCKET) as server:
+                self.port = next(iter(server.sockets)).getsockname()[1]
+                try:
+                    await asyncio.wait_for(scene(self), 20)
+                finally:
+                    for socket in self.sockets:
+                        await socket.close()
+                    for session in self.sessions:
+                        await session.disconnect()
 
         asyncio.run(run())
 
     async def until(self, condition: Callable[[], bool]) -> None:
         while not condition():
             await asyncio.sleep(0.001)
+
+
+def quiet() -> logging.Logger:
+    log = logging.Logger("websockets")
+    log.addHandler(logging.NullHandler())
+    return log
 
 
 @pytest.fixture
@@ -85,24 +107,24 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 class Hostile:
     """The other side, holding Alice's key, that says what it likes."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
 
     @classmethod
     async def connect(cls, rig: Rig) -> Hostile:
-        self = cls(*await asyncio.open_connection("127.0.0.1", rig.port))
-        rig.writers.append(self.writer)
+        self = cls(await websocket_connect(f"ws://127.0.0.1:{rig.port}", subprotocols=[wire.SUBPROTOCOL], proxy=None))
+        rig.sockets.append(self.socket)
         return self
 
     @classmethod
     async def introduced(cls, rig: Rig, key: bytes = KEY_A) -> Hostile:
         """Connected, and through HELLO and AUTH."""
         self = await cls.connect(rig)
-        self.send(wire.hello(channel().id, b"\1" * 32))
+        await self.send(wire.hello(channel(), b"\1" * 32))
         hello = await self.receive()
         assert hello is not None
         _, challenge = wire.read_hello(hello.body)
-        self.send(Frame(Kind.AUTH, sign(key, wire.session_digest(channel().id, b"\1" * 32, challenge))))
+        await self.send(Message(Kind.AUTH, sign(key, wire.session_digest(channel().id, b"\1" * 32, challenge))))
         await self.receive()
         return self
 
@@ -110,42 +132,57 @@ class Hostile:
     async def resumed(cls, rig: Rig) -> Hostile:
         """Connected, and going on from the first state."""
         self = await cls.introduced(rig)
-        self.send(Frame(Kind.RESUME, bytes(79)))
+        await self.send(Message(Kind.RESUME, bytes(111)))
         assert (await self.receive()).kind is Kind.RESUME  # type: ignore[union-attr]
         return self
 
-    def send(self, frame: Frame) -> None:
-        self.writer.write(frame.encode())
+    async def send(self, message: Message) -> None:
+        await self.socket.send(message.encode())
 
-    async def receive(self) -> Frame | None:
-        return await read_frame(self.reader)
+    async def receive(self) -> Message | None:
+        try:
+            data = await self.socket.recv()
+        except ConnectionClosed:
+            return None
+        assert isinstance(data, bytes)
+        return wire.decode(data)
 
     async def refusal(self) -> tuple[int, Refusal]:
-        frame = await self.receive()
-        assert frame is not None
-        assert frame.kind is Kind.REFUSE
-        return wire.read_refuse(frame.body)
+        message = await self.receive()
+        assert message is not None
+        assert message.kind is Kind.REFUSE
+        return wire.read_refuse(message.body)
 
 
-def payment(nonce: int, net: int, key: bytes = KEY_A) -> Frame:
-    return wire.pay([SIGNING.sign_state(key, State(nonce, net))])
+def payment(nonce: int, units: int, net: int, key: bytes = KEY_A) -> Message:
+    signature = sign(key, SIGNING.state_digest(State(nonce, net)))
+    return Message(Kind.PAY, nonce.to_bytes(6, "big") + units.to_bytes(8, "big") + signature)
+
+
+def change(nonce: int, what: Change, state: State, key: bytes = KEY_A) -> Message:
+    return Message(
+        Kind.CHANGE, nonce.to_bytes(6, "big") + sign(key, SIGNING.state_digest(state)) + changes.encode(what)
+    )
+
+
+def ack(nonce: int, net: int, key: bytes, locks: bytes = bytes(32)) -> Message:
+    return wire.ack(nonce, sign(key, SIGNING.state_digest(State(nonce, net, locks))))
 
 
 def test_bad_payments_are_refused_with_a_reason_and_the_good_ones_still_taken(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
         alice = await Hostile.resumed(rig)
-        for frame, refused in (
-            (payment(2, 5), (2, Refusal.NOT_NEXT)),
-            (payment(1, -5), (1, Refusal.NOT_A_PAYMENT)),
-            (payment(1, DEPOSITS.a + 1), (1, Refusal.OVER_BALANCE)),
-            (payment(1, 5, KEY_C), (1, Refusal.BAD_SIGNATURE)),
+        for message, refused in (
+            (payment(2, 5, 5), (2, Refusal.NOT_NEXT)),
+            (payment(1, 0, 0), (1, Refusal.NOT_A_PAYMENT)),
+            (payment(1, DEPOSITS.a + 1, DEPOSITS.a + 1), (1, Refusal.OVER_BALANCE)),
+            (payment(1, 5, 5, KEY_C), (1, Refusal.BAD_SIGNATURE)),
         ):
-            alice.send(frame)
+            await alice.send(message)
             assert await alice.refusal() == refused
-        alice.send(payment(1, 5))
-        ack = await alice.receive()
-        assert ack == Frame(Kind.ACK, SIGNING.sign_state(KEY_B, State(1, 5)).encode())
-        alice.send(payment(1, 5))
+        await alice.send(payment(1, 5, 5))
+        assert await alice.receive() == ack(1, 5, KEY_B)
+        await alice.send(payment(1, 5, 5))
         assert await alice.refusal() == (1, Refusal.NOT_NEXT), "a replay"
         assert sum(rig.bob.refused.values()) == 5
 
@@ -156,10 +193,11 @@ def test_whoever_goes_on_being_refused_is_cut_off(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
         alice = await Hostile.resumed(rig)
         for _ in range(sessions.MAX_REFUSALS + 1):
-            alice.send(payment(7, 7))
-        for _ in range(sessions.MAX_REFUSALS + 1):
+            await alice.send(payment(7, 7, 7))
+        for _ in range(sessions.MAX_REFUSALS):
             await alice.refusal()
         assert await alice.receive() is None
+        await rig.until(lambda: bool(rig.ended))
         assert "had to be refused" in str(rig.ended[0])
 
     rig.play(scene)
@@ -168,25 +206,45 @@ def test_whoever_goes_on_being_refused_is_cut_off(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"GET / HTTP/1.1\r\n\r\n", "frame of 1195725856 bytes"),
-        ((0).to_bytes(4, "big"), "frame of 0 bytes"),
-        ((1 << 20).to_bytes(4, "big"), "frame of 1048576 bytes"),
-        (b"\0\0\0\1\x63", "no frame of kind 99"),
-        (Frame(Kind.PAY, bytes(78)).encode(), "sent a PAY instead of a HELLO"),
-        (Frame(Kind.HELLO, b"L2CH" + bytes(66)).encode(), "version 0"),
-        (Frame(Kind.HELLO, b"L2CH" + bytes(10)).encode(), "does not speak"),
-        (wire.hello(b"\5" * 32, bytes(32)).encode(), "none of ours"),
-        (b"", "went away"),
-        (wire.hello(channel().id, bytes(32)).encode()[:40], "went away"),
+        (b"", "empty message"),
+        (b"\x63", "no message of kind 99"),
+        ("text", "empty message"),
+        (Message(Kind.PAY, bytes(78)).encode(), "sent a PAY instead of a HELLO"),
+        (Message(Kind.HELLO, bytes(130)).encode(), "version 0"),
+        (Message(Kind.HELLO, b"\0\2" + bytes(10)).encode(), "HELLO has 130 bytes, not 12"),
+        (Message(Kind.HELLO, b"\0\2" + bytes(128)).encode(), "names no channel"),
+        (wire.hello(channel(5), bytes(32)).encode(), "none of ours"),
+        (None, "went away"),
     ],
 )
-def test_who_does_not_speak_the_protocol_is_sent_away(rig: Rig, data: bytes, reason: str) -> None:
+def test_who_does_not_speak_the_protocol_is_sent_away(rig: Rig, data: bytes | str | None, reason: str) -> None:
     async def scene(rig: Rig) -> None:
         stranger = await Hostile.connect(rig)
-        stranger.writer.write(data)
-        stranger.writer.write_eof()
+        if data is None:
+            await stranger.socket.close()
+        else:
+            await stranger.socket.send(data)
         await rig.until(lambda: bool(rig.ended))
         assert reason in str(rig.ended[0])
+
+    rig.play(scene)
+
+
+def test_a_message_over_the_limit_ends_the_connection(rig: Rig) -> None:
+    async def scene(rig: Rig) -> None:
+        alice = await Hostile.resumed(rig)
+        await alice.socket.send(bytes(wire.MAX_MESSAGE + 1))
+        assert await alice.receive() is None
+        assert alice.socket.close_code == 1009
+
+    rig.play(scene)
+
+
+def test_another_subprotocol_is_not_spoken(rig: Rig) -> None:
+    async def scene(rig: Rig) -> None:
+        for subprotocols in (None, ["l2kit-channel.v1"]):
+            with pytest.raises(InvalidStatus, match="HTTP 400"):
+                await websocket_connect(f"ws://127.0.0.1:{rig.port}", subprotocols=subprotocols, proxy=None)
 
     rig.play(scene)
 
@@ -195,14 +253,15 @@ def test_who_cannot_prove_to_be_the_other_party_learns_nothing(rig: Rig) -> None
     async def scene(rig: Rig) -> None:
         stranger = await Hostile.introduced(rig, KEY_C)
         assert await stranger.receive() is None
+        await rig.until(lambda: bool(rig.ended))
         assert "did not prove" in str(rig.ended[0])
         mirror = await Hostile.connect(rig)
-        mirror.send(wire.hello(channel().id, b"\1" * 32))
+        await mirror.send(wire.hello(channel(), b"\1" * 32))
         hello = await mirror.receive()
         assert hello is not None
         auth = await mirror.receive()
         assert auth is not None
-        mirror.send(auth)
+        await mirror.send(auth)
         assert await mirror.receive() is None, "our own signature thrown back proves nothing"
 
     rig.play(scene)
@@ -210,39 +269,40 @@ def test_who_cannot_prove_to_be_the_other_party_learns_nothing(rig: Rig) -> None
 
 def test_who_resumes_from_elsewhere_is_out_of_step(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
-        for resume in (
-            wire.resume(SIGNING.sign_state(KEY_A, State(5, 5)), has_pending=False),
-            wire.resume(SIGNING.sign_state(KEY_C, State(5, 5)), has_pending=False),
-        ):
+        for key in (KEY_A, KEY_C):
             alice = await Hostile.introduced(rig)
-            alice.send(resume)
+            signature = sign(key, SIGNING.state_digest(State(5, 5)))
+            await alice.send(wire.resume(State(5, 5), signature, has_pending=False))
             await alice.receive()
             assert (await alice.refusal())[0] == 0
             assert await alice.receive() is None
+        await rig.until(lambda: len(rig.ended) == 2)
         assert all("out of step" in str(error) for error in rig.ended)
 
     rig.play(scene)
 
 
 @pytest.mark.parametrize(
-    "frame",
+    "message",
     [
-        Frame(Kind.HELLO, b""), Frame(Kind.AUTH, bytes(64)), Frame(Kind.RESUME, bytes(79)), Frame(Kind.PAY, b""),
-        Frame(Kind.PAY, bytes(77)), Frame(Kind.PAY, bytes(78 * 1025)), Frame(Kind.ACK, bytes(79)),
-        Frame(Kind.REFUSE, bytes(6)), Frame(Kind.REFUSE, bytes(7)), Frame(Kind.PROPOSE, bytes(12)),
-        Frame(Kind.CLOSE, bytes(76)),
+        Message(Kind.HELLO, b""), Message(Kind.AUTH, bytes(64)), Message(Kind.RESUME, bytes(111)),
+        Message(Kind.PAY, b""), Message(Kind.PAY, bytes(77)), Message(Kind.PAY, bytes(78 * 1025)),
+        Message(Kind.CHANGE, bytes(70)), Message(Kind.CHANGE, bytes(100)), Message(Kind.ACK, bytes(79)),
+        Message(Kind.REFUSE, bytes(6)), Message(Kind.REFUSE, bytes(7)), Message(Kind.SECRET, bytes(31)),
+        Message(Kind.ASK_CLOSE, bytes(12)), Message(Kind.CLOSE, bytes(76)), Message(Kind.ASK_WITHDRAW, bytes(25)),
+        Message(Kind.WITHDRAW, bytes(89)),
     ],
 )  # fmt: skip
-def test_a_malformed_frame_ends_the_connection_only(rig: Rig, frame: Frame) -> None:
+def test_a_malformed_message_ends_the_connection_only(rig: Rig, message: Message) -> None:
     async def scene(rig: Rig) -> None:
         alice = await Hostile.resumed(rig)
-        alice.send(frame)
+        await alice.send(message)
         assert await alice.receive() is None
         await rig.until(lambda: bool(rig.ended))
         assert isinstance(rig.ended[0], ProtocolError)
         assert rig.bob.refused == {Refusal.MALFORMED: 1}
         again = await Hostile.resumed(rig)
-        again.send(payment(1, 1))
+        await again.send(payment(1, 1, 1))
         assert (await again.receive()).kind is Kind.ACK  # type: ignore[union-attr]
 
     rig.play(scene)
@@ -251,17 +311,23 @@ def test_a_malformed_frame_ends_the_connection_only(rig: Rig, frame: Frame) -> N
 def test_messages_out_of_place_are_refused(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
         alice = await Hostile.resumed(rig)
-        alice.send(Frame(Kind.ACK, SIGNING.sign_state(KEY_A, State(1, 5)).encode()))
-        assert await alice.refusal() == (0, Refusal.UNKNOWN_STATE)
-        alice.send(wire.close(0, 5, bytes(64)))
-        assert await alice.refusal() == (0, Refusal.OTHER_TERMS)
-        alice.send(wire.propose(1, 5))
-        assert await alice.refusal() == (0, Refusal.OTHER_TERMS)
-        alice.send(Frame(Kind.TURN))
-        alice.send(Frame(Kind.TURN))
+        for message, refusal in (
+            (ack(1, 5, KEY_A), Refusal.UNKNOWN_STATE),
+            (wire.close(0, 5, bytes(64)), Refusal.OTHER_TERMS),
+            (wire.withdraw(Withdrawal(0, 1, 1, 5), bytes(64)), Refusal.OTHER_TERMS),
+            (wire.ask_close(1, 5), Refusal.OTHER_TERMS),
+            (wire.ask_withdraw(Withdrawal(0, DEPOSITS.a + 1, 0, 5)), Refusal.OVER_BALANCE),
+            (wire.secret(b"t" * 32), Refusal.WRONG_SECRET),
+        ):
+            await alice.send(message)
+            assert await alice.refusal() == (0, refusal)
+        await alice.send(Message(Kind.TURN))
+        await alice.send(Message(Kind.TURN))
         assert await alice.refusal() == (0, Refusal.OUT_OF_TURN)
-        alice.send(payment(1, 5))
+        await alice.send(payment(1, 5, 5))
         assert await alice.refusal() == (1, Refusal.OUT_OF_TURN), "it gave the turn away"
+        await alice.send(wire.ask_close(0, 5))
+        assert await alice.refusal() == (0, Refusal.OUT_OF_TURN)
 
     rig.play(scene)
 
@@ -271,14 +337,14 @@ def test_the_turn_is_passed_only_when_every_payment_is_acknowledged(rig: Rig) ->
         alice = await Hostile.resumed(rig)
         await rig.until(lambda: bool(rig.sessions))
         paying = asyncio.ensure_future(rig.sessions[0].pay([5]))
-        assert await alice.receive() == Frame(Kind.WANT)
-        alice.send(Frame(Kind.TURN))
-        assert await alice.receive() == payment(1, -5, KEY_B)
-        alice.send(Frame(Kind.WANT))
-        alice.send(Frame(Kind.TURN))
+        assert await alice.receive() == Message(Kind.WANT)
+        await alice.send(Message(Kind.TURN))
+        assert await alice.receive() == payment(1, 5, -5, KEY_B)
+        await alice.send(Message(Kind.WANT))
+        await alice.send(Message(Kind.TURN))
         assert await alice.refusal() == (0, Refusal.OUT_OF_TURN), "it still has the turn"
-        alice.send(Frame(Kind.ACK, SIGNING.sign_state(KEY_A, State(1, -5)).encode()))
-        assert await alice.receive() == Frame(Kind.TURN)
+        await alice.send(ack(1, -5, KEY_A))
+        assert await alice.receive() == Message(Kind.TURN)
         assert await paying == 1
 
     rig.play(scene)
@@ -290,11 +356,11 @@ def test_a_payer_is_told_why_and_the_payment_stays_on_the_way(rig: Rig) -> None:
         rig.bob.freeze()
         session = await sessions.connect(alice, "127.0.0.1", rig.port)
         running = asyncio.ensure_future(session.run())
-        with pytest.raises(Refused, match="refused payment 1: frozen"):
+        with pytest.raises(Refused, match="refused change 1: frozen"):
             await session.pay([5])
         with pytest.raises(Refused):
             await running
-        assert [each.state for each in alice.view.pending] == [State(1, 5)]
+        assert [each.tip.state for each in alice.view.pending] == [State(1, 5)]
 
     rig.play(scene)
 
@@ -302,29 +368,34 @@ def test_a_payer_is_told_why_and_the_payment_stays_on_the_way(rig: Rig) -> None:
 def test_a_lost_connection_fails_the_callers_and_the_next_one_makes_up_for_it(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
         alice = rig.peer("alice", KEY_A)
-        silent = await asyncio.start_server(swallow, "127.0.0.1", 0)
-        session = await sessions.connect(alice, "127.0.0.1", silent.sockets[0].getsockname()[1])
+        silent = await serve(swallow, "127.0.0.1", 0, **sessions.WEBSOCKET)
+        session = await sessions.connect(alice, "127.0.0.1", next(iter(silent.sockets)).getsockname()[1])
         running = asyncio.ensure_future(session.run())
         paying = asyncio.ensure_future(session.pay([5, 6]))
         await rig.until(lambda: len(alice.view.pending) == 2)
-        session.disconnect()
+        await session.disconnect()
         await running
-        with pytest.raises(ServiceError, match="2 payments wait"):
+        with pytest.raises(ServiceError, match="2 changes wait"):
             await paying
-        with pytest.raises(ServiceError, match="2 payments wait"):
+        with pytest.raises(ServiceError, match="2 changes wait"):
             await session.pay([1])
         silent.close()
         session = await sessions.connect(alice, "127.0.0.1", rig.port)
         running = asyncio.ensure_future(session.run())
         assert await session.pay([1]) == 3
         assert rig.bob.view.agreed == State(3, 12)
-        session.disconnect()
+        await session.disconnect()
         await running
 
-    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def swallow(socket: ServerConnection) -> None:
         """A Bob who goes through the beginning and then takes nothing."""
-        quiet = rig.peer("quiet", KEY_B)
-        rig.sessions.append(await sessions.accept({channel().id: quiet}.get, reader, writer))
+        dumb = rig.peer("dumb", KEY_B)
+
+        async def find(channel: Channel) -> ChannelPeer:
+            return dumb
+
+        rig.sessions.append(await sessions.accept(find, socket))
+        await socket.wait_closed()
 
     rig.play(scene)
 
@@ -333,10 +404,10 @@ def test_a_second_connection_takes_over_from_the_first(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
         first = await Hostile.resumed(rig)
         second = await Hostile.resumed(rig)
-        first.send(payment(1, 5))
+        await first.send(payment(1, 5, 5))
         assert await first.receive() is None, "what comes in on the first is from before"
         assert rig.bob.view.agreed == State(0, 0)
-        second.send(payment(1, 6))
+        await second.send(payment(1, 6, 6))
         assert (await second.receive()).kind is Kind.ACK  # type: ignore[union-attr]
         assert rig.bob.view.agreed == State(1, 6)
 
@@ -351,15 +422,75 @@ def test_nobody_there_is_said_plainly(rig: Rig) -> None:
     rig.play(scene)
 
 
+def test_a_lock_goes_back_and_forth(rig: Rig) -> None:
+    async def scene(rig: Rig) -> None:
+        alice = await Hostile.resumed(rig)
+        offered = State(1, 0, locks_root([LOCK]))
+        await alice.send(change(1, Offer(LOCK, b"onward"), offered))
+        assert await alice.receive() == ack(1, 0, KEY_B, offered.locks)
+        assert rig.heard == [(Offer(LOCK, b"onward"),)]
+        await alice.send(wire.secret(b"s" * 32))
+        await alice.send(change(2, Settle(b"s" * 32), State(2, 7)))
+        assert await alice.receive() == ack(2, 7, KEY_B)
+        await alice.send(change(3, Cancel(LOCK.hash, 1), State(3, 7)))
+        assert await alice.refusal() == (3, Refusal.BAD_LOCK)
+
+    rig.play(scene)
+
+
+def test_changes_of_all_kinds_arrive_in_their_order(rig: Rig) -> None:
+    async def scene(rig: Rig) -> None:
+        alice = rig.peer("alice", KEY_A)
+        session = await sessions.connect(alice, "127.0.0.1", rig.port)
+        running = asyncio.ensure_future(session.run())
+        assert await session.change([Pay(1), Pay(2), Offer(LOCK), Pay(3), Settle(b"s" * 32), Pay(4)]) == 6
+        assert rig.bob.view.agreed_tip == alice.view.agreed_tip
+        assert alice.view.agreed == State(6, 17)
+        await session.disconnect()
+        await running
+
+    rig.play(scene)
+
+
+def test_both_agree_to_withdraw_and_go_on_paying(rig: Rig) -> None:
+    async def scene(rig: Rig) -> None:
+        alice = rig.peer("alice", KEY_A)
+        session = await sessions.connect(alice, "127.0.0.1", rig.port)
+        running = asyncio.ensure_future(session.run())
+        withdrawal = Withdrawal(0, 10, 0, 2_000_000_000)
+        assert alice.check_withdraw(withdrawal, await session.agree_to_withdraw(withdrawal))
+        await session.pay([DEPOSITS.a - 10])
+        with pytest.raises(Refused, match="over balance"):
+            await session.pay([1])
+        await session.disconnect()
+        await running
+
+    rig.play(scene)
+
+
+def test_a_withdrawal_that_was_refused_takes_nothing(rig: Rig) -> None:
+    async def scene(rig: Rig) -> None:
+        alice = rig.peer("alice", KEY_A)
+        rig.bob.agree_to_withdraw(Withdrawal(0, 1, 0, 2_000_000_000))
+        session = await sessions.connect(alice, "127.0.0.1", rig.port)
+        running = asyncio.ensure_future(session.run())
+        with pytest.raises(Refused, match="does not sign: other terms"):
+            await session.agree_to_withdraw(Withdrawal(0, 10, 0, 2_000_000_000))
+        assert alice.balance == DEPOSITS.a
+        await session.disconnect()
+        await running
+
+    rig.play(scene)
+
+
 @given(st.sampled_from(Kind), st.binary(max_size=300))
 def test_any_bytes_are_a_message_or_a_protocol_error(kind: Kind, body: bytes) -> None:
     readers: list[Callable[[bytes], object]] = [
-        wire.read_hello, wire.read_resume, wire.read_pay, wire.read_refuse, wire.read_propose, wire.read_close
+        wire.read_hello, wire.read_resume, wire.read_pay, wire.read_change, wire.read_ack, wire.read_refuse,
+        wire.read_secret, wire.read_ask_close, wire.read_close, wire.read_ask_withdraw, wire.read_withdraw,
     ]  # fmt: skip
     for read in readers:
         with contextlib.suppress(ProtocolError):
             read(body)
-    frame = Frame(kind, body)
-    encoded = frame.encode()
-    assert wire.frame_length(encoded[:4]) == len(encoded) - 4
-    assert wire.decode_frame(encoded[4:]) == frame
+    message = Message(kind, body)
+    assert wire.decode(message.encode()) == message

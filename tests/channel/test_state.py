@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from toolkit.channel.position import Position
 from toolkit.channel.state import (
     MAX_NONCE,
-    SIGNED_STATE_SIZE,
     Channel,
     ChannelTerms,
     Deposits,
@@ -25,7 +24,7 @@ from toolkit.channel.state import (
 )
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
-from toolkit.errors import BadInput, ProtocolError
+from toolkit.errors import BadInput
 
 from .people import DAY, KEY_A, A, B, C, channel
 from .world import CHAIN_ID, World, words
@@ -92,24 +91,6 @@ def test_the_contracts_domain_is_ours(world: World) -> None:
     assert (name, version, chain_id, checksum(bytes.fromhex(contract[2:]))) == (
         "l2kit PaymentChannels", "1", CHAIN_ID, world.channels.address
     )  # fmt: skip
-
-
-@given(nonces, nets, st.binary(min_size=64, max_size=64))
-def test_a_signed_state_survives_its_encoding(nonce: int, net: int, signature: bytes) -> None:
-    signed = SignedState(State(nonce, net), signature)
-    assert len(signed.encode()) == SIGNED_STATE_SIZE
-    assert SignedState.decode(signed.encode()) == signed
-
-
-@pytest.mark.parametrize("size", [0, SIGNED_STATE_SIZE - 1, SIGNED_STATE_SIZE + 1])
-def test_a_signed_state_of_another_size_is_none(size: int) -> None:
-    with pytest.raises(ProtocolError, match=str(size)):
-        SignedState.decode(bytes(size))
-
-
-def test_a_state_with_locks_is_not_encoded() -> None:
-    with pytest.raises(BadInput, match="locks"):
-        SignedState(State(1, 1, b"\1" * 32), bytes(64)).encode()
 
 
 @given(terms, addresses, st.integers(0, 2**96 - 1))

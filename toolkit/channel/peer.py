@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from toolkit.channel import transition
-from toolkit.channel.state import Channel, Deposits, SignedState, Signing
+from toolkit.channel.change import Change, Pay
+from toolkit.channel.guard import Stand
+from toolkit.channel.state import Channel, Deposits, Side, SignedState, Signing, State, Withdrawal
 from toolkit.channel.store import Store
-from toolkit.channel.transition import Refusal, View
-from toolkit.crypto import address_of, sign
+from toolkit.channel.transition import Refusal, Tip, Update, View
+from toolkit.channel.wire import Signed
+from toolkit.crypto import address_of, recover, sign
 from toolkit.errors import ProtocolError
 
 NO_SIGNATURE = bytes(64)
@@ -30,15 +34,17 @@ class Refused(ProtocolError):
 
 @dataclass(frozen=True)
 class Taken:
-    """What came of payments that were received.
+    """What came of changes that were received.
 
     Attributes:
-        acknowledgement: our signature over the newest one taken, None where none was.
+        signature: ours over the agreed state, which acknowledges what was taken; None where nothing was.
         refused: nonce and reason of the first that was not taken; nothing after it was looked at.
+        changes: what was taken.
     """
 
-    acknowledgement: SignedState | None
+    signature: bytes | None
     refused: tuple[int, Refusal] | None
+    changes: tuple[Change, ...] = ()
 
 
 class ChannelPeer:
@@ -51,6 +57,7 @@ class ChannelPeer:
         key: the party's 32-byte private key.
         store: where the party keeps its channels; what it knows of this one goes on from there.
         deposits: on L1, for a channel that is new to the store.
+        now: tells Unix time, by which locks expire; L1's where a node is asked.
 
     Attributes:
         view: what this party knows.
@@ -62,7 +69,14 @@ class ChannelPeer:
     """
 
     def __init__(
-        self, channel: Channel, chain_id: int, contract: bytes, key: bytes, store: Store, deposits: Deposits
+        self,
+        channel: Channel,
+        chain_id: int,
+        contract: bytes,
+        key: bytes,
+        store: Store,
+        deposits: Deposits,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.channel = channel
         self.signing = Signing(chain_id, contract, channel.id)
@@ -72,6 +86,7 @@ class ChannelPeer:
         self._key = key
         self._other = channel.party(self.side.other)
         self._store = store
+        self._now = now
         known = store.load(channel)
         self.view = known or View(self.side, deposits)
         if known is None:
@@ -82,75 +97,132 @@ class ChannelPeer:
         """Units this party can still pay."""
         return self.view.balance
 
-    def pay(self, amounts: Sequence[int]) -> list[SignedState]:
-        """Sign payments of ``amounts`` (units); they are ready to be sent.
+    def pay(self, amounts: Sequence[int]) -> list[Update]:
+        """Sign payments of ``amounts`` (units); they are ready to be sent. Raises as `change` does."""
+        return self.change([Pay(units) for units in amounts])
+
+    def change(self, changes: Sequence[Change]) -> list[Update]:
+        """Sign changes; they are ready to be sent.
 
         Raises:
             Refused: for the first that cannot be made; none is.
         """
-        states, refusal = transition.payments(self.view, amounts)
-        if refusal is not None:
-            raise Refused(refusal, f"payment of {amounts[len(states)]} units with a balance of {self.balance}")
-        signed = [self.signing.sign_state(self._key, state) for state in states]
-        self._store.add_pending(self.channel, signed)
-        self.view = transition.sent(self.view, signed)
-        return signed
+        refusal = transition.may_change(self.view)
+        tip, deposits, now = self.view.tip, self.view.usable, int(self._now())
+        updates: list[Update] = []
+        for change in changes:
+            after = refusal or transition.changed(tip, deposits, self.side, change, now)
+            if isinstance(after, Refusal):
+                raise Refused(after, f"{_shown(change)} with a balance of {self.balance} units")
+            tip = after
+            updates.append(Update(tip, change, sign(self._key, self.signing.state_digest(tip.state))))
+        self._store.add_pending(self.channel, updates)
+        self.view = transition.sent(self.view, updates)
+        return updates
 
-    def receive(self, payments: Sequence[SignedState]) -> Taken:
-        """Take payments in order, up to the first that breaks a rule."""
-        view, refused = self.view, None
-        for signed in payments:
-            view, refusal = transition.received(view, signed, self._by_other(signed))
-            if refusal is not None:
-                refused = (signed.state.nonce, self.refuse(refusal))
+    def receive(self, signed: Sequence[Signed]) -> Taken:
+        """Take the other party's changes in order, up to the first that breaks a rule."""
+        before = tip = self.view.agreed_tip
+        deposits, author, now = self.view.usable, self.side.other, int(self._now())
+        refusal, proof, refused = transition.may_take(self.view), b"", None
+        for nonce, change, signature in signed:
+            after = refusal or self._checked(tip, deposits, author, nonce, change, signature, now)
+            if isinstance(after, Refusal):
+                refused = (nonce, self.refuse(after))
                 break
-        if view is self.view:
+            tip, proof = after, signature
+        if tip is before:
             return Taken(None, refused)
+        view = transition.taken(self.view, tip, proof)
         self._store.save(self.channel, view)
         self.view = view
-        return Taken(self.signing.sign_state(self._key, view.agreed), refused)
+        changes = tuple(each.change for each in signed[: tip.state.nonce - before.state.nonce])
+        return Taken(self._sign(view.agreed), refused, changes)
 
-    def acknowledge(self, signed: SignedState) -> Refusal | None:
-        """Take the other party's acknowledgement of our payments; returns why it was refused."""
-        view, refusal = transition.acknowledged(self.view, signed, self._by_other(signed))
-        return self._caught_up(view, refusal)
+    def _checked(
+        self, tip: Tip, deposits: Deposits, author: Side, nonce: int, change: Change, signature: bytes, now: int
+    ) -> Tip | Refusal:
+        if nonce != tip.state.nonce + 1:
+            return Refusal.NOT_NEXT
+        after = transition.changed(tip, deposits, author, change, now)
+        if isinstance(after, Refusal) or self._by_other(after.state, signature):
+            return after
+        return Refusal.BAD_SIGNATURE
 
-    def resume(self) -> SignedState:
-        """The state from which this party goes on, signed; the first one goes unsigned."""
-        if self.view.agreed.nonce == 0:
-            return SignedState(self.view.agreed, NO_SIGNATURE)
-        return self.signing.sign_state(self._key, self.view.agreed)
+    def acknowledge(self, nonce: int, signature: bytes) -> Refusal | None:
+        """Take the other party's acknowledgement of our changes; returns why it was refused."""
+        state = transition.offered_state(self.view, nonce)
+        by_other = state is not None and self._by_other(state, signature)
+        return self._caught_up(*transition.acknowledged(self.view, nonce, signature, by_other))
 
-    def resumed(self, theirs: SignedState, they_have_pending: bool) -> Refusal | None:
+    def resume(self) -> bytes:
+        """Our signature over the agreed state, from which we go on; the first one goes unsigned."""
+        return self._sign(self.view.agreed) if self.view.agreed.nonce else NO_SIGNATURE
+
+    def resumed(self, theirs: State, signature: bytes, they_have_pending: bool) -> Refusal | None:
         """Take the state from which the other party goes on; returns why the two are out of step."""
-        by_other = theirs.state.nonce > 0 and self._by_other(theirs)
-        view, refusal = transition.resumed(self.view, theirs, they_have_pending, by_other)
-        return self._caught_up(view, refusal)
+        by_other = theirs.nonce > 0 and self._by_other(theirs, signature)
+        return self._caught_up(*transition.resumed(self.view, theirs, signature, they_have_pending, by_other))
 
     def newest(self) -> SignedState:
         """The newest state with the other party's signature, to be shown on L1; the first one needs none."""
         return SignedState(self.view.agreed, self.view.proof or NO_SIGNATURE)
 
+    def stand(self, secrets: dict[bytes, bytes], *, both: bool = False, leave: bool = False) -> Stand:
+        """What there is to show on L1; with ``both``, for a tower, our own signature too."""
+        view = self.view
+        mine = self._sign(view.agreed) if both and view.agreed.nonce else None
+        theirs = view.proof or None
+        by_a, by_b = (mine, theirs) if self.side is Side.A else (theirs, mine)
+        locks = tuple(offer.lock for offer in view.locks)
+        known = {lock.hash: secrets[lock.hash] for lock in locks if lock.hash in secrets}
+        side = None if both else self.side
+        return Stand(self.channel, side, view.agreed, locks, by_a, by_b, known, bool(view.pending), leave)
+
     def sign_close(self, net: int, expiry: int) -> bytes:
-        """Our signature of a Close, after which no payment is made or taken.
+        """Our signature of a Close, after which no change is made or taken.
 
         Args:
             net: must be the agreed state's.
             expiry: last second at which it is good (Unix time).
 
         Raises:
-            Refused: payments are on the way, or the net transfer is another.
+            Refused: changes are on the way, locks are pending, or the net transfer is another.
         """
-        if self.view.pending:
-            raise Refused(self.refuse(Refusal.COLLISION), f"closing with {len(self.view.pending)} payments on the way")
-        if net != self.view.agreed.net:
-            raise Refused(self.refuse(Refusal.OTHER_TERMS), f"closing with a net transfer of {net} units")
+        refusal = transition.may_close(self.view)
+        if refusal is None and net != self.view.agreed.net:
+            refusal = Refusal.OTHER_TERMS
+        if refusal is not None:
+            raise Refused(self.refuse(refusal), f"closing with a net transfer of {net} units")
         self.freeze()
         return self.signing.sign_close(self._key, net, expiry)
 
     def check_close(self, net: int, expiry: int, signature: bytes) -> bool:
         """Whether the other party signed that Close."""
         return self.signing.close_signer(net, expiry, signature) == self._other
+
+    def agree_to_withdraw(self, withdrawal: Withdrawal) -> bytes:
+        """Our signature of a Withdrawal; its units are not counted as ours or theirs from now on.
+
+        Raises:
+            Refused: changes are on the way, another withdrawal is, or somebody owns less than that.
+        """
+        refusal = transition.may_withdraw(self.view, withdrawal)
+        if refusal is not None:
+            what = f"withdrawing {withdrawal.units_a} units for A and {withdrawal.units_b} for B"
+            raise Refused(self.refuse(refusal), what)
+        self.view = transition.withdrawing(self.view, withdrawal)
+        self._store.save(self.channel, self.view)
+        return sign(self._key, self.signing.withdrawal_digest(withdrawal))
+
+    def stay(self) -> None:
+        """Forget a withdrawal that we asked for and the other party did not sign: only we could have made it."""
+        self.view = transition.staying(self.view)
+        self._store.save(self.channel, self.view)
+
+    def check_withdraw(self, withdrawal: Withdrawal, signature: bytes) -> bool:
+        """Whether the other party signed that Withdrawal."""
+        return recover(self.signing.withdrawal_digest(withdrawal), signature) == self._other
 
     def sign_session(self, digest: bytes) -> bytes:
         """Our signature that opens a connection (see `toolkit.channel.wire`)."""
@@ -161,24 +233,28 @@ class ChannelPeer:
         return address == self._other
 
     def freeze(self) -> None:
-        """Make and take no payment any more."""
+        """Make and take no change any more."""
         if not self.view.frozen:
             self.view = transition.frozen(self.view)
             self._store.save(self.channel, self.view)
 
-    def funded(self, deposits: Deposits) -> None:
-        """Count with the deposits that L1 shows."""
-        if deposits != self.view.deposits:
-            self.view = transition.funded(self.view, deposits)
-            self._store.save(self.channel, self.view)
+    def seen(self, deposits: Deposits, withdrawals: int, now: int) -> None:
+        """Count with what L1 shows: the deposits, how many withdrawals there have been, and its time (Unix)."""
+        view = transition.seen(self.view, deposits, withdrawals, now)
+        if view is not self.view:
+            self.view = view
+            self._store.save(self.channel, view)
 
     def refuse(self, reason: Refusal) -> Refusal:
         """Count a refusal and return it."""
         self.refused[reason] += 1
         return reason
 
-    def _by_other(self, signed: SignedState) -> bool:
-        return self.signing.state_signer(signed) == self._other
+    def _sign(self, state: State) -> bytes:
+        return sign(self._key, self.signing.state_digest(state))
+
+    def _by_other(self, state: State, signature: bytes) -> bool:
+        return recover(self.signing.state_digest(state), signature) == self._other
 
     def _caught_up(self, view: View, refusal: Refusal | None) -> Refusal | None:
         if refusal is not None:
@@ -187,3 +263,7 @@ class ChannelPeer:
             self._store.save_acknowledged(self.channel, view)
             self.view = view
         return None
+
+
+def _shown(change: Change) -> str:
+    return f"payment of {change.units} units" if isinstance(change, Pay) else type(change).__name__.lower()

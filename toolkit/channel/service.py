@@ -1,16 +1,8 @@
-"""A channel peer as a process: ``python -m toolkit.channel.service --config FILE``.
+"""A channel peer as a process: ``python -m toolkit.channel.service --config FILE`` (see `toolkit.channel.config`).
 
-The party's key (32 bytes of hex) is in the environment variable L2KIT_KEY. The file is JSON:
-
-    {"chain_id": 31337, "contract": "0x...", "data": "bob/", "host": "127.0.0.1", "port": 0, "l1_rpc": "http://...",
-     "channels": [{"channel": "0x... (the descriptor's 96 bytes)", "deposits": [1000000000, 1000000000],
-                   "peer": "127.0.0.1:9000"}]}
-
-``data`` (relative to the file) holds the store and, once everything answers, ``ready.json`` with host, port and the
-process id; the same line goes to standard output. With ``l1_rpc`` the deposits are read from L1 every
-``poll_seconds``, and a channel that somebody closes there is frozen; else ``deposits`` counts. ``peer`` says whom to
-connect to, again and again; without it the other side connects. Its owner speaks to it through the Unix socket
-``control.sock`` in ``data`` (see `toolkit.channel.control`).
+Its data folder holds the store and, once everything answers, ``ready.json`` with host, port and the process id; the
+same line goes to standard output. Its owner speaks to it through the Unix socket ``control.sock`` there (see
+`toolkit.channel.control`).
 """
 
 from __future__ import annotations
@@ -19,160 +11,150 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
+import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from websockets.asyncio.server import Server, ServerConnection, serve
+
 from toolkit.channel import session as sessions
+from toolkit.channel.book import Book
+from toolkit.channel.config import Config, key_from_environment
+from toolkit.channel.node import Node
+from toolkit.channel.owner import Owner
 from toolkit.channel.peer import ChannelPeer
 from toolkit.channel.session import Session
+from toolkit.channel.shore import Shore
 from toolkit.channel.state import Channel, Deposits
 from toolkit.channel.store import Store
-from toolkit.errors import BadInput, L2KitError, ProtocolError, ServiceError
+from toolkit.errors import L2KitError, ProtocolError, ServiceError
 
-KEY_VARIABLE = "L2KIT_KEY"
 _REDIAL_SECONDS = (0.05, 5.0)
-_LONGEST_COMMAND = 1 << 24
-
-
-@dataclass(frozen=True)
-class ChannelConfig:
-    """One channel of a peer process.
-
-    Attributes:
-        channel: its descriptor.
-        deposits: on L1, where no node is asked.
-        peer: host and port of the other side, None where the other side connects.
-    """
-
-    channel: Channel
-    deposits: Deposits
-    peer: tuple[str, int] | None
-
-
-@dataclass(frozen=True)
-class Config:
-    """What a peer process is told; the module's text says how it is written down."""
-
-    chain_id: int
-    contract: bytes
-    data: Path
-    channels: tuple[ChannelConfig, ...]
-    host: str = "127.0.0.1"
-    port: int = 0
-    l1_rpc: str | None = None
-    poll_seconds: float = 1.0
-
-    @classmethod
-    def load(cls, path: Path) -> Config:
-        """Read the file; raises BadInput with what is wrong in it."""
-        try:
-            raw = json.loads(path.read_text())
-            known = {"chain_id", "contract", "data", "channels", "host", "port", "l1_rpc", "poll_seconds"}
-            if unknown := sorted(set(raw) - known):
-                raise BadInput(f"{path}: there is no setting {unknown[0]!r}")
-            return cls(
-                chain_id=int(raw["chain_id"]),
-                contract=_hex(raw["contract"], 20),
-                data=path.parent / raw["data"],
-                channels=tuple(_channel(each) for each in raw["channels"]),
-                host=str(raw.get("host", "127.0.0.1")),
-                port=int(raw.get("port", 0)),
-                l1_rpc=raw.get("l1_rpc"),
-                poll_seconds=float(raw.get("poll_seconds", 1.0)),
-            )
-        except BadInput:
-            raise
-        except OSError as error:
-            raise BadInput(f"{path} cannot be read: {error}") from error
-        except KeyError as error:
-            raise BadInput(f"{path}: the setting {error} is missing") from error
-        except (TypeError, ValueError, AttributeError) as error:
-            raise BadInput(f"{path}: {error}") from error
 
 
 class Service:
     """Serves the channels of one party until `stop`.
 
     Attributes:
-        refused: connections that broke the protocol, by what they did.
+        refused: connections that broke the protocol, and other troubles, by what they were.
     """
 
     def __init__(self, config: Config, key: bytes) -> None:
         self.config = config
         self.refused: Counter[str] = Counter()
+        self._key = key
         config.data.mkdir(parents=True, exist_ok=True)
         self._store = Store(config.data / "channels.db")
-        self._peers = {
-            each.channel.id: ChannelPeer(
-                each.channel, config.chain_id, config.contract, key, self._store, each.deposits
-            )
-            for each in config.channels
-        }
-        self._sessions: dict[bytes, Session] = {}
+        self._book = Book(self._store)
+        self.node = Node(self._book, config.policy, self.now, self.report)
+        self.shore = None if config.l1_rpc is None else Shore(config, key, self.node, self._book, self.report)
+        for channel in self._store.channels():
+            self._add(channel, Deposits(0, 0))
+        for each in config.channels:
+            self._add(each.channel, each.deposits)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._dialling: dict[bytes, asyncio.Task[None]] = {}
         self._stopped = asyncio.Event()
+
+    def now(self) -> float:
+        """Unix time: L1's, which may have travelled, where a node is asked."""
+        return max(time.time(), self.shore.now if self.shore else 0)
 
     async def run(self) -> None:
         """Serve until `stop`; says ready in ``ready.json`` and on standard output."""
-        control = self.config.data / "control.sock"
-        control.unlink(missing_ok=True)
-        old_mask = os.umask(0o177)
+        ready = self.config.data / "ready.json"
         try:
-            owner = await asyncio.start_unix_server(self._on_owner, str(control), limit=_LONGEST_COMMAND)
+            async with contextlib.AsyncExitStack() as stack:
+                await stack.enter_async_context(Owner(self).listening(self.config.data / "control.sock"))
+                stack.push_async_callback(self._end_tasks)
+                if self.shore is not None:
+                    await self.shore.look()
+                    self._spawn(self.shore.watch())
+                    self._spawn(self.shore.tell_towers())
+                server = await stack.enter_async_context(self._server())
+                for channel, where in self._contacts().items():
+                    self.dial(self.node.peers[channel].channel, *where)
+                port = next(iter(server.sockets)).getsockname()[1]
+                say_ready(ready, {"host": self.config.host, "port": port, "pid": os.getpid()})
+                stack.callback(ready.unlink, missing_ok=True)
+                await self._stopped.wait()
         finally:
-            os.umask(old_mask)
-        try:
-            server = await asyncio.start_server(self._on_connection, self.config.host, self.config.port)
-        except OSError as error:
-            raise ServiceError(
-                f"the channel peer cannot listen on {self.config.host}:{self.config.port}: {error}"
-            ) from error
-        for each in self.config.channels:
-            if each.peer is not None:
-                self._spawn(self._dial(each.channel.id, *each.peer))
-        if self.config.l1_rpc is not None:
-            await self._look_at_l1()
-            self._spawn(self._watch_l1())
-        ready = {"host": self.config.host, "port": server.sockets[0].getsockname()[1], "pid": os.getpid()}
-        written = self.config.data / "ready.json.new"
-        written.write_text(json.dumps(ready))
-        written.replace(self.config.data / "ready.json")
-        sys.stdout.write(json.dumps(ready) + "\n")
-        sys.stdout.flush()
-        try:
-            await self._stopped.wait()
-        finally:
-            (self.config.data / "ready.json").unlink(missing_ok=True)
-            server.close()
-            owner.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            control.unlink(missing_ok=True)
             self._store.close()
 
     def stop(self) -> None:
         """Let `run` end; what was acknowledged is on disk already."""
         self._stopped.set()
 
-    def _spawn(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)
+    def dial(self, channel: Channel, host: str, port: int) -> None:
+        """Connect to the other party there, and again whenever the connection ends."""
+        if (before := self._dialling.pop(channel.id, None)) is not None:
+            before.cancel()
+        self._dialling[channel.id] = self._spawn(self._dial(channel.id, host, port))
+
+    def report(self, error: Exception) -> None:
+        """Count and log something that went wrong without harm."""
+        self.refused[str(error)[:200]] += 1
+        sys.stderr.write(f"refused: {error}\n")
+        sys.stderr.flush()
+
+    async def adopt(self, channel: Channel) -> ChannelPeer | None:
+        """Our side of a channel, which is taken up where it is new and L1 shows it; None where it is none of ours."""
+        known = self.node.peers.get(channel.id)
+        if known is not None or self.shore is None:
+            return known
+        deposits = await self.shore.deposits_in_new(channel)
+        return None if deposits is None else self._add(channel, deposits)
+
+    async def take_up(self, channel: Channel, host: str, port: int) -> None:
+        """Serve a channel that we have just opened with whoever listens there."""
+        peer = await self.adopt(channel)
+        if peer is None:
+            raise ServiceError(f"L1 does not show channel 0x{channel.id.hex()}")
+        self._book.contact(channel, host, port)
+        self.dial(channel, host, port)
+
+    def _add(self, channel: Channel, deposits: Deposits) -> ChannelPeer:
+        if channel.id not in self.node.peers:
+            config = self.config
+            self.node.peers[channel.id] = ChannelPeer(
+                channel, config.chain_id, config.contract, self._key, self._store, deposits, self.now
+            )
+        return self.node.peers[channel.id]
+
+    def _contacts(self) -> dict[bytes, tuple[str, int]]:
+        told = {each.channel.id: each.peer for each in self.config.channels if each.peer is not None}
+        return {**self._book.contacts(), **told}
+
+    def _server(self) -> contextlib.AbstractAsyncContextManager[Server]:
+        log = logging.Logger("websockets")
+        log.addHandler(_Counting(self))
+        return _listening(self._on_connection, self.config.host, self.config.port, log)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._spawn(self._serve(reader, writer))
+    async def _end_tasks(self) -> None:
+        await self.node.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.shore is not None:
+            self.shore.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _on_connection(self, socket: ServerConnection) -> None:
         try:
-            session = await sessions.accept(self._peers.get, reader, writer)
-        except (ProtocolError, ConnectionError) as error:
-            self._refuse(error)
+            session = await sessions.accept(self.adopt, socket, self.node)
+        except L2KitError as error:
+            self.report(error)
             return
         await self._keep(session)
 
@@ -181,11 +163,11 @@ class Service:
         wait = shortest
         while True:
             try:
-                session = await sessions.connect(self._peers[channel], host, port)
-            except (ServiceError, ConnectionError):
+                session = await sessions.connect(self.node.peers[channel], host, port, self.node)
+            except ServiceError:
                 wait = min(2 * wait, longest)
             except ProtocolError as error:
-                self._refuse(error)
+                self.report(error)
                 wait = min(2 * wait, longest)
             else:
                 wait = shortest if await self._keep(session) else min(2 * wait, longest)
@@ -193,101 +175,55 @@ class Service:
 
     async def _keep(self, session: Session) -> bool:
         """Run a session to its end; returns whether nobody broke a rule in it."""
-        channel = session.peer.channel.id
-        before = self._sessions.get(channel)
+        before = self.node.sessions.get(session.peer.channel.id)
         if before is not None:
             # The other party has proved that it is there anew: the old connection is dead.
-            before.disconnect()
-        self._sessions[channel] = session
+            self._spawn(before.disconnect())
+        self.node.connected(session)
         try:
             await session.run()
-        except (ProtocolError, ConnectionError) as error:
-            self._refuse(error)
+        except ProtocolError as error:
+            self.report(error)
             return False
         finally:
-            if self._sessions.get(channel) is session:
-                del self._sessions[channel]
+            self.node.disconnected(session)
         return True
 
-    def _refuse(self, error: Exception) -> None:
-        self.refused[str(error)[:200]] += 1
-        sys.stderr.write(f"refused: {error}\n")
-        sys.stderr.flush()
 
-    async def _watch_l1(self) -> None:
-        while True:
-            await asyncio.sleep(self.config.poll_seconds)
-            await self._look_at_l1()
+class _Counting(logging.Handler):
+    """Counts what the WebSocket library complains about: whoever connected speaks something else."""
 
-    async def _look_at_l1(self) -> None:
-        from toolkit.channel.position import read_position  # brings requests, 0.1 s
-        from toolkit.devnet.rpc import Rpc
+    def __init__(self, service: Service) -> None:
+        super().__init__(logging.ERROR)
+        self._service = service
 
-        rpc = Rpc(str(self.config.l1_rpc))
-        for each in self.config.channels:
-            peer = self._peers[each.channel.id]
-            try:
-                position = await asyncio.to_thread(read_position, rpc, self.config.contract, each.channel.id)
-            except L2KitError as error:
-                self._refuse(error)
-                continue
-            # A channel that L1 does not show (a node that lags behind, a reorganisation) has nothing to pay with for
-            # now.
-            peer.funded(position.deposits)
-            if position.deadline:
-                peer.freeze()
+    def emit(self, record: logging.LogRecord) -> None:
+        why = record.exc_info[1] if record.exc_info else None
+        self._service.report(ProtocolError(f"{record.getMessage()}: {why}" if why else record.getMessage()))
 
-    async def _on_owner(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._spawn(self._answer(reader, writer))
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while line := await reader.readline():
-                try:
-                    answer = await self._obey(json.loads(line))
-                except L2KitError as error:
-                    answer = {"error": str(error)}
-                except (ValueError, KeyError, TypeError) as error:
-                    answer = {"error": f"not a command: {error!r}"}
-                writer.write(json.dumps(answer).encode() + b"\n")
-                await writer.drain()
-        writer.close()
+@contextlib.asynccontextmanager
+async def _listening(
+    handler: Callable[[ServerConnection], Awaitable[None]], host: str, port: int, log: logging.Logger
+) -> AsyncIterator[Server]:
+    try:
+        server = await serve(handler, host, port, logger=log, **sessions.WEBSOCKET)
+    except OSError as error:
+        raise ServiceError(f"the channel peer cannot listen on {host}:{port}: {error}") from error
+    try:
+        yield server
+    finally:
+        server.close()
+        await server.wait_closed()
 
-    async def _obey(self, command: dict[str, Any]) -> dict[str, Any]:
-        channel = bytes.fromhex(command["channel"].removeprefix("0x"))
-        peer = self._peers.get(channel)
-        if peer is None:
-            raise BadInput(f"channel 0x{channel.hex()} is none of ours")
-        match command["do"]:
-            case "pay":
-                return {"nonce": await self._session(channel).pay([int(each) for each in command["amounts"]])}
-            case "close":
-                expiry = int(command["expiry"])
-                signature = await self._session(channel).agree_to_close(expiry)
-                return {"net": peer.view.agreed.net, "expiry": expiry, "signature": "0x" + signature.hex()}
-            case "status":
-                newest = peer.newest()
-                return {
-                    "side": peer.side.value,
-                    "connected": channel in self._sessions,
-                    "nonce": newest.state.nonce,
-                    "net": newest.state.net,
-                    "signature": "0x" + newest.signature.hex(),
-                    "pending": len(peer.view.pending),
-                    "balance": peer.balance,
-                    "deposits": list(peer.view.deposits),
-                    "frozen": peer.view.frozen,
-                    "refused": {reason.name.lower(): count for reason, count in peer.refused.items()},
-                    "connections_refused": sum(self.refused.values()),
-                }
-            case other:
-                raise BadInput(f"there is no command {other!r}")
 
-    def _session(self, channel: bytes) -> Session:
-        found = self._sessions.get(channel)
-        if found is None:
-            raise ServiceError(f"the other party of channel 0x{channel.hex()} is not connected")
-        return found
+def say_ready(file: Path, what: dict[str, Any]) -> None:
+    """Write ``what`` to a file that is there whole or not at all, and to standard output."""
+    written = file.with_suffix(".new")
+    written.write_text(json.dumps(what))
+    written.replace(file)
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -308,35 +244,6 @@ async def _run(config: Config, key: bytes) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, service.stop)
     await service.run()
-
-
-def key_from_environment() -> bytes:
-    """The 32-byte key in L2KIT_KEY; raises BadInput where there is none."""
-    text = os.environ.get(KEY_VARIABLE, "")
-    try:
-        key = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        key = b""
-    if len(key) != 32:
-        raise BadInput(f"the environment variable {KEY_VARIABLE} must hold the private key, 32 bytes of hex")
-    return key
-
-
-def _hex(text: str, size: int) -> bytes:
-    data = bytes.fromhex(text.removeprefix("0x"))
-    if len(data) != size:
-        raise BadInput(f"{text} has {len(data)} bytes, not {size}")
-    return data
-
-
-def _channel(raw: dict[str, Any]) -> ChannelConfig:
-    peer = raw.get("peer")
-    where = None
-    if peer is not None:
-        host, _, port = str(peer).rpartition(":")
-        where = (host, int(port))
-    a, b = raw.get("deposits", (0, 0))
-    return ChannelConfig(Channel.decode(_hex(raw["channel"], 96)), Deposits(int(a), int(b)), where)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from toolkit.crypto import Domain, keccak256, recover, sign
-from toolkit.errors import BadInput, ProtocolError
+from toolkit.errors import BadInput
 
 ETHER = bytes(20)
 """The token of a channel in ETH."""
@@ -35,9 +35,6 @@ WITHDRAWAL_TYPE = "Withdrawal(bytes32 channel,uint56 number,uint56 unitsA,uint56
 _STATE_TYPEHASH = keccak256(STATE_TYPE.encode())
 _CLOSE_TYPEHASH = keccak256(CLOSE_TYPE.encode())
 _WITHDRAWAL_TYPEHASH = keccak256(WITHDRAWAL_TYPE.encode())
-
-SIGNED_STATE_SIZE = 78
-"""Bytes of an encoded `SignedState`: nonce 6, net 8 (two's complement), signature 64 (EIP-2098), all big-endian."""
 
 
 class Side(Enum):
@@ -234,20 +231,6 @@ class SignedState(NamedTuple):
 
     state: State
     signature: bytes
-
-    def encode(self) -> bytes:
-        """The `SIGNED_STATE_SIZE` bytes of this state, which has no locks."""
-        if self.state.locks != NO_LOCKS:
-            raise BadInput(f"a state with locks has no encoding, and this one has 0x{self.state.locks.hex()}")
-        return self.state.nonce.to_bytes(6, "big") + self.state.net.to_bytes(8, "big", signed=True) + self.signature
-
-    @classmethod
-    def decode(cls, data: bytes) -> SignedState:
-        """The signed state in `SIGNED_STATE_SIZE` bytes; raises ProtocolError where they are more or fewer."""
-        if len(data) != SIGNED_STATE_SIZE:
-            raise ProtocolError(f"a signed state is {SIGNED_STATE_SIZE} bytes, not {len(data)}")
-        net = int.from_bytes(data[6:14], "big", signed=True)
-        return cls(State(int.from_bytes(data[:6], "big"), net), data[14:])
 
 
 class Withdrawal(NamedTuple):

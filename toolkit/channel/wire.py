@@ -1,63 +1,78 @@
-"""The protocol between two peers, version 1: frames over one TCP connection a channel.
+"""The protocol between two peers, version 2: binary messages over one WebSocket connection (RFC 6455) a channel.
 
-A frame is its length (4 bytes, big-endian, of what follows), its kind (1 byte) and its body; numbers are big-endian,
-a state is the 78 bytes of `SignedState`, a body is 256 KiB at most.
+A message is its kind (1 byte) and its body; numbers are big-endian, a message has 256 KiB at most. The WebSocket
+subprotocol is "l2kit-channel.v2".
 
-    kind  body
-    1 HELLO    "L2CH" 4 | version 2 | channel id 32 | challenge 32
+    kind    body
+    1 HELLO    version 2 | the channel's descriptor 96 | challenge 32
     2 AUTH     signature 64 over keccak(0x19 "l2kit channel session" | version | channel id | own challenge | other's)
-    3 RESUME   state: the newest agreed one, signed by the sender, zeros for the first | has payments on the way 1
-    4 PAY      states, 1 to 1,024: payments signed by the sender
-    5 ACK      state: the newest payment taken, signed by the sender; acknowledges those before it
-    6 REFUSE   nonce 6 | reason 1 (`Refusal`): of a payment, or 0 of anything else
-    7 WANT     nothing: the sender would like to pay
-    8 TURN     nothing: now the other one may pay
-    9 PROPOSE  net 8 | expiry 5: please sign this Close
-    10 CLOSE   net 8 | expiry 5 | signature 64: a Close signed by the sender
+    3 RESUME   nonce 6 | net 8 | locks 32 | signature 64: the newest agreed state, signed by the sender, zeros for
+               the first | has changes on the way 1
+    4 PAY      1 to 1,024 times: nonce 6 | units 8 | signature 64 over the state after it
+    5 CHANGE   nonce 6 | signature 64 | the change (`toolkit.channel.change`): anything else that makes a state
+    6 ACK      nonce 6 | signature 64 over the state with that nonce; acknowledges those before it
+    7 REFUSE   nonce 6 | reason 1 (`Refusal`): of a change, or 0 of anything else
+    8 WANT     nothing: the sender would like to make changes
+    9 TURN     nothing: now the other one may make changes
+    10 SECRET  secret 32: of a lock that the receiver has offered; it should settle it
+    11 ASK_CLOSE      net 8 | expiry 5: please sign this Close
+    12 CLOSE          net 8 | expiry 5 | signature 64: a Close signed by the sender
+    13 ASK_WITHDRAW   number 7 | units A 7 | units B 7 | expiry 5: please sign this Withdrawal
+    14 WITHDRAW       the same | signature 64: a Withdrawal signed by the sender
 
 The one that connects says HELLO first; both send HELLO, AUTH, RESUME in this order and check the other's before they
-go on. Then one of the two has the turn: the one with payments on the way, else A. Only it pays; asked by WANT it
-passes the turn once all its payments are acknowledged. The turn keeps honest peers from signing two states with one
-nonce at the same time. It is no safety rule: a peer that pays out of turn is refused. After an interruption the
-payments on the way are sent again, byte for byte. The connection is neither secret nor safe from being cut: every
+go on. Then one of the two has the turn: the one with changes on the way, else A. Only it makes changes; asked by WANT
+it passes the turn once all its changes are acknowledged. The turn keeps honest peers from signing two states with one
+nonce at the same time. It is no safety rule: a peer that acts out of turn is refused. After an interruption the
+changes on the way are sent again, byte for byte. The connection is neither secret nor safe from being cut: every
 state is signed, so whoever sits in between can only listen and delay.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
-from toolkit.channel.state import SIGNED_STATE_SIZE, SignedState
-from toolkit.channel.transition import Refusal
+from toolkit.channel import change as changes
+from toolkit.channel.change import Change, Pay
+from toolkit.channel.state import Channel, State, Withdrawal
+from toolkit.channel.transition import Refusal, Update
 from toolkit.crypto import keccak256
-from toolkit.errors import ProtocolError
+from toolkit.errors import BadInput, ProtocolError
 
-VERSION = 1
-MAX_BODY = 256 * 1024
+VERSION = 2
+SUBPROTOCOL = "l2kit-channel.v2"
+MAX_MESSAGE = 256 * 1024
 MAX_PAYMENTS = 1024
-"""Payments in one PAY frame."""
+"""Payments in one PAY, and changes on the way at a time."""
 
-_MAGIC = b"L2CH"
+PAYMENT_SIZE = 78
+"""Bytes of a signed payment: nonce 6, units 8, signature 64 (EIP-2098)."""
 
 
 class Kind(IntEnum):
-    """Kinds of frames."""
+    """Kinds of messages."""
 
     HELLO = 1
     AUTH = 2
     RESUME = 3
     PAY = 4
-    ACK = 5
-    REFUSE = 6
-    WANT = 7
-    TURN = 8
-    PROPOSE = 9
-    CLOSE = 10
+    CHANGE = 5
+    ACK = 6
+    REFUSE = 7
+    WANT = 8
+    TURN = 9
+    SECRET = 10
+    ASK_CLOSE = 11
+    CLOSE = 12
+    ASK_WITHDRAW = 13
+    WITHDRAW = 14
 
 
 @dataclass(frozen=True)
-class Frame:
+class Message:
     """One message."""
 
     kind: Kind
@@ -65,38 +80,42 @@ class Frame:
 
     def encode(self) -> bytes:
         """The bytes on the wire."""
-        return (1 + len(self.body)).to_bytes(4, "big") + bytes([self.kind]) + self.body
+        return bytes([self.kind]) + self.body
 
 
-def frame_length(prefix: bytes) -> int:
-    """The length that a frame's first 4 bytes announce; raises ProtocolError where it is out of bounds."""
-    length = int.from_bytes(prefix, "big")
-    if not 1 <= length <= 1 + MAX_BODY:
-        raise ProtocolError(f"a frame of {length} bytes was announced; they have 1 to {1 + MAX_BODY}")
-    return length
+class Signed(NamedTuple):
+    """A change that the other party says it made: the state's nonce, the change, and its signature (64 bytes)."""
+
+    nonce: int
+    change: Change
+    signature: bytes
 
 
-def decode_frame(data: bytes) -> Frame:
-    """The frame after its length; raises ProtocolError where its kind is unknown."""
+def decode(data: bytes) -> Message:
+    """The message in ``data``; raises ProtocolError where its kind is unknown."""
+    if not data:
+        raise ProtocolError("an empty message came")
     try:
-        return Frame(Kind(data[0]), data[1:])
+        return Message(Kind(data[0]), data[1:])
     except ValueError:
-        raise ProtocolError(f"there is no frame of kind {data[0]}") from None
+        raise ProtocolError(f"there is no message of kind {data[0]}") from None
 
 
-def hello(channel: bytes, challenge: bytes) -> Frame:
-    """Version, channel id (32 bytes) and challenge (32 random bytes)."""
-    return Frame(Kind.HELLO, _MAGIC + VERSION.to_bytes(2, "big") + channel + challenge)
+def hello(channel: Channel, challenge: bytes) -> Message:
+    """Version, channel and challenge (32 random bytes)."""
+    return Message(Kind.HELLO, VERSION.to_bytes(2, "big") + channel.encode() + challenge)
 
 
-def read_hello(body: bytes) -> tuple[bytes, bytes]:
-    """Channel id and challenge; raises ProtocolError for another protocol or version."""
-    if len(body) != 70 or body[:4] != _MAGIC:
-        raise ProtocolError("the other side does not speak the channel protocol")
-    version = int.from_bytes(body[4:6], "big")
+def read_hello(body: bytes) -> tuple[Channel, bytes]:
+    """Channel and challenge; raises ProtocolError for another version."""
+    version = int.from_bytes(body[:2], "big")
     if version != VERSION:
         raise ProtocolError(f"the other side speaks version {version} of the channel protocol, not {VERSION}")
-    return body[6:38], body[38:]
+    _sized(Kind.HELLO, body, 130)
+    try:
+        return Channel.decode(body[2:98]), body[98:]
+    except BadInput as error:
+        raise ProtocolError(f"the other side names no channel: {error}") from error
 
 
 def session_digest(channel: bytes, own: bytes, others: bytes) -> bytes:
@@ -104,69 +123,150 @@ def session_digest(channel: bytes, own: bytes, others: bytes) -> bytes:
     return keccak256(b"\x19l2kit channel session" + VERSION.to_bytes(2, "big") + channel + own + others)
 
 
-def resume(state: SignedState, has_pending: bool) -> Frame:
+def resume(state: State, signature: bytes, has_pending: bool) -> Message:
     """From where a party goes on."""
-    return Frame(Kind.RESUME, state.encode() + bytes([has_pending]))
+    nonce, net = state.nonce.to_bytes(6, "big"), state.net.to_bytes(8, "big", signed=True)
+    return Message(Kind.RESUME, nonce + net + state.locks + signature + bytes([has_pending]))
 
 
-def read_resume(body: bytes) -> tuple[SignedState, bool]:
-    """The state, and whether its sender has payments on the way."""
-    if len(body) != SIGNED_STATE_SIZE + 1 or body[-1] > 1:
-        raise ProtocolError(f"a RESUME of {len(body)} bytes is none")
-    return SignedState.decode(body[:-1]), body[-1] == 1
+def read_resume(body: bytes) -> tuple[State, bytes, bool]:
+    """The state, its sender's signature over it, and whether its sender has changes on the way."""
+    _sized(Kind.RESUME, body, 111)
+    state = State(int.from_bytes(body[:6], "big"), int.from_bytes(body[6:14], "big", signed=True), body[14:46])
+    return state, body[46:110], body[110] != 0
 
 
-def pay(payments: list[SignedState]) -> Frame:
-    """1 to `MAX_PAYMENTS` payments."""
-    return Frame(Kind.PAY, b"".join(each.encode() for each in payments))
+def updates(made: Sequence[Update]) -> list[Message]:
+    """The messages that carry changes, in their order; payments that follow each other share one."""
+    messages: list[Message] = []
+    payments: list[bytes] = []
+
+    def flush() -> None:
+        if payments:
+            messages.append(Message(Kind.PAY, b"".join(payments)))
+            payments.clear()
+
+    for tip, change, signature in made:
+        nonce = tip.state.nonce.to_bytes(6, "big")
+        if isinstance(change, Pay):
+            payments.append(nonce + change.units.to_bytes(8, "big") + signature)
+            if len(payments) == MAX_PAYMENTS:
+                flush()
+        else:
+            flush()
+            messages.append(Message(Kind.CHANGE, nonce + signature + changes.encode(change)))
+    flush()
+    return messages
 
 
-def read_pay(body: bytes) -> list[SignedState]:
+def read_pay(body: bytes) -> list[Signed]:
     """The payments."""
-    count, rest = divmod(len(body), SIGNED_STATE_SIZE)
+    count, rest = divmod(len(body), PAYMENT_SIZE)
     if rest or not 1 <= count <= MAX_PAYMENTS:
-        raise ProtocolError(f"a PAY has 1 to {MAX_PAYMENTS} states of {SIGNED_STATE_SIZE} bytes, not {len(body)} bytes")
-    return [SignedState.decode(body[at : at + SIGNED_STATE_SIZE]) for at in range(0, len(body), SIGNED_STATE_SIZE)]
+        raise ProtocolError(f"a PAY has 1 to {MAX_PAYMENTS} payments of {PAYMENT_SIZE} bytes, not {len(body)} bytes")
+    number = int.from_bytes
+    return [
+        Signed(number(body[at : at + 6], "big"), Pay(number(body[at + 6 : at + 14], "big")), body[at + 14 : at + 78])
+        for at in range(0, len(body), PAYMENT_SIZE)
+    ]
 
 
-def refuse(nonce: int, reason: Refusal) -> Frame:
-    """Why something was refused; ``nonce`` of the payment, 0 for anything else."""
-    return Frame(Kind.REFUSE, nonce.to_bytes(6, "big") + bytes([reason]))
+def read_change(body: bytes) -> Signed:
+    """The change."""
+    if len(body) < 71:
+        raise ProtocolError(f"a CHANGE of {len(body)} bytes is none")
+    return Signed(int.from_bytes(body[:6], "big"), changes.decode(body[70:]), body[6:70])
+
+
+def ack(nonce: int, signature: bytes) -> Message:
+    """The changes up to ``nonce`` are taken."""
+    return Message(Kind.ACK, nonce.to_bytes(6, "big") + signature)
+
+
+def read_ack(body: bytes) -> tuple[int, bytes]:
+    """Nonce and signature."""
+    _sized(Kind.ACK, body, 70)
+    return int.from_bytes(body[:6], "big"), body[6:]
+
+
+def refuse(nonce: int, reason: Refusal) -> Message:
+    """Why something was refused; ``nonce`` of the change, 0 for anything else."""
+    return Message(Kind.REFUSE, nonce.to_bytes(6, "big") + bytes([reason]))
 
 
 def read_refuse(body: bytes) -> tuple[int, Refusal]:
     """Nonce and reason."""
+    _sized(Kind.REFUSE, body, 7)
     try:
-        if len(body) == 7:
-            return int.from_bytes(body[:6], "big"), Refusal(body[6])
+        return int.from_bytes(body[:6], "big"), Refusal(body[6])
     except ValueError:
-        pass
-    raise ProtocolError(f"0x{body.hex()} is no REFUSE")
+        raise ProtocolError(f"there is no reason {body[6]} to refuse something") from None
 
 
-def propose(net: int, expiry: int) -> Frame:
+def secret(of_lock: bytes) -> Message:
+    """The secret of a lock that the receiver has offered."""
+    return Message(Kind.SECRET, of_lock)
+
+
+def read_secret(body: bytes) -> bytes:
+    """The 32-byte secret."""
+    _sized(Kind.SECRET, body, 32)
+    return body
+
+
+def ask_close(net: int, expiry: int) -> Message:
     """Please sign this Close."""
-    return Frame(Kind.PROPOSE, _close(net, expiry))
+    return Message(Kind.ASK_CLOSE, _close(net, expiry))
 
 
-def close(net: int, expiry: int, signature: bytes) -> Frame:
+def close(net: int, expiry: int, signature: bytes) -> Message:
     """A signed Close."""
-    return Frame(Kind.CLOSE, _close(net, expiry) + signature)
+    return Message(Kind.CLOSE, _close(net, expiry) + signature)
 
 
-def read_propose(body: bytes) -> tuple[int, int]:
+def read_ask_close(body: bytes) -> tuple[int, int]:
     """Net transfer and expiry."""
-    if len(body) != 13:
-        raise ProtocolError(f"a PROPOSE has 13 bytes, not {len(body)}")
+    _sized(Kind.ASK_CLOSE, body, 13)
     return int.from_bytes(body[:8], "big", signed=True), int.from_bytes(body[8:], "big")
 
 
 def read_close(body: bytes) -> tuple[int, int, bytes]:
     """Net transfer, expiry and signature."""
-    if len(body) != 77:
-        raise ProtocolError(f"a CLOSE has 77 bytes, not {len(body)}")
-    return (*read_propose(body[:13]), body[13:])
+    _sized(Kind.CLOSE, body, 77)
+    return (*read_ask_close(body[:13]), body[13:])
+
+
+def ask_withdraw(withdrawal: Withdrawal) -> Message:
+    """Please sign this Withdrawal."""
+    return Message(Kind.ASK_WITHDRAW, _withdrawal(withdrawal))
+
+
+def withdraw(withdrawal: Withdrawal, signature: bytes) -> Message:
+    """A signed Withdrawal."""
+    return Message(Kind.WITHDRAW, _withdrawal(withdrawal) + signature)
+
+
+def read_ask_withdraw(body: bytes) -> Withdrawal:
+    """The withdrawal."""
+    _sized(Kind.ASK_WITHDRAW, body, 26)
+    return Withdrawal(*(int.from_bytes(part, "big") for part in (body[:7], body[7:14], body[14:21], body[21:])))
+
+
+def read_withdraw(body: bytes) -> tuple[Withdrawal, bytes]:
+    """The withdrawal and its signature."""
+    _sized(Kind.WITHDRAW, body, 90)
+    return read_ask_withdraw(body[:26]), body[26:]
 
 
 def _close(net: int, expiry: int) -> bytes:
     return net.to_bytes(8, "big", signed=True) + expiry.to_bytes(5, "big")
+
+
+def _withdrawal(withdrawal: Withdrawal) -> bytes:
+    number, units_a, units_b, expiry = withdrawal
+    return b"".join(each.to_bytes(7, "big") for each in (number, units_a, units_b)) + expiry.to_bytes(5, "big")
+
+
+def _sized(kind: Kind, body: bytes, size: int) -> None:
+    if len(body) != size:
+        raise ProtocolError(f"a {kind.name} has {size} bytes, not {len(body)}")

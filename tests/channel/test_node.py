@@ -1,0 +1,392 @@
+"""Payments over several channels between nodes on real sockets, in one process; and what a hop decides."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.asyncio.server import ServerConnection, serve
+
+from toolkit.channel import route
+from toolkit.channel import session as sessions
+from toolkit.channel.book import Book
+from toolkit.channel.change import Cancel, Offer
+from toolkit.channel.node import Node, PaymentFailed
+from toolkit.channel.peer import ChannelPeer
+from toolkit.channel.route import Failure, Held, Hop, Knowledge, Policy
+from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, Lock, Side
+from toolkit.channel.store import Store
+from toolkit.channel.transition import lock_of
+from toolkit.crypto import address_of, keccak256
+from toolkit.errors import BadInput
+
+from .people import CHAIN_ID, CONTRACT, DAY
+
+NAMES = "alice", "bob", "carol", "dave"
+KEYS = {name: keccak256(name.encode()) for name in NAMES}
+WHO = {name: address_of(key) for name, key in KEYS.items()}
+START = 1_800_000_000
+UNITS = 1_000_000
+
+
+class Net:
+    """Alice - Bob - Carol - Dave, each with a store of its own, each connected with the next."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.now = START
+        self.nodes: dict[str, Node] = {}
+        self.stores: dict[str, Store] = {}
+        self.troubles: list[Exception] = []
+        self.running: list[asyncio.Task[None]] = []
+        self.ports: dict[str, int] = {}
+
+    def channel(self, a: str, b: str) -> Channel:
+        return Channel(WHO[a], ChannelTerms(WHO[b], DAY), ETHER, opened_block=7)
+
+    def start(self, name: str, policy: Policy | None = None) -> Node:
+        """Anew from what is in its store."""
+        if name in self.stores:
+            self.stores[name].close()
+        store = self.stores[name] = Store(self.folder / name)
+        node = self.nodes[name] = Node(Book(store), policy or Policy(), lambda: self.now, self.troubles.append)
+        for a, b in pairwise(NAMES):
+            if name in (a, b):
+                channel = self.channel(a, b)
+                node.peers[channel.id] = ChannelPeer(
+                    channel, CHAIN_ID, CONTRACT, KEYS[name], store, Deposits(UNITS, UNITS), lambda: self.now
+                )
+        return node
+
+    async def join(self, a: str, b: str) -> None:
+        """A connection between neighbours."""
+        channel = self.channel(a, b).id
+
+        async def find(wanted: Channel) -> ChannelPeer:
+            return self.nodes[b].peers[wanted.id]
+
+        async def accept(socket: ServerConnection) -> None:
+            session = await sessions.accept(find, socket, self.nodes[b])
+            self.nodes[b].connected(session)
+            await session.run()
+            self.nodes[b].disconnected(session)
+
+        server = await serve(accept, "127.0.0.1", 0, **sessions.WEBSOCKET)
+        port = next(iter(server.sockets)).getsockname()[1]
+        session = await sessions.connect(self.nodes[a].peers[channel], "127.0.0.1", port, self.nodes[a])
+        self.nodes[a].connected(session)
+
+        async def run() -> None:
+            await session.run()
+            self.nodes[a].disconnected(session)
+            server.close()
+
+        self.running.append(asyncio.ensure_future(run()))
+
+    async def part(self, a: str, b: str) -> None:
+        """The connection between neighbours ends."""
+        channel = self.channel(a, b).id
+        await self.nodes[a].sessions[channel].disconnect()
+        await until(lambda: channel not in self.nodes[a].sessions and channel not in self.nodes[b].sessions)
+
+    def net(self, a: str, b: str) -> int:
+        """What a has paid b; both agree."""
+        views = [self.nodes[name].peers[self.channel(a, b).id].view for name in (a, b)]
+        assert views[0].agreed_tip == views[1].agreed_tip
+        return views[0].agreed.net
+
+    def locks(self) -> int:
+        """Pending in all views, and changes on the way."""
+        views = [peer.view for node in self.nodes.values() for peer in node.peers.values()]
+        return sum(len(view.locks) + len(view.pending) for view in views)
+
+    def play(self, scene: Callable[[Net], Awaitable[None]], *, policies: dict[str, Policy] | None = None) -> None:
+        async def run() -> None:
+            for name in NAMES:
+                self.start(name, (policies or {}).get(name))
+            for a, b in pairwise(NAMES):
+                await self.join(a, b)
+            try:
+                await asyncio.wait_for(scene(self), 20)
+            finally:
+                for node in self.nodes.values():
+                    await node.close()
+                    for session in list(node.sessions.values()):
+                        await session.disconnect()
+                await asyncio.gather(*self.running, return_exceptions=True)
+
+        asyncio.run(run())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Iterator[Net]:
+    made = Net(tmp_path)
+    yield made
+    for store in made.stores.values():
+        store.close()
+
+
+TO_DAVE = [WHO[name] for name in NAMES[1:]]
+
+
+def test_a_payment_over_three_hops_pays_everybody_and_leaves_no_lock(net: Net) -> None:
+    async def scene(net: Net) -> None:
+        hash_ = net.nodes["dave"].invoice(10_000)
+        secret = await net.nodes["alice"].pay(hash_, 10_000, TO_DAVE)
+        assert keccak256(secret) == hash_
+        await until(lambda: net.locks() == 0)
+        assert [net.net(a, b) for a, b in pairwise(NAMES)] == [10_021, 10_010, 10_000]
+        assert net.nodes["alice"].state_of_payment(hash_) == "paid"
+        with pytest.raises(BadInput, match="paid already"):
+            await net.nodes["alice"].pay(hash_, 10_000, TO_DAVE)
+        assert net.troubles == []
+
+    net.play(scene)
+
+
+def test_many_payments_cross_each_other(net: Net) -> None:
+    async def scene(net: Net) -> None:
+        there = [net.nodes["dave"].invoice(1_000) for _ in range(20)]
+        back = [net.nodes["alice"].invoice(500) for _ in range(20)]
+        to_alice = [WHO[name] for name in NAMES[-2::-1]]
+        await asyncio.gather(
+            *(net.nodes["alice"].pay(hash_, 1_000, TO_DAVE) for hash_ in there),
+            *(net.nodes["dave"].pay(hash_, 500, to_alice) for hash_ in back),
+        )
+        await until(lambda: net.locks() == 0)
+        assert net.net("carol", "dave") == 20 * (1_000 - 502)
+        assert net.net("alice", "bob") == 20 * (1_003 - 500)
+
+    net.play(scene)
+
+
+@pytest.mark.parametrize(
+    ("units", "promised", "failure"),
+    [(10_000, 10_001, Failure.UNDERPAID), (10_000, None, Failure.UNKNOWN_HASH), (UNITS, UNITS, Failure.NO_CHANNEL)],
+)
+def test_a_payment_that_cannot_arrive_is_given_back(
+    net: Net, units: int, promised: int | None, failure: Failure
+) -> None:
+    async def scene(net: Net) -> None:
+        await net.nodes["bob"].sessions[net.channel("alice", "bob").id].pay([100_000])
+        hash_ = b"\7" * 32 if promised is None else net.nodes["dave"].invoice(promised)
+        with pytest.raises(PaymentFailed) as error:
+            await net.nodes["alice"].pay(hash_, units, TO_DAVE)
+        assert error.value.failure is failure
+        await until(lambda: net.locks() == 0)
+        assert [net.net(a, b) for a, b in pairwise(NAMES)] == [-100_000, 0, 0]
+        assert net.nodes["alice"].state_of_payment(hash_) == "failed"
+
+    net.play(scene)
+
+
+@pytest.mark.parametrize(
+    ("policy", "failure"),
+    [(Policy(fee_ppm=5_000), Failure.FEE_TOO_LOW), (Policy(expiry_delta=3 * 3_600), Failure.TOO_SOON)],
+)
+def test_a_hop_forwards_on_its_own_terms_only(net: Net, policy: Policy, failure: Failure) -> None:
+    async def scene(net: Net) -> None:
+        with pytest.raises(PaymentFailed) as error:
+            await net.nodes["alice"].pay(net.nodes["dave"].invoice(10_000), 10_000, TO_DAVE)
+        assert error.value.failure is failure
+        await until(lambda: net.locks() == 0)
+
+    net.play(scene, policies={"carol": policy})
+
+
+def test_a_hop_that_is_away_gives_the_payment_back_at_once(net: Net) -> None:
+    async def scene(net: Net) -> None:
+        await net.part("bob", "carol")
+        with pytest.raises(PaymentFailed) as error:
+            await net.nodes["alice"].pay(net.nodes["dave"].invoice(10_000), 10_000, TO_DAVE)
+        assert error.value.failure is Failure.NO_CHANNEL
+
+    net.play(scene)
+
+
+def test_nobody_without_a_channel_is_paid(net: Net) -> None:
+    async def scene(net: Net) -> None:
+        with pytest.raises(BadInput, match="no open channel with 0x"):
+            await net.nodes["alice"].pay(net.nodes["carol"].invoice(1), 1, TO_DAVE[1:])
+        with pytest.raises(BadInput, match="no open channel"):
+            await net.nodes["alice"].pay(net.nodes["bob"].invoice(1), 2 * UNITS, TO_DAVE[:1])
+
+    net.play(scene)
+
+
+def test_the_secret_catches_up_with_a_payer_that_was_away(net: Net) -> None:
+    async def scene(net: Net) -> None:
+        hash_ = net.nodes["dave"].invoice(10_000)
+        paying = asyncio.ensure_future(net.nodes["alice"].pay(hash_, 10_000, TO_DAVE))
+        await until(lambda: lock_of(net.nodes["bob"].peers[net.channel("bob", "carol").id].view.tip, hash_) is not None)
+        await net.part("alice", "bob")
+        await until(lambda: hash_ in net.nodes["bob"].book.known.secrets)
+        assert net.locks() > 0
+        await net.join("alice", "bob")
+        await paying
+        await until(lambda: net.locks() == 0)
+        assert net.net("alice", "bob") == 10_021
+
+    net.play(scene)
+
+
+def test_a_hop_that_starts_anew_goes_on_from_its_store(net: Net) -> None:
+    async def scene(net: Net) -> None:
+        await net.part("carol", "dave")
+        silent = net.nodes["carol"].peers[net.channel("carol", "dave").id]
+        # Carol has promised Dave, who does not answer any more: his connection ends right after it.
+        hash_ = net.nodes["dave"].invoice(10_000)
+        await net.join("carol", "dave")
+        dave = net.nodes["dave"].sessions[net.channel("carol", "dave").id]
+        dave._listener = None  # Dave takes the lock and says nothing
+        paying = asyncio.ensure_future(net.nodes["alice"].pay(hash_, 10_000, TO_DAVE))
+        await until(lambda: lock_of(silent.view.agreed_tip, hash_) is not None)
+        for a, b in (("alice", "bob"), ("bob", "carol"), ("carol", "dave")):
+            await net.part(a, b)
+        for name in ("bob", "carol", "dave"):
+            net.start(name)
+        for a, b in (("carol", "dave"), ("bob", "carol"), ("alice", "bob")):
+            await net.join(a, b)
+        await paying
+        await until(lambda: net.locks() == 0)
+        assert [net.net(a, b) for a, b in pairwise(NAMES)] == [10_021, 10_010, 10_000]
+
+    net.play(scene)
+
+
+def test_a_hop_that_died_before_it_promised_gives_the_payment_back(net: Net) -> None:
+    async def scene(net: Net) -> None:
+        hash_ = b"\7" * 32
+        net.nodes["bob"].book.forward(hash_, net.channel("bob", "carol").id)
+        with pytest.raises(PaymentFailed):
+            await net.nodes["alice"].pay(hash_, 10_000, TO_DAVE)
+
+    net.play(scene)
+
+
+def test_an_expired_payment_comes_back_from_hop_to_hop(net: Net) -> None:
+    async def scene(net: Net) -> None:
+        dave = net.nodes["dave"].sessions[net.channel("carol", "dave").id]
+        dave._listener = None
+        hash_ = net.nodes["dave"].invoice(10_000)
+        paying = asyncio.ensure_future(net.nodes["alice"].pay(hash_, 10_000, TO_DAVE))
+        last = net.nodes["carol"].peers[net.channel("carol", "dave").id]
+        await until(lambda: lock_of(last.view.agreed_tip, hash_) is not None)
+        for name in reversed(NAMES):
+            net.nodes[name].look()
+        assert net.locks() == 6
+        net.now += 4 * 3_600 + 1
+        dave._listener = net.nodes["dave"]
+        for name in reversed(NAMES):
+            net.nodes[name].look()
+        with pytest.raises(PaymentFailed) as error:
+            await paying
+        assert error.value.failure is Failure.EXPIRED
+        await until(lambda: net.locks() == 0)
+
+    net.play(scene)
+
+
+# What a hop decides
+
+SECRET = b"s" * 32
+HASH = keccak256(SECRET)
+ONWARD = [Hop(WHO["carol"], 1_000, START + 7_200)]
+
+
+def held(*, ours: bool = True, units: int = 1_001, expiry: int = START + 10_800, **given: object) -> Held:
+    lock = Lock(HASH, units if ours else -units, expiry)
+    onward = route.encode(ONWARD) if given.pop("forward", True) else b""
+    return Held(b"c" * 32, Side.B, lock, onward, **{"live": True, "moving": False, **given})  # type: ignore[arg-type]
+
+
+def decided(each: Held, known: Knowledge | None = None, *others: Held, now: int = START) -> list[route.Intent]:
+    return route.intents([each, *others], known or Knowledge(), Policy(), now)
+
+
+def cancelled(reason: Failure) -> list[route.Intent]:
+    return [route.CancelLock(b"c" * 32, HASH, reason)]
+
+
+KNOWN = Knowledge(secrets={HASH: SECRET})
+INVOICE = Knowledge(secrets={HASH: SECRET}, invoices={HASH: 1_001})
+
+
+def test_a_hop_forwards_what_pays_it() -> None:
+    assert decided(held()) == [route.Forward(b"c" * 32, held().lock, ONWARD[0], b"")]
+    assert decided(held(units=1_000)) == cancelled(Failure.FEE_TOO_LOW)
+    assert decided(held(expiry=START + 10_799)) == cancelled(Failure.TOO_SOON)
+    assert decided(held(), now=START + 5_401) == cancelled(Failure.TOO_SOON)
+    assert decided(held(live=False)) == []
+    assert decided(held(moving=True)) == []
+
+
+def test_a_hop_waits_for_the_next_one_as_long_as_its_own_lock_lasts() -> None:
+    forwarded = Knowledge(forwarded={HASH: b"d" * 32}, failures={HASH: Failure.FEE_TOO_LOW})
+    onward = Held(b"d" * 32, Side.A, Lock(HASH, 1_000, START + 7_200), b"", live=False, moving=False)
+    assert decided(held(), forwarded, onward) == []
+    assert decided(held(), forwarded, onward, now=START + 10_800) == []
+    assert decided(held(), forwarded, onward, now=START + 10_801) == cancelled(Failure.EXPIRED)
+    assert decided(held(), forwarded) == cancelled(Failure.FEE_TOO_LOW)
+
+
+def test_a_payee_shows_its_secret_to_who_pays_enough_and_early_enough() -> None:
+    show = [route.Show(b"c" * 32, SECRET)]
+    assert decided(held(), INVOICE) == show
+    assert decided(held(units=1_000), INVOICE) == cancelled(Failure.UNDERPAID)
+    assert decided(held(), INVOICE, now=START + 10_800 - 1_799) == cancelled(Failure.TOO_SOON)
+    shown = Knowledge(secrets=INVOICE.secrets, invoices=INVOICE.invoices, accepted={(b"c" * 32, HASH)})
+    assert decided(held(), shown, now=START + 10_800) == show, "it must not be given up once the secret was shown"
+    assert decided(held(), shown, now=START + 10_801) == cancelled(Failure.EXPIRED)
+
+
+def test_a_secret_that_l1_noted_in_time_counts_for_good() -> None:
+    late = START + 20_000
+    noted = Knowledge(secrets={HASH: SECRET}, revealed={HASH: START + 10_800})
+    too_late = Knowledge(secrets={HASH: SECRET}, revealed={HASH: START + 10_801})
+    assert decided(held(), noted, now=late) == [route.Show(b"c" * 32, SECRET)]
+    assert decided(held(), too_late, now=late) == cancelled(Failure.EXPIRED)
+    assert decided(held(ours=False), noted, now=late) == [route.SettleLock(b"c" * 32, SECRET)]
+    assert decided(held(ours=False), too_late, now=late) == []
+    assert decided(held(ours=False), KNOWN) == [route.SettleLock(b"c" * 32, SECRET)]
+
+
+def test_a_route_that_is_none_is_given_back() -> None:
+    assert decided(held()._replace(route=b"x")) == cancelled(Failure.BAD_ROUTE)
+    assert decided(held(forward=False)) == cancelled(Failure.UNKNOWN_HASH)
+
+
+@given(st.integers(1, 10**12), st.integers(1, 20), st.integers(0, 100), st.integers(0, 10**6))
+def test_every_hop_of_a_plan_is_paid_and_has_time(units: int, hops: int, fee_units: int, fee_ppm: int) -> None:
+    policy = Policy(fee_units=fee_units, fee_ppm=fee_ppm)
+    plan = route.plan(units, [bytes([number]) * 20 for number in range(hops)], START, policy)
+    assert plan[-1].units == units
+    assert route.decode(route.encode(plan)) == plan
+    for taken, given_on in pairwise(plan):
+        assert route.promised(Lock(HASH, taken.units, taken.expiry), given_on, policy, START) is None
+        cheaper = Lock(HASH, taken.units - 1, taken.expiry)
+        assert route.promised(cheaper, given_on, policy, START) is Failure.FEE_TOO_LOW
+    with pytest.raises(BadInput, match="1 to 20 hops"):
+        route.plan(units, [b"a" * 20] * 21, START, policy)
+
+
+def test_what_a_lock_was_cancelled_for_is_kept_whatever_it_says(net: Net) -> None:
+    async def scene(net: Net) -> None:
+        carol = net.nodes["carol"]
+        peer = carol.peers[net.channel("carol", "dave").id]
+        carol.on_change(peer, [Cancel(HASH, 200), Cancel(b"x" * 32, 2)])
+        assert carol.book.known.failures == {HASH: Failure.NO_CHANNEL, b"x" * 32: Failure.UNDERPAID}
+        assert peer.view.locks == ()
+        assert Offer(Lock(HASH, 1, 1)).route == b""
+
+    net.play(scene)

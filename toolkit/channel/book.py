@@ -1,0 +1,102 @@
+"""What a party remembers of payments over several channels, in the same file as its channels."""
+
+from __future__ import annotations
+
+from toolkit.channel.route import Failure, Knowledge
+from toolkit.channel.state import Channel
+from toolkit.channel.store import Store
+from toolkit.crypto import keccak256
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS secret (hash BLOB PRIMARY KEY, secret BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS invoice (hash BLOB PRIMARY KEY, units INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS accepted (
+    channel BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (channel, hash)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forwarded (hash BLOB PRIMARY KEY, channel BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS failure (hash BLOB PRIMARY KEY, reason INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS payment (hash BLOB PRIMARY KEY, units INTEGER NOT NULL, channel BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS contact (channel BLOB PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS leaving (channel BLOB PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+class Book:
+    """Secrets, invoices, payments and where to find the others. Everything returns after the fsync.
+
+    Attributes:
+        known: what routing needs of it.
+        payments: hash -> units and channel (32-byte id) of the payments that start here.
+        leaving: ids of the channels that are to be closed alone.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._db = store.db
+        self._db.executescript(_SCHEMA)
+        rows = self._db.execute
+        self._secrets: dict[bytes, bytes] = dict(rows("SELECT hash, secret FROM secret"))
+        self._invoices: dict[bytes, int] = dict(rows("SELECT hash, units FROM invoice"))
+        self._accepted: set[tuple[bytes, bytes]] = set(rows("SELECT channel, hash FROM accepted"))
+        self._forwarded: dict[bytes, bytes] = dict(rows("SELECT hash, channel FROM forwarded"))
+        self._failures: dict[bytes, int] = dict(rows("SELECT hash, reason FROM failure"))
+        self.revealed: dict[bytes, int] = {}
+        self.known = Knowledge(
+            self._secrets, self._invoices, self._forwarded, self._failures, self._accepted, self.revealed
+        )
+        self.leaving: set[bytes] = {channel for (channel,) in rows("SELECT channel FROM leaving")}
+        self.payments: dict[bytes, tuple[int, bytes]] = {
+            hash_: (units, channel) for hash_, units, channel in rows("SELECT hash, units, channel FROM payment")
+        }
+
+    def leave(self, channel: bytes) -> None:
+        """Close that channel alone."""
+        self._db.execute("INSERT OR IGNORE INTO leaving VALUES (?)", (channel,))
+        self.leaving.add(channel)
+
+    def learn(self, secret: bytes) -> None:
+        """Keep a 32-byte secret."""
+        hash_ = keccak256(secret)
+        if hash_ not in self._secrets:
+            self._db.execute("INSERT INTO secret VALUES (?,?)", (hash_, secret))
+            self._secrets[hash_] = secret
+
+    def invoice(self, secret: bytes, units: int) -> bytes:
+        """Wait for a payment; returns the hash that whoever pays must lock."""
+        hash_ = keccak256(secret)
+        self.learn(secret)
+        self._db.execute("INSERT INTO invoice VALUES (?,?)", (hash_, units))
+        self._invoices[hash_] = units
+        return hash_
+
+    def accept(self, channel: bytes, hash_: bytes) -> None:
+        """The secret is shown to the payer of that lock from now on."""
+        if (channel, hash_) not in self._accepted:
+            self._db.execute("INSERT INTO accepted VALUES (?,?)", (channel, hash_))
+            self._accepted.add((channel, hash_))
+
+    def forward(self, hash_: bytes, channel: bytes) -> None:
+        """A lock with that hash is about to be offered in ``channel``."""
+        self._db.execute("INSERT OR REPLACE INTO forwarded VALUES (?,?)", (hash_, channel))
+        self._forwarded[hash_] = channel
+
+    def pay(self, hash_: bytes, units: int, channel: bytes) -> None:
+        """A payment of ours is about to be offered in ``channel``."""
+        self._db.execute("DELETE FROM failure WHERE hash = ?", (hash_,))
+        self._failures.pop(hash_, None)
+        self._db.execute("INSERT OR REPLACE INTO payment VALUES (?,?,?)", (hash_, units, channel))
+        self.payments[hash_] = (units, channel)
+
+    def fail(self, hash_: bytes, reason: int) -> None:
+        """The next hop has cancelled the lock with that hash."""
+        reason = reason if reason in {failure.value for failure in Failure} else Failure.NO_CHANNEL
+        self._db.execute("INSERT OR REPLACE INTO failure VALUES (?,?)", (hash_, int(reason)))
+        self._failures[hash_] = int(reason)
+
+    def contact(self, channel: Channel, host: str, port: int) -> None:
+        """The other party of ``channel`` listens there."""
+        self._db.execute("INSERT OR REPLACE INTO contact VALUES (?,?,?)", (channel.id, host, port))
+
+    def contacts(self) -> dict[bytes, tuple[str, int]]:
+        """Channel id -> where the other party listens."""
+        rows = self._db.execute("SELECT channel, host, port FROM contact")
+        return {channel: (host, port) for channel, host, port in rows}

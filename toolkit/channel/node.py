@@ -1,0 +1,261 @@
+"""The channels of one party together: payments over several of them, and what it does about every pending lock."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from typing import Any
+
+from toolkit.channel import route
+from toolkit.channel.book import Book
+from toolkit.channel.change import Cancel, Change, Offer, Settle
+from toolkit.channel.peer import ChannelPeer, Refused
+from toolkit.channel.route import CancelLock, Failure, Forward, Held, Hop, Intent, Policy, SettleLock, Show
+from toolkit.channel.session import Session
+from toolkit.channel.state import Lock, Side
+from toolkit.channel.transition import lock_of
+from toolkit.crypto import keccak256
+from toolkit.errors import BadInput, L2KitError, ServiceError
+
+
+class PaymentFailed(ServiceError):
+    """A payment over several channels did not arrive; nothing was paid.
+
+    Attributes:
+        failure: why.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"the payment was cancelled on its way: {failure.name.lower().replace('_', ' ')}")
+        self.failure = failure
+
+
+class Node:
+    """One party's channels.
+
+    Args:
+        book: what it remembers of payments.
+        policy: what it asks of those that it forwards.
+        now: tells Unix time, by which locks expire.
+        report: is told, in a sentence, what went wrong without harm.
+
+    Attributes:
+        peers: channel id -> our side of it.
+        sessions: channel id -> the open connection with the other party.
+    """
+
+    def __init__(
+        self, book: Book, policy: Policy, now: Callable[[], float], report: Callable[[Exception], None]
+    ) -> None:
+        self.book = book
+        self.policy = policy
+        self.peers: dict[bytes, ChannelPeer] = {}
+        self.sessions: dict[bytes, Session] = {}
+        self._now = now
+        self._report = report
+        self._moving: set[tuple[bytes, bytes]] = set()
+        self._shown: set[tuple[Session, bytes]] = set()
+        self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def connected(self, session: Session) -> None:
+        """A connection with the other party is open."""
+        self.sessions[session.peer.channel.id] = session
+        self.look()
+
+    def disconnected(self, session: Session) -> None:
+        """That connection has ended."""
+        channel = session.peer.channel.id
+        if self.sessions.get(channel) is session:
+            del self.sessions[channel]
+        self._shown = {each for each in self._shown if each[0] is not session}
+
+    def session(self, channel: bytes) -> Session:
+        """The open connection of a channel; raises ServiceError where there is none."""
+        found = self.sessions.get(channel)
+        if found is None:
+            raise ServiceError(f"the other party of channel 0x{channel.hex()} is not connected")
+        return found
+
+    def on_change(self, peer: ChannelPeer, changes: Sequence[Change]) -> None:
+        """See `toolkit.channel.session.Listener`."""
+        for change in changes:
+            if isinstance(change, Cancel):
+                self.book.fail(change.hash, change.reason)
+        if changes or peer.view.locks or self._waiting:
+            self.look()
+
+    def on_secret(self, peer: ChannelPeer, secret: bytes) -> bool:
+        """See `toolkit.channel.session.Listener`."""
+        lock = lock_of(peer.view.tip, keccak256(secret))
+        if lock is None or lock.payer is not peer.side:
+            return False
+        self.learn(secret)
+        return True
+
+    def learn(self, secret: bytes) -> None:
+        """A secret is known, from another party or from L1."""
+        self.book.learn(secret)
+        self.look()
+
+    def invoice(self, units: int) -> bytes:
+        """Wait for a payment of ``units`` over any channel; returns the 32-byte hash that its payer must lock."""
+        if units <= 0:
+            raise BadInput(f"an invoice is about more than nothing, not {units} units")
+        return self.book.invoice(secrets.token_bytes(32), units)
+
+    async def pay(self, hash_: bytes, units: int, to: Sequence[bytes], token: bytes | None = None) -> bytes:
+        """Pay an invoice over several channels; returns its secret, the proof of payment.
+
+        Args:
+            hash_: of the invoice.
+            units: what the payee gets.
+            to: 20-byte addresses of the hops and, last, of the payee.
+            token: 20-byte address of the asset, where there are channels in several.
+
+        Raises:
+            BadInput: there is no channel with the first hop, or the payment was made already.
+            PaymentFailed: a hop or the payee cancelled it.
+            Refused, ServiceError: the first hop does not take it or is not there.
+        """
+        if hash_ in self.book.known.secrets:
+            raise BadInput(f"the invoice 0x{hash_.hex()} is paid already")
+        if hash_ in self._waiting or any(lock_of(peer.view.tip, hash_) for peer in self.peers.values()):
+            raise BadInput(f"the invoice 0x{hash_.hex()} is being paid already")
+        first, *rest = route.plan(units, to, int(self._now()), self.policy)
+        peer = self._toward(first, lambda channel: token is None or channel.channel.token == token)
+        if peer is None:
+            raise BadInput(
+                f"there is no open channel with 0x{first.to.hex()} through which {first.units} units could be paid now"
+            )
+        self.book.pay(hash_, first.units, peer.channel.id)
+        done = self._waiting[hash_] = asyncio.get_running_loop().create_future()
+        try:
+            await self._offer(peer, hash_, first, route.encode(rest))
+            self.look()
+            proof: bytes = await done
+            return proof
+        finally:
+            del self._waiting[hash_]
+
+    def state_of_payment(self, hash_: bytes) -> str:
+        """ "paid", "pending" or "failed" of a payment that started here."""
+        if hash_ in self.book.known.secrets:
+            return "paid"
+        _, channel = self.book.payments[hash_]
+        peer = self.peers.get(channel)
+        return "pending" if peer is not None and lock_of(peer.view.tip, hash_) else "failed"
+
+    def look(self) -> None:
+        """Do whatever is to be done about the pending locks."""
+        for intent in route.intents(self._held(), self.book.known, self.policy, int(self._now())):
+            self._do(intent)
+        for hash_, done in self._waiting.items():
+            if done.done():
+                continue
+            secret = self.book.known.secrets.get(hash_)
+            failure = self._failure(hash_)
+            if secret is not None:
+                done.set_result(secret)
+            elif failure is not None:
+                done.set_exception(PaymentFailed(failure))
+
+    def _failure(self, hash_: bytes) -> Failure | None:
+        reason = self.book.known.failures.get(hash_)
+        if reason is not None:
+            return Failure(reason)
+        peer = self.peers[self.book.payments[hash_][1]]
+        lock = lock_of(peer.view.tip, hash_)
+        # Nobody takes it any more, not on L1 either; that it is still there is the other party's silence.
+        gone = lock is not None and self._now() > lock.expiry + self.policy.margin
+        return Failure.EXPIRED if gone else None
+
+    async def close(self) -> None:
+        """End what is under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _held(self) -> list[Held]:
+        held = []
+        for channel, peer in self.peers.items():
+            view = peer.view
+            live = channel in self.sessions and not view.frozen
+            agreed = {offer.lock.hash for offer in view.locks}
+            still = {offer.lock.hash for offer in view.tip.locks}
+            for lock, onward in {*view.locks, *view.tip.locks}:
+                unsettled = lock.hash not in agreed or lock.hash not in still
+                moving = unsettled or (channel, lock.hash) in self._moving
+                held.append(Held(channel, peer.side, lock, onward, live, moving))
+        return held
+
+    def _do(self, intent: Intent) -> None:
+        match intent:
+            case Show(channel, secret):
+                session = self.sessions[channel]
+                if (session, secret) not in self._shown:
+                    self.book.accept(channel, keccak256(secret))
+                    self._shown.add((session, secret))
+                    self._spawn(session.show(secret))
+            case SettleLock(channel, secret):
+                change = Settle(secret)
+                self._move(channel, change.hash, self.sessions[channel].change([change]))
+            case CancelLock(channel, hash_, reason):
+                self._move(channel, hash_, self.sessions[channel].change([Cancel(hash_, reason)]))
+            case Forward(channel, lock, hop, rest):
+                self._move(channel, lock.hash, self._forward(channel, lock.hash, hop, rest))
+
+    async def _forward(self, channel: bytes, hash_: bytes, hop: Hop, rest: bytes) -> None:
+        promised = self.peers[channel].channel
+        asset = (promised.token, promised.terms.unit_exponent)
+        peer = self._toward(hop, lambda onward: (onward.channel.token, onward.channel.terms.unit_exponent) == asset)
+        if peer is None:
+            self.book.fail(hash_, Failure.NO_CHANNEL)
+        self.book.forward(hash_, channel if peer is None else peer.channel.id)
+        if peer is not None:
+            with suppress(Refused):  # the failure is in the book
+                await self._offer(peer, hash_, hop, rest)
+
+    async def _offer(self, peer: ChannelPeer, hash_: bytes, hop: Hop, rest: bytes) -> None:
+        units = hop.units if peer.side is Side.A else -hop.units
+        try:
+            await self.session(peer.channel.id).change([Offer(Lock(hash_, units, hop.expiry), rest)])
+        except Refused:
+            self.book.fail(hash_, Failure.OVER_BALANCE)
+            raise
+
+    def _toward(self, hop: Hop, fits: Callable[[ChannelPeer], bool]) -> ChannelPeer | None:
+        """The channel with ``hop`` in which we own most, where that is enough."""
+        found = [
+            peer
+            for channel, peer in self.peers.items()
+            if peer.is_other(hop.to) and channel in self.sessions and not peer.view.frozen and fits(peer)
+        ]
+        best = max(found, key=lambda peer: peer.balance, default=None)
+        return best if best is not None and best.balance >= hop.units else None
+
+    def _move(self, channel: bytes, hash_: bytes, work: Coroutine[Any, Any, Any]) -> None:
+        key = (channel, hash_)
+        self._moving.add(key)
+
+        async def moving() -> None:
+            try:
+                await work
+            finally:
+                self._moving.discard(key)
+            self.look()  # not where it failed: the next event tries again
+
+        self._spawn(moving())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        async def safely() -> None:
+            try:
+                await work
+            except L2KitError as error:
+                self._report(error)
+
+        task = asyncio.ensure_future(safely())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

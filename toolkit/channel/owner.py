@@ -1,0 +1,170 @@
+"""What the owner of a peer process may ask it, through the Unix socket in its data folder (see `control`)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.channel.config import hex_bytes, host_and_port
+from toolkit.channel.peer import ChannelPeer
+from toolkit.channel.shore import Deed, Shore
+from toolkit.channel.state import ETHER, GWEI_EXPONENT
+from toolkit.errors import BadInput, L2KitError
+
+if TYPE_CHECKING:
+    from toolkit.channel.service import Service
+
+_LONGEST_COMMAND = 1 << 24
+_DAY = 24 * 3600
+
+
+class Owner:
+    """Answers the owner's commands.
+
+    Args:
+        service: the peer process.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @contextlib.asynccontextmanager
+    async def listening(self, socket: Path) -> AsyncIterator[None]:
+        """Answer at a Unix socket that is the owner's alone (mode 0600)."""
+        socket.unlink(missing_ok=True)
+        old_mask = os.umask(0o177)
+        try:
+            server = await asyncio.start_unix_server(self._on_connection, str(socket), limit=_LONGEST_COMMAND)
+        finally:
+            os.umask(old_mask)
+        try:
+            yield
+        finally:
+            server.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            socket.unlink(missing_ok=True)
+
+    async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._answer(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while line := await reader.readline():
+                try:
+                    answer = await self._obey(json.loads(line))
+                except L2KitError as error:
+                    answer = {"error": str(error)}
+                except (ValueError, KeyError, TypeError) as error:
+                    answer = {"error": f"not a command: {error!r}"}
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
+        writer.close()
+
+    async def _obey(self, command: dict[str, Any]) -> dict[str, Any]:
+        match command["do"]:
+            case "channels":
+                return {"channels": [self._status(peer) for peer in self._service.node.peers.values()]}
+            case "open":
+                return await self._open(command)
+            case "invoice":
+                return {"hash": _hex(self._service.node.invoice(int(command["units"])))}
+            case "send":
+                return await self._send(command)
+            case "payment":
+                return {"state": self._service.node.state_of_payment(hex_bytes(command["hash"], 32))}
+            case "status" | "pay" | "close" | "top_up" | "close_now" | "withdraw" | "leave":
+                return await self._about_channel(command, self._peer(command))
+            case other:
+                raise BadInput(f"there is no command {other!r}")
+
+    async def _about_channel(self, command: dict[str, Any], peer: ChannelPeer) -> dict[str, Any]:
+        node, channel = self._service.node, peer.channel.id
+        match command["do"]:
+            case "status":
+                return self._status(peer)
+            case "pay":
+                return {"nonce": await node.session(channel).pay([int(each) for each in command["amounts"]])}
+            case "close":
+                expiry = int(command["expiry"])
+                signature = await node.session(channel).agree_to_close(expiry)
+                return {"net": peer.view.agreed.net, "expiry": expiry, "signature": _hex(signature)}
+            case "top_up":
+                return _deed(await self._shore().top_up(peer, int(command["units"])))
+            case "close_now":
+                return _deed(await self._shore().close_now(peer))
+            case "withdraw":
+                return _deed(await self._shore().withdraw(peer, int(command["units"])))
+            case _:
+                self._shore().leave(peer)
+                return {}
+
+    async def _open(self, command: dict[str, Any]) -> dict[str, Any]:
+        token = hex_bytes(command["token"], 20) if command.get("token") else ETHER
+        exponent = int(command.get("exponent", GWEI_EXPONENT))
+        where = host_and_port(command["peer"])
+        channel, deed = await self._shore().open(
+            hex_bytes(command["to"], 20), int(command["units"]), int(command.get("period", _DAY)), token, exponent
+        )
+        await self._service.take_up(channel, *where)
+        return {"channel": _hex(channel.id), "descriptor": _hex(channel.encode()), **_deed(deed)}
+
+    async def _send(self, command: dict[str, Any]) -> dict[str, Any]:
+        to = [hex_bytes(each, 20) for each in command["to"]]
+        token = hex_bytes(command["token"], 20) if command.get("token") else None
+        secret = await self._service.node.pay(hex_bytes(command["hash"], 32), int(command["units"]), to, token)
+        return {"secret": _hex(secret)}
+
+    def _status(self, peer: ChannelPeer) -> dict[str, Any]:
+        service, channel, view = self._service, peer.channel, peer.view
+        newest = peer.newest()
+        return {
+            "channel": _hex(channel.id),
+            "descriptor": _hex(channel.encode()),
+            "token": _hex(channel.token),
+            "unit": channel.unit,
+            "side": peer.side.value,
+            "with": _hex(channel.party(peer.side.other)),
+            "connected": channel.id in service.node.sessions,
+            "nonce": newest.state.nonce,
+            "net": newest.state.net,
+            "locks": [{"hash": _hex(lock.hash), "units": lock.units, "expiry": lock.expiry} for lock, _ in view.locks],
+            "signature": _hex(newest.signature),
+            "pending": len(view.pending),
+            "balance": peer.balance,
+            "deposits": list(view.deposits),
+            "frozen": view.frozen,
+            "on_l1": service.shore.standing(channel.id) if service.shore else None,
+            "deeds": [_deed(each) for each in service.shore.deeds.get(channel.id, [])] if service.shore else [],
+            "refused": {reason.name.lower(): count for reason, count in peer.refused.items()},
+            "connections_refused": sum(service.refused.values()),
+        }
+
+    def _peer(self, command: dict[str, Any]) -> ChannelPeer:
+        channel = hex_bytes(command["channel"], 32)
+        peer = self._service.node.peers.get(channel)
+        if peer is None:
+            raise BadInput(f"channel 0x{channel.hex()} is none of ours")
+        return peer
+
+    def _shore(self) -> Shore:
+        if self._service.shore is None:
+            raise BadInput("this peer was started without an L1 node")
+        return self._service.shore
+
+
+def _deed(deed: Deed) -> dict[str, Any]:
+    return {"did": deed.what, "transaction": _hex(deed.transaction), "gas": deed.gas}
+
+
+def _hex(data: bytes) -> str:
+    return "0x" + data.hex()

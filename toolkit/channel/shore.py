@@ -1,0 +1,213 @@
+"""Where a peer process touches L1: what its channels stand at there, and what it must do about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from toolkit.channel import calls
+from toolkit.channel.book import Book
+from toolkit.channel.config import Config
+from toolkit.channel.guard import Sight
+from toolkit.channel.guardian import Guardian
+from toolkit.channel.node import Node
+from toolkit.channel.peer import ChannelPeer
+from toolkit.channel.position import Position
+from toolkit.channel.session import Session
+from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, Side, Withdrawal
+from toolkit.channel.tower import TowerClient
+from toolkit.crypto import address_of
+from toolkit.devnet.l1 import L1, Receipt, Sender
+from toolkit.errors import BadInput, L2KitError, ProtocolError
+
+CLOSE_SECONDS = 3600
+"""How long a Close or a Withdrawal that the other party signed is good."""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something that was done on L1.
+
+    Attributes:
+        what: in words.
+        transaction: its 32-byte hash.
+        gas: that it used.
+    """
+
+    what: str
+    transaction: bytes
+    gas: int
+
+
+class Shore:
+    """A party's side of L1.
+
+    Attributes:
+        now: the newest block's Unix time.
+        deeds: channel id -> what was done about it on L1, oldest first.
+    """
+
+    def __init__(self, config: Config, key: bytes, node: Node, book: Book, report: Callable[[Exception], None]) -> None:
+        self.now = 0
+        self.deeds: dict[bytes, list[Deed]] = {}
+        self._config, self._node, self._book, self._report = config, node, book, report
+        self._address = address_of(key)
+        self._l1 = L1(str(config.l1_rpc))
+        self._sender = Sender(self._l1, key, config.chain_id, calls.ERRORS)
+        self._sending = asyncio.Lock()
+        self._guardian = Guardian(self._l1, self._sender, config.contract, margin_seconds=config.policy.margin)
+        self._positions: dict[bytes, Position] = {}
+
+    def close(self) -> None:
+        """End the connection."""
+        self._l1.close()
+
+    async def watch(self) -> None:
+        """Look at L1 every ``poll_seconds``, until cancelled."""
+        while True:
+            await asyncio.sleep(self._config.poll_seconds)
+            try:
+                await self.look()
+            except L2KitError as error:
+                self._report(error)
+
+    async def look(self) -> None:
+        """See how L1 stands, and do what must be done there."""
+        sight = await self._guardian.look([peer.channel for peer in self._node.peers.values()])
+        self.now = sight.now
+        for peer in list(self._node.peers.values()):
+            self._see(peer, sight)
+        self._book.revealed.update(sight.revealed)
+        wanted = {offer.lock.hash for peer in self._node.peers.values() for offer in peer.view.tip.locks}
+        for hash_ in wanted & sight.shown.keys() - self._book.known.secrets.keys():
+            self._book.learn(sight.shown[hash_])
+        self._node.look()
+        for peer in list(self._node.peers.values()):
+            await self._act(peer, sight)
+
+    def _see(self, peer: ChannelPeer, sight: Sight) -> None:
+        # A channel that L1 does not show (closed, a node that lags behind, a reorganisation) has nothing to pay with.
+        position = sight.positions[peer.channel.id]
+        self._positions[peer.channel.id] = position
+        peer.seen(position.deposits, position.withdrawals, sight.now)
+        if position.deadline:
+            peer.freeze()
+
+    async def _act(self, peer: ChannelPeer, sight: Sight) -> None:
+        channel = peer.channel.id
+        stand = peer.stand(self._book.known.secrets, leave=channel in self._book.leaving)
+        async with self._sending:
+            for done in await self._guardian.act(stand, sight):
+                self._note(channel, Deed(done.what, done.transaction, done.gas))
+
+    def _note(self, channel: bytes, deed: Deed) -> None:
+        self.deeds.setdefault(channel, []).append(deed)
+
+    async def deposits_in_new(self, channel: Channel) -> Deposits | None:
+        """What L1 shows in a channel that is new to us; None where it shows none or it is not ours.
+
+        Raises ProtocolError where the other party is a contract, which could take back what it has signed.
+        """
+        if self._address not in (channel.a, channel.b):
+            return None
+        other = channel.b if channel.a == self._address else channel.a
+        if await self._l1.has_code(other):
+            raise ProtocolError(f"0x{other.hex()} is a contract, which can take back what it has signed")
+        sight = await self._guardian.look([channel])
+        position = sight.positions[channel.id]
+        return position.deposits if position.exists and not position.deadline else None
+
+    def standing(self, channel: bytes) -> str:
+        """How L1 shows the channel: "open", "closing", or "gone" (closed, or not there yet)."""
+        position = self._positions.get(channel)
+        if position is None or not position.exists:
+            return "gone"
+        return "closing" if position.deadline else "open"
+
+    def leave(self, peer: ChannelPeer) -> None:
+        """Close alone, from the next look on: start, defend, and settle after the challenge period."""
+        peer.freeze()
+        self._book.leave(peer.channel.id)
+
+    async def open(self, to: bytes, units: int, period: int, token: bytes, exponent: int) -> tuple[Channel, Deed]:
+        """Open a channel with ``units`` of ours, as A; approves tokens where that is missing."""
+        terms = ChannelTerms(to, period, exponent)
+        draft = Channel(self._address, terms, token, 0)
+        if await self._l1.has_code(to):
+            raise BadInput(f"0x{to.hex()} is a contract, which could take back what it has signed")
+        if token == ETHER:
+            receipt = await self._send(calls.open_in_eth(terms), value=units * draft.unit)
+        else:
+            await self._approve(token, units * draft.unit)
+            receipt = await self._send(calls.open_in_tokens(terms, token, units))
+        channel = Channel(self._address, terms, token, receipt.block)
+        deed = Deed(f"opened with {units} units", receipt.transaction, receipt.gas_used)
+        self._note(channel.id, deed)
+        return channel, deed
+
+    async def top_up(self, peer: ChannelPeer, units: int) -> Deed:
+        """Add ``units`` to our side."""
+        channel, for_a = peer.channel, peer.side is Side.A
+        if channel.token == ETHER:
+            receipt = await self._send(calls.top_up_eth(channel.id, for_a), value=units * channel.unit)
+        else:
+            await self._approve(channel.token, units * channel.unit)
+            receipt = await self._send(calls.top_up_tokens(channel, for_a, units))
+        return self._did(peer, f"topped up by {units} units", receipt)
+
+    async def close_now(self, peer: ChannelPeer) -> Deed:
+        """Close together: the other party signs, we send it."""
+        expiry = int(max(self.now, 0)) + CLOSE_SECONDS
+        signature = await self._session(peer).agree_to_close(expiry)
+        data = calls.close_now(peer.channel, peer.view.agreed.net, expiry, signature)
+        return self._did(peer, "closed together", await self._send(data))
+
+    async def withdraw(self, peer: ChannelPeer, units: int) -> Deed:
+        """Take ``units`` of ours out of an open channel: the other party signs, we send it."""
+        number = self._positions[peer.channel.id].withdrawals
+        units_a, units_b = (units, 0) if peer.side is Side.A else (0, units)
+        withdrawal = Withdrawal(number, units_a, units_b, self.now + CLOSE_SECONDS)
+        signature = await self._session(peer).agree_to_withdraw(withdrawal)
+        return self._did(
+            peer, f"withdrew {units} units", await self._send(calls.withdraw(peer.channel, withdrawal, signature))
+        )
+
+    async def tell_towers(self) -> None:
+        """Give the newest states to the towers, until cancelled; what has not changed is not sent again."""
+        clients = [TowerClient(url) for url in self._config.towers]
+        told: dict[tuple[int, bytes], object] = {}
+        while clients:
+            await asyncio.sleep(self._config.poll_seconds)
+            for number, client in enumerate(clients):
+                for peer in list(self._node.peers.values()):
+                    stand = peer.stand(self._book.known.secrets, both=True)
+                    mark = (stand.newest, tuple(stand.secrets))
+                    if stand.newest.nonce == 0 or told.get((number, peer.channel.id)) == mark:
+                        continue
+                    try:
+                        await client.keep(stand)
+                    except L2KitError as error:
+                        self._report(error)
+                    else:
+                        told[number, peer.channel.id] = mark
+
+    def _did(self, peer: ChannelPeer, what: str, receipt: Receipt) -> Deed:
+        deed = Deed(what, receipt.transaction, receipt.gas_used)
+        self._note(peer.channel.id, deed)
+        return deed
+
+    def _session(self, peer: ChannelPeer) -> Session:
+        return self._node.session(peer.channel.id)
+
+    async def _approve(self, token: bytes, amount: int) -> None:
+        allowed = int.from_bytes(
+            await self._l1.read(token, calls.allowance(self._address, self._config.contract)), "big"
+        )
+        if allowed < amount:
+            async with self._sending:
+                await self._sender.send(token, calls.approve(self._config.contract, amount))
+
+    async def _send(self, data: bytes, value: int = 0) -> Receipt:
+        async with self._sending:
+            return await self._sender.send(self._config.contract, data, value=value)

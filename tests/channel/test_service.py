@@ -1,4 +1,4 @@
-"""Two peers as processes over TCP: payments, interruptions, kill -9."""
+"""Two peers as processes over WebSockets: payments, interruptions, kill -9."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from toolkit.channel.change import Pay
 from toolkit.channel.state import NO_LOCKS, SignedState, Signing, State
 from toolkit.channel.store import Store
+from toolkit.channel.transition import Tip, Update
 from toolkit.errors import BadInput, ServiceError
 
 from .people import DEPOSITS, KEY_A, KEY_B, B, channel
@@ -134,7 +136,11 @@ def test_a_killed_payer_sends_again_what_was_on_the_way(
     alice.kill()
     store = Store(alice.folder / "channels.db")
     signing = Signing(31337, b"\xc0" * 20, channel().id)
-    store.add_pending(channel(), [signing.sign_state(KEY_A, State(1, 10)), signing.sign_state(KEY_A, State(2, 30))])
+    pending = [
+        Update(Tip(State(nonce, net), ()), Pay(units), signing.sign_state(KEY_A, State(nonce, net)).signature)
+        for nonce, net, units in ((1, 10, 10), (2, 30, 20))
+    ]
+    store.add_pending(channel(), pending)
     store.close()
     bob = Process(tmp_path / "bob", KEY_B, channel())
     processes.append(bob)

@@ -1,8 +1,20 @@
 """How the owner of a peer process speaks to it: lines of JSON over the Unix socket in its data folder.
 
+    {"do": "channels"}                                            every channel's status
     {"do": "status", "channel": "0x..."}
     {"do": "pay", "channel": "0x...", "amounts": [units, ...]}    answered once all are acknowledged
+    {"do": "invoice", "units": n}                                 answered with the hash that the payer needs
+    {"do": "send", "hash": "0x...", "units": n, "to": ["0x... (each hop, and last the payee)"]}
+                                                                  answered with the secret, the proof of payment
+    {"do": "payment", "hash": "0x..."}                            "paid", "pending" or "failed"
     {"do": "close", "channel": "0x...", "expiry": unix time}      answered with the other party's signature of the Close
+
+and, where the process was given an L1 node, what needs a transaction, answered with its hash and gas:
+
+    {"do": "open", "to": "0x...", "units": n, "peer": "host:port", "token": "0x...", "exponent": 9, "period": seconds}
+    {"do": "top_up" | "withdraw", "channel": "0x...", "units": n}
+    {"do": "close_now", "channel": "0x..."}                       together with the other party
+    {"do": "leave", "channel": "0x..."}                           alone; status tells how far that is
 
 An answer is one line, with "error" where it failed. The socket is the owner's alone (mode 0600), so it needs no
 password.
@@ -40,33 +52,56 @@ class Control:
             raise ServiceError(f"no channel peer answers in {data}: {error}") from error
         self._lines = self._socket.makefile("rb")
 
+    def channels(self) -> list[dict[str, Any]]:
+        """What the peer knows of each of its channels."""
+        return list(self.ask("channels")["channels"])
+
     def status(self, channel: bytes) -> dict[str, Any]:
         """What the peer knows of the channel (32-byte id)."""
-        return self._ask({"do": "status", "channel": "0x" + channel.hex()})
+        return self.ask("status", channel=_hex(channel))
 
     def pay(self, channel: bytes, amounts: Sequence[int]) -> int:
         """Pay ``amounts`` (units) one after the other; returns the last one's nonce once all are acknowledged."""
-        return int(self._ask({"do": "pay", "channel": "0x" + channel.hex(), "amounts": list(amounts)})["nonce"])
+        return int(self.ask("pay", channel=_hex(channel), amounts=list(amounts))["nonce"])
+
+    def invoice(self, units: int) -> bytes:
+        """Wait for a payment; returns the 32-byte hash that its payer needs."""
+        return bytes.fromhex(self.ask("invoice", units=units)["hash"][2:])
+
+    def send(self, hash_: bytes, units: int, to: Sequence[bytes]) -> bytes:
+        """Pay an invoice over the hops ``to``, the payee last (20-byte addresses); returns its secret."""
+        answer = self.ask("send", hash=_hex(hash_), units=units, to=[_hex(each) for each in to])
+        return bytes.fromhex(answer["secret"][2:])
 
     def agree_to_close(self, channel: bytes, expiry: int) -> tuple[int, bytes]:
         """Net transfer and the other party's 64-byte signature of a Close that is good until ``expiry`` (Unix time)."""
-        answer = self._ask({"do": "close", "channel": "0x" + channel.hex(), "expiry": expiry})
+        answer = self.ask("close", channel=_hex(channel), expiry=expiry)
         return int(answer["net"]), bytes.fromhex(answer["signature"][2:])
+
+    def open(self, to: bytes, units: int, peer: str, **terms: Any) -> tuple[bytes, dict[str, Any]]:
+        """Open a channel with ``to`` (20-byte address), whose peer listens at ``peer``; returns its id and the deed."""
+        answer = self.ask("open", to=_hex(to), units=units, peer=peer, **terms)
+        return bytes.fromhex(answer["channel"][2:]), answer
+
+    def ask(self, do: str, **what: Any) -> dict[str, Any]:
+        """The answer to any command."""
+        try:
+            self._socket.sendall(json.dumps({"do": do, **what}).encode() + b"\n")
+            line = self._lines.readline()
+        except OSError as error:
+            raise ServiceError(f"the channel peer did not answer {do}: {error}") from error
+        if not line:
+            raise ServiceError(f"the channel peer ended before it answered {do}")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise ServiceError(str(answer["error"]))
+        return answer
 
     def close(self) -> None:
         """End the connection; the process goes on."""
         self._lines.close()
         self._socket.close()
 
-    def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
-        try:
-            self._socket.sendall(json.dumps(command).encode() + b"\n")
-            line = self._lines.readline()
-        except OSError as error:
-            raise ServiceError(f"the channel peer did not answer {command['do']}: {error}") from error
-        if not line:
-            raise ServiceError(f"the channel peer ended before it answered {command['do']}")
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise ServiceError(str(answer["error"]))
-        return answer
+
+def _hex(data: bytes) -> str:
+    return "0x" + data.hex()

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.channel.config import hex_bytes, host_and_port
 from toolkit.channel.peer import ChannelPeer
-from toolkit.channel.shore import Deed, Shore
 from toolkit.channel.state import ETHER, GWEI_EXPONENT
 from toolkit.errors import BadInput, L2KitError
 
 if TYPE_CHECKING:
     from toolkit.channel.service import Service
+    from toolkit.channel.shore import Deed, Shore
 
 _LONGEST_COMMAND = 1 << 24
 _DAY = 24 * 3600
@@ -126,6 +126,7 @@ class Owner:
 
     def _status(self, peer: ChannelPeer) -> dict[str, Any]:
         service, channel, view = self._service, peer.channel, peer.view
+        session = service.node.sessions.get(channel.id)
         newest = peer.newest()
         return {
             "channel": _hex(channel.id),
@@ -134,7 +135,9 @@ class Owner:
             "unit": channel.unit,
             "side": peer.side.value,
             "with": _hex(channel.party(peer.side.other)),
-            "connected": channel.id in service.node.sessions,
+            "connected": session is not None,
+            "bytes_sent": session.bytes_sent if session else 0,
+            "bytes_received": session.bytes_received if session else 0,
             "nonce": newest.state.nonce,
             "net": newest.state.net,
             "locks": [{"hash": _hex(lock.hash), "units": lock.units, "expiry": lock.expiry} for lock, _ in view.locks],

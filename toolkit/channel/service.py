@@ -19,9 +19,10 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.asyncio.server import serve as websocket_serve
 
 from toolkit.channel import session as sessions
 from toolkit.channel.book import Book
@@ -30,10 +31,12 @@ from toolkit.channel.node import Node
 from toolkit.channel.owner import Owner
 from toolkit.channel.peer import ChannelPeer
 from toolkit.channel.session import Session
-from toolkit.channel.shore import Shore
 from toolkit.channel.state import Channel, Deposits
 from toolkit.channel.store import Store
 from toolkit.errors import L2KitError, ProtocolError, ServiceError
+
+if TYPE_CHECKING:
+    from toolkit.channel.shore import Shore
 
 _REDIAL_SECONDS = (0.05, 5.0)
 
@@ -53,7 +56,7 @@ class Service:
         self._store = Store(config.data / "channels.db")
         self._book = Book(self._store)
         self.node = Node(self._book, config.policy, self.now, self.report)
-        self.shore = None if config.l1_rpc is None else Shore(config, key, self.node, self._book, self.report)
+        self.shore = self._shore()
         for channel in self._store.channels():
             self._add(channel, Deposits(0, 0))
         for each in config.channels:
@@ -62,12 +65,19 @@ class Service:
         self._dialling: dict[bytes, asyncio.Task[None]] = {}
         self._stopped = asyncio.Event()
 
+    def _shore(self) -> Shore | None:
+        if self.config.l1_rpc is None:
+            return None
+        from toolkit.channel.shore import Shore  # brings aiohttp and requests, 0.4 s
+
+        return Shore(self.config, self._key, self.node, self._book, self.report)
+
     def now(self) -> float:
         """Unix time: L1's, which may have travelled, where a node is asked."""
         return max(time.time(), self.shore.now if self.shore else 0)
 
-    async def run(self) -> None:
-        """Serve until `stop`; says ready in ``ready.json`` and on standard output."""
+    async def run(self, announce: Callable[[dict[str, Any]], None]) -> None:
+        """Serve until `stop`; once it answers says so in ``ready.json`` and to ``announce``."""
         ready = self.config.data / "ready.json"
         try:
             async with contextlib.AsyncExitStack() as stack:
@@ -81,8 +91,10 @@ class Service:
                 for channel, where in self._contacts().items():
                     self.dial(self.node.peers[channel].channel, *where)
                 port = next(iter(server.sockets)).getsockname()[1]
-                say_ready(ready, {"host": self.config.host, "port": port, "pid": os.getpid()})
+                told = {"host": self.config.host, "port": port, "pid": os.getpid()}
+                write_ready(ready, told)
                 stack.callback(ready.unlink, missing_ok=True)
+                announce(told)
                 await self._stopped.wait()
         finally:
             self._store.close()
@@ -207,7 +219,7 @@ async def _listening(
     handler: Callable[[ServerConnection], Awaitable[None]], host: str, port: int, log: logging.Logger
 ) -> AsyncIterator[Server]:
     try:
-        server = await serve(handler, host, port, logger=log, **sessions.WEBSOCKET)
+        server = await websocket_serve(handler, host, port, logger=log, **sessions.WEBSOCKET)
     except OSError as error:
         raise ServiceError(f"the channel peer cannot listen on {host}:{port}: {error}") from error
     try:
@@ -217,13 +229,24 @@ async def _listening(
         await server.wait_closed()
 
 
-def say_ready(file: Path, what: dict[str, Any]) -> None:
-    """Write ``what`` to a file that is there whole or not at all, and to standard output."""
+def write_ready(file: Path, what: dict[str, Any]) -> None:
+    """Write ``what`` to a file that is there whole or not at all."""
     written = file.with_suffix(".new")
     written.write_text(json.dumps(what))
     written.replace(file)
+
+
+def say_ready(what: dict[str, Any]) -> None:
+    """One line of JSON on standard output."""
     sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
+
+
+async def serve(service: Service, announce: Callable[[dict[str, Any]], None] = say_ready) -> None:
+    """Run the service until SIGTERM or SIGINT; ``announce`` is told where it listens."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, service.stop)
+    await service.run(announce)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -232,18 +255,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, required=True, help="the JSON file")
     options = parser.parse_args(arguments)
     try:
-        asyncio.run(_run(Config.load(options.config), key_from_environment()))
+        service = Service(Config.load(options.config), key_from_environment())
+        asyncio.run(serve(service))
     except L2KitError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
-
-
-async def _run(config: Config, key: bytes) -> None:
-    service = Service(config, key)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, service.stop)
-    await service.run()
 
 
 if __name__ == "__main__":

@@ -73,10 +73,14 @@ class Session:
     """An open connection with the other party of a channel.
 
     Made by `connect` or `accept`; `run` must be running for anything to happen.
+
+    Attributes:
+        bytes_sent, bytes_received: of messages, without the framing of WebSocket and TCP.
     """
 
     def __init__(self, peer: ChannelPeer, socket: Connection, my_turn: bool, listener: Listener | None = None) -> None:
         self.peer = peer
+        self.bytes_sent = self.bytes_received = 0
         self._socket = socket
         self._my_turn = my_turn
         self._listener = listener
@@ -178,6 +182,7 @@ class Session:
                     return
                 if not isinstance(data, bytes):
                     raise ProtocolError("the other side sent text")
+                self.bytes_received += len(data)
                 self._handle(wire.decode(data))
                 await self._flush()
         except ConnectionClosed:
@@ -357,8 +362,10 @@ class Session:
         """Send what is to be sent, in order; whoever reads slowly slows us down, not our memory."""
         async with self._sending:
             while self._outbox:
+                data = self._outbox.popleft().encode()
+                self.bytes_sent += len(data)
                 try:
-                    await self._socket.send(self._outbox.popleft().encode())
+                    await self._socket.send(data)
                 except ConnectionClosed:
                     self._outbox.clear()
 

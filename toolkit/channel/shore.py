@@ -78,7 +78,7 @@ class Shore:
         self.now = sight.now
         for peer in list(self._node.peers.values()):
             self._see(peer, sight)
-        self._book.revealed.update(sight.revealed)
+        self._book.revealed.update({hash_: when for hash_, when in sight.revealed.items() if when})
         wanted = {offer.lock.hash for peer in self._node.peers.values() for offer in peer.view.tip.locks}
         for hash_ in wanted & sight.shown.keys() - self._book.known.secrets.keys():
             self._book.learn(sight.shown[hash_])

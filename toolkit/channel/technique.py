@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
-from toolkit.channel.control import Control
 from toolkit.channel.onchain import OnChain
+from toolkit.channel.process import PeerProcess, on_l1
 from toolkit.channel.state import Channel, ChannelTerms, Side
 from toolkit.devnet.accounts import Account
 from toolkit.devnet.process import RunFolder
@@ -21,7 +18,6 @@ from toolkit.technique.workload import GWEI, MARGIN, Payment, Workload
 
 CHALLENGE_PERIOD = 24 * 3600
 _CLOSE_SECONDS = 3600
-_READY_SECONDS = 60.0
 
 
 class ChannelTechnique:
@@ -32,8 +28,9 @@ class ChannelTechnique:
     def __init__(self, meter: Meter, workload: Workload, contract: str, folder: RunFolder) -> None:
         self._meter, self._workload, self._folder = meter, workload, folder
         self._onchain = OnChain(meter.chain, contract)
+        self._l1 = on_l1(meter.chain.chain_id, contract, meter.chain.rpc.url)
         self._pairs: list[_Pair] = []
-        self._peers: dict[str, _Peer] = {}
+        self._peers: dict[str, PeerProcess] = {}
 
     def open(self) -> Sequence[Cost]:
         """The first payer of each pair opens a channel with what it needs, the other side adds what it needs."""
@@ -87,10 +84,10 @@ class ChannelTechnique:
                 if name in (pair.a.name, pair.b.name):
                     other = self._peers.get(pair.b.name if name == pair.a.name else pair.a.name)
                     channels.append({"channel": "0x" + pair.channel.encode().hex(), "peer": other and other.address})
-            self._peers[name] = _Peer(account, channels, self._onchain, self._folder)
+            self._peers[name] = PeerProcess(self._folder, account, {**self._l1, "channels": channels})
         for pair in self._pairs:
-            self._peers[pair.a.name].connected(pair.channel)
-            self._peers[pair.b.name].connected(pair.channel)
+            self._peers[pair.a.name].connected(pair.channel.id)
+            self._peers[pair.b.name].connected(pair.channel.id)
 
 
 @dataclass(frozen=True)
@@ -101,38 +98,6 @@ class _Pair:
     b: Account
     channel: Channel
     payments: Workload
-
-
-class _Peer:
-    """The peer process of one account."""
-
-    def __init__(self, account: Account, channels: list[dict[str, Any]], onchain: OnChain, folder: RunFolder) -> None:
-        data = folder.path / f"peer-{account.address}"
-        data.mkdir()
-        config = {
-            "chain_id": onchain.chain.chain_id,
-            "contract": "0x" + onchain.address.hex(),
-            "l1_rpc": onchain.chain.rpc.url,
-            "data": ".",
-            "channels": channels,
-        }
-        (data / "config.json").write_text(json.dumps(config))
-        command = [sys.executable, "-m", "toolkit.channel.service", "--config", str(data / "config.json")]
-        ready = data / "ready.json"
-        self._child = folder.start(data.name, command, env={"L2KIT_KEY": account.key.hex()})
-        self._child.wait_until(ready.exists, _READY_SECONDS, "answer")
-        listens = json.loads(ready.read_text())
-        self.address = f"{listens['host']}:{listens['port']}"
-        self.control = Control(data)
-
-    def connected(self, channel: Channel) -> None:
-        """Wait until the other side of a channel is connected."""
-        self._child.wait_until(lambda: bool(self.control.status(channel.id)["connected"]), _READY_SECONDS, "connect")
-
-    def stop(self) -> None:
-        """End the process."""
-        self.control.close()
-        self._child.stop()
 
 
 def _pairs(workload: Workload) -> list[tuple[Account, Account, Workload]]:

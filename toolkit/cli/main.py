@@ -18,6 +18,8 @@ COMMANDS = {
     "up": "toolkit.cli.up",
     "demo": "toolkit.cli.demo",
     "gas": "toolkit.cli.gas",
+    "channel": "toolkit.cli.channel",
+    "bench": "toolkit.cli.bench",
 }
 
 

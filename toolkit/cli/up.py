@@ -86,6 +86,7 @@ def describe(devnet: Devnet) -> dict[str, Any]:
             for account in devnet.accounts.values()
         ],
         "contracts": {name: contract.address for name, contract in devnet.contracts.items()},
+        "folder": str(devnet.folder.path),
         "logs": {child.name: str(child.log) for child in devnet.folder.children},
     }
 

@@ -136,7 +136,7 @@ class _Reader:
         payer, payee = self._account(row[0].strip()), self._account(row[1].strip())
         if payer == payee:
             raise BadInput(f"{payer} cannot pay itself")
-        amount = _amount(row[2].strip())
+        amount = parse_amount(row[2].strip())
         spent = self._spent.get(payer, 0) + amount
         if spent > SPENDABLE:
             has = SPENDABLE - self._spent.get(payer, 0)
@@ -171,7 +171,8 @@ def _address(text: str) -> bytes:
     return address
 
 
-def _amount(text: str) -> int:
+def parse_amount(text: str) -> int:
+    """An amount of ETH, or of tokens with 18 decimals, as base units; raises BadInput with what is wrong in it."""
     shown = text if len(text) <= 60 else f"{text[:60]}..."
     try:
         value = Decimal(text if text.isascii() and "_" not in text else "")

@@ -27,11 +27,13 @@ abstract contract Credits is IPaymentChannels {
     }
 
     function _payETH(address to, uint256 amount) internal {
-        if (amount != 0 && !Payout.trySendETH(to, amount)) _credit(address(0), to, amount);
+        if (amount == 0) return;
+        if (!Payout.trySendETH(to, amount)) _credit(address(0), to, amount);
     }
 
     function _payTokens(address token, address to, uint256 amount) internal {
-        if (amount != 0 && !Payout.trySendToken(token, to, amount)) _credit(token, to, amount);
+        if (amount == 0) return;
+        if (!Payout.trySendToken(token, to, amount)) _credit(token, to, amount);
     }
 
     function _credit(address token, address owner, uint256 amount) private {

@@ -182,7 +182,7 @@ contract PaymentChannels is Credits, EIP712 {
         position_ = position_.withdraw(unitsA, unitsB);
         slot.position = position_;
         emit Withdrawn(id, position_);
-        _payBoth(channel, position_.isEther(), unitsA, unitsB);
+        _payBoth(channel, position_, unitsA, unitsB);
     }
 
     /// @dev Something is left: a position without units is one of no channel.
@@ -320,9 +320,8 @@ contract PaymentChannels is Credits, EIP712 {
         uint256 balanceA = position_.balanceAfter(net);
         unchecked {
             // A timestamp and 90 days at most.
-            position_ = position_.start(
-                balanceA, nonce, pending != 0, block.timestamp + channel.terms.challengePeriod()
-            );
+            position_ =
+                position_.start(balanceA, nonce, pending, block.timestamp + channel.terms.challengePeriod());
         }
         slot.position = position_;
         if (pending != 0) pendingLocks[id] = pending;
@@ -392,7 +391,7 @@ contract PaymentChannels is Credits, EIP712 {
         if (block.timestamp > deadline) revert ChallengePeriodOver(deadline, block.timestamp);
         if (nonce <= position_.nonce()) revert NotNewer(nonce, position_.nonce());
         if (pending != 0 || position_.hasLocks()) pendingLocks[id] = pending;
-        position_ = position_.start(position_.balanceAfter(net), nonce, pending != 0, deadline);
+        position_ = position_.start(position_.balanceAfter(net), nonce, pending, deadline);
         slot.position = position_;
         emit Challenged(id, position_);
     }
@@ -421,7 +420,7 @@ contract PaymentChannels is Credits, EIP712 {
         (int256 paid, bytes32 pending) = _resolve(id, root, locks, secrets);
         if (pending == root) return;
         pendingLocks[id] = pending;
-        position_ = position_.resolve(position_.balanceAfterLocks(paid), pending != 0);
+        position_ = position_.resolve(position_.balanceAfterLocks(paid), pending);
         slot.position = position_;
         emit Unlocked(id, position_);
     }
@@ -432,11 +431,12 @@ contract PaymentChannels is Credits, EIP712 {
     {
         (bytes32 id, Slot storage slot, Position position_) = _find(channel);
         _requireOver(id, position_);
-        _requireLocks(locks, pendingLocks[id]);
+        bytes32 root = pendingLocks[id];
+        _requireLocks(locks, root);
         (int256 paid, Lock[] memory pending) = Locks.resolve(locks, secrets, revealedAt);
         if (pending.length != 0) revert LockPending(pending[0].hash, pending[0].expiry);
         // Still "has locks": paying out forgets their root.
-        position_ = position_.resolve(position_.balanceAfterLocks(paid), position_.hasLocks());
+        position_ = position_.resolve(position_.balanceAfterLocks(paid), root);
         _payOut(channel, id, slot, position_);
     }
 
@@ -465,7 +465,7 @@ contract PaymentChannels is Credits, EIP712 {
     /// @dev Forgets the channel first. A payout that fails is no reason to keep the other party waiting.
     function _payOut(Channel calldata channel, bytes32 id, Slot storage slot, Position last) private {
         _forget(id, slot, last);
-        _payBoth(channel, last.isEther(), last.balanceA(), last.balanceB());
+        _payBoth(channel, last, last.balanceA(), last.balanceB());
     }
 
     function _forget(bytes32 id, Slot storage slot, Position last) private {
@@ -474,12 +474,12 @@ contract PaymentChannels is Credits, EIP712 {
         emit Closed(id, last);
     }
 
-    function _payBoth(Channel calldata channel, bool isEther, uint256 unitsA, uint256 unitsB) private {
+    function _payBoth(Channel calldata channel, Position position_, uint256 unitsA, uint256 unitsB) private {
         address a = channel.opening.opener();
         address b = channel.terms.counterparty();
         unchecked {
             // 56 bits times 10 ** 59.
-            if (isEther) {
+            if (position_.isEther()) {
                 _payETH(a, unitsA * 1 gwei);
                 _payETH(b, unitsB * 1 gwei);
             } else {

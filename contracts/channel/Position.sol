@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+
 /// @notice All that the contract remembers of a channel, in one word, from the right: total 56 | deposit A,
 /// signed, 57 | balance A, or withdrawals, 56 | nonce 48 | is ETH 1 | has locks 1 | deadline 37. Amounts are
 /// in units.
@@ -29,7 +31,7 @@ library PositionLib {
 
     /// @notice A channel just opened with `units` (at most MAX_UNITS) of A's.
     function open(uint256 units, bool isEther_) internal pure returns (Position) {
-        return Position.wrap(units | units << DEPOSIT_A | (isEther_ ? 1 << ETHER : 0));
+        return Position.wrap(units | units << DEPOSIT_A | _one(isEther_) << ETHER);
     }
 
     /// @notice With `units` more on one side; at most `roomFor` that side, as the caller has checked.
@@ -71,28 +73,29 @@ library PositionLib {
     }
 
     /// @notice Closing until `deadline_` (at most 37 bits), with the state given; `balanceA_` is at most the
-    /// total.
-    function start(Position position, uint256 balanceA_, uint48 nonce_, bool hasLocks_, uint256 deadline_)
+    /// total. @param pending Root of the state's locks that are pending.
+    function start(Position position, uint256 balanceA_, uint48 nonce_, bytes32 pending, uint256 deadline_)
         internal
         pure
         returns (Position)
     {
         uint256 kept = Position.unwrap(position) & (1 << ETHER | (1 << BALANCE) - 1);
         return Position.wrap(
-            kept | balanceA_ << BALANCE | uint256(nonce_) << NONCE | (hasLocks_ ? 1 << LOCKS : 0) | deadline_
+            kept | balanceA_ << BALANCE | uint256(nonce_) << NONCE | _one(pending != 0) << LOCKS | deadline_
                 << DEADLINE
         );
     }
 
     /// @notice Closing as before, with another balance of A's (at most the total) once locks were resolved.
-    function resolve(Position position, uint256 balanceA_, bool hasLocks_) internal pure returns (Position) {
-        return position.start(balanceA_, position.nonce(), hasLocks_, position.deadline());
+    function resolve(Position position, uint256 balanceA_, bytes32 pending) internal pure returns (Position) {
+        return position.start(balanceA_, position.nonce(), pending, position.deadline());
     }
 
-    /// @notice With A's balance alone, and whether there were locks, for a channel that ends here;
+    /// @notice With A's balance alone, and whether there are locks, for a channel that ends here;
     /// `balanceA_` is at most the total.
     function end(Position position, uint256 balanceA_) internal pure returns (Position) {
-        return position.start(balanceA_, 0, position.hasLocks(), 0);
+        uint256 kept = Position.unwrap(position) & (1 << LOCKS | 1 << ETHER | (1 << BALANCE) - 1);
+        return Position.wrap(kept | balanceA_ << BALANCE);
     }
 
     function exists(Position position) internal pure returns (bool) {
@@ -140,11 +143,11 @@ library PositionLib {
     }
 
     function isEther(Position position) internal pure returns (bool) {
-        return Position.unwrap(position) >> ETHER & 1 == 1;
+        return Position.unwrap(position) & 1 << ETHER != 0;
     }
 
     function hasLocks(Position position) internal pure returns (bool) {
-        return Position.unwrap(position) >> LOCKS & 1 == 1;
+        return Position.unwrap(position) & 1 << LOCKS != 0;
     }
 
     /// @return Last second in which a newer state is taken (Unix time), or 0 while nobody is closing.
@@ -170,13 +173,18 @@ library PositionLib {
             // 57 bits, and 64 of a state's net and of each lock.
             owed = from - paid;
         }
-        if (owed <= 0) return 0;
-        uint256 most = position.total();
-        return uint256(owed) < most ? uint256(owed) : most;
+        return uint256(FixedPointMathLib.clamp(owed, 0, int256(position.total())));
     }
 
     function _setDepositA(Position position, int256 deposit_) internal pure returns (Position) {
         uint256 others = Position.unwrap(position) & ~(DEPOSIT_A_BITS << DEPOSIT_A);
         return Position.wrap(others | (uint256(deposit_) & DEPOSIT_A_BITS) << DEPOSIT_A);
+    }
+
+    /// @return one_ 1 for true, 0 for false, without a branch.
+    function _one(bool bit) private pure returns (uint256 one_) {
+        assembly ("memory-safe") {
+            one_ := iszero(iszero(bit))
+        }
     }
 }

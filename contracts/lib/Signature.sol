@@ -22,19 +22,28 @@ library SignatureLib {
     /// @dev bytes4(keccak256("isValidSignature(bytes32,bytes)")), and what it returns for a good one.
     uint256 private constant IS_VALID_SIGNATURE = 0x1626ba7e;
 
-    /// @notice Reverts with BadSignature unless `signer` signed `digest`. A contract may use all the gas there
-    /// is.
+    /// @notice Reverts with BadSignature unless `signer` signed `digest`: with its key; or, where it has code,
+    /// by its own word.
     function requireBy(Signature calldata signature, address signer, bytes32 digest) internal view {
-        if (!signature.isBy(signer, digest, type(uint256).max)) revert BadSignature(signer);
+        if (signature._byKey(signer, digest)) return;
+        if (!signature._byCode(signer, digest, gasleft())) revert BadSignature(signer);
     }
 
-    /// @notice Whether `signer` signed `digest`: with its key; or, where it has code, by its own word.
+    /// @notice Whether `signer` signed `digest`.
     /// @param bound Gas that a signer with code may use.
+    function isBy(Signature calldata signature, address signer, bytes32 digest, uint256 bound)
+        internal
+        view
+        returns (bool)
+    {
+        return signature._byKey(signer, digest) || signature._byCode(signer, digest, bound);
+    }
+
     /// @dev In plain words: s < UPPER_HALF && signer != address(0)
     ///     && ecrecover(digest, uint8(vs >> 255) + 27, r, s) == signer.
     /// Only the lower half of s counts (EIP-2), so that nobody can make a second signature out of a first. The
     /// zero address has signed nothing: ecrecover's failure must not pass for its signature.
-    function isBy(Signature calldata signature, address signer, bytes32 digest, uint256 bound)
+    function _byKey(Signature calldata signature, address signer, bytes32 digest)
         internal
         view
         returns (bool signed)
@@ -47,13 +56,11 @@ library SignatureLib {
             mstore(add(m, 0x20), add(shr(255, vs), 27))
             mstore(add(m, 0x40), calldataload(signature))
             mstore(add(m, 0x60), s)
-            mstore(0x00, 0)
-            // Nothing is written where nothing can be recovered.
+            // Nothing is written where nothing can be recovered, and then this is nobody that anybody asks for.
+            mstore(0x00, not(signer))
             pop(staticcall(gas(), 1, m, 0x80, 0x00, 0x20))
-            let recovered := mload(0x00)
-            signed := and(iszero(shl(96, xor(recovered, signer))), and(lt(s, UPPER_HALF), gt(recovered, 0)))
+            signed := and(iszero(shl(96, xor(mload(0x00), signer))), lt(s, UPPER_HALF))
         }
-        if (!signed && signer.code.length != 0) return _saysSo(signature, signer, digest, bound);
     }
 
     /// @return v 27 or 28. @return r As it is. @return s Without the parity.
@@ -64,11 +71,12 @@ library SignatureLib {
 
     /// @dev A static call: whatever the signer does, nothing changes meanwhile. It must answer with the magic
     /// value in a whole word; one that reverts, or returns less, or anything else, has not signed.
-    function _saysSo(Signature calldata signature, address signer, bytes32 digest, uint256 bound)
-        private
+    function _byCode(Signature calldata signature, address signer, bytes32 digest, uint256 bound)
+        internal
         view
         returns (bool signed)
     {
+        if (signer.code.length == 0) return false;
         assembly ("memory-safe") {
             let from := signature
             let size := 0x40

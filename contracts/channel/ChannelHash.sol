@@ -34,10 +34,11 @@ library ChannelHash {
     function ofOpening(Opening opening, Terms terms, address token) internal pure returns (bytes32 id) {
         assembly ("memory-safe") {
             let m := mload(0x40)
-            mstore(m, opening)
-            mstore(add(m, 0x20), terms)
-            mstore(add(m, 0x40), shr(96, shl(96, token)))
-            id := keccak256(m, 0x60)
+            mstore(0x00, opening)
+            mstore(0x20, terms)
+            mstore(0x40, shr(96, shl(96, token)))
+            id := keccak256(0x00, 0x60)
+            mstore(0x40, m)
         }
     }
 

@@ -173,7 +173,7 @@ interface IPaymentChannels {
     error BadSecretCount(uint256 secrets, uint256 locks);
     /// @notice This is not the secret of that hash.
     error WrongSecret(bytes32 hash, bytes32 secret);
-    /// @notice The newest state shown has pending locks: `settleUnlocking` settles it.
+    /// @notice The newest state shown has pending locks: `settleAndUnlock` settles it.
     error LocksUnresolved(bytes32 root);
     /// @notice The lock's secret may come until `expiry` (Unix time), that second included.
     error LockPending(bytes32 hash, uint256 expiry);
@@ -243,9 +243,11 @@ interface IPaymentChannels {
 
     /// @notice The same for many channels of the caller's, who is paid once for neighbours in the same asset:
     /// sort them by token. One that `closeNow` would refuse is left out, so that no counterparty can hold up
-    /// the others (it may cost gas: a contract's signature `WALLET_GAS` at most, a payout what Payout says).
+    /// the others. It may cost gas, for which the caller's limit must suffice: the signature of a contract
+    /// 300,000 at most, a payout what Payout says.
     /// @return closed How many were closed.
-    /// Errors: an arithmetic panic where neighbours owe the caller more than 2 ** 256 - 1 base units.
+    /// Errors: SignatureOutOfGas; and an arithmetic panic where neighbours owe the caller more than 2 ** 256 -
+    /// 1 base units.
     function closeMany(Closing[] calldata closings) external returns (uint256 closed);
 
     /// @notice A party begins to close alone, with the newest state that the other one signed; or with the
@@ -254,9 +256,9 @@ interface IPaymentChannels {
     /// Errors: NotOpen, NotAParty, AlreadyClosing, BadFirstState, BadSignature.
     function closeAlone(Channel calldata channel, State calldata state, Signature calldata signature) external;
 
-    /// @notice The same, resolving the state's locks as `unlock` does.
+    /// @notice The same, resolving the state's locks as `unlockNow` does.
     /// Errors: as `closeAlone`, and BadLocks, BadSecretCount, WrongSecret.
-    function closeAloneUnlocking(
+    function closeAloneAndUnlock(
         Channel calldata channel,
         State calldata state,
         Signature calldata signature,
@@ -269,9 +271,9 @@ interface IPaymentChannels {
     /// Errors: NotOpen, NotAParty, BadSignature, NotClosing, ChallengePeriodOver, NotNewer.
     function challenge(Channel calldata channel, State calldata state, Signature calldata signature) external;
 
-    /// @notice The same, resolving the state's locks as `unlock` does.
+    /// @notice The same, resolving the state's locks as `unlockNow` does.
     /// Errors: as `challenge`, and BadLocks, BadSecretCount, WrongSecret.
-    function challengeUnlocking(
+    function challengeAndUnlock(
         Channel calldata channel,
         State calldata state,
         Signature calldata signature,
@@ -294,7 +296,7 @@ interface IPaymentChannels {
     /// @param locks All that are pending, in their order.
     /// @param secrets One for each, zero where it is not shown. One shown too late is worth nothing.
     /// Errors: NotOpen, NotClosing, BadLocks, BadSecretCount, WrongSecret.
-    function unlock(Channel calldata channel, Lock[] calldata locks, bytes32[] calldata secrets) external;
+    function unlockNow(Channel calldata channel, Lock[] calldata locks, bytes32[] calldata secrets) external;
 
     /// @notice Notes down that a secret is known from now on: it counts in every lock of its hash that has
     /// not expired, whenever that lock is shown. Only the first time counts. Anybody may.
@@ -305,10 +307,10 @@ interface IPaymentChannels {
     /// Errors: NotOpen, NotClosing, ChallengePeriodNotOver, LocksUnresolved.
     function settleAndPay(Channel calldata channel) external;
 
-    /// @notice The same, resolving what is pending as `unlock` does; nothing may remain.
+    /// @notice The same, resolving what is pending as `unlockNow` does; nothing may remain.
     /// Errors: NotOpen, NotClosing, ChallengePeriodNotOver, BadLocks, BadSecretCount, WrongSecret,
     /// LockPending.
-    function settleUnlocking(Channel calldata channel, Lock[] calldata locks, bytes32[] calldata secrets)
+    function settleAndUnlock(Channel calldata channel, Lock[] calldata locks, bytes32[] calldata secrets)
         external;
 
     /// @notice Pays the caller's credit, all of it, to `to`.

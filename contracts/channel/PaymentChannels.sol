@@ -101,7 +101,7 @@ contract PaymentChannels is Credits, EIP712 {
     function _open(Terms terms, address token, uint256 units) private returns (bytes32 id, Opening opening) {
         address b = terms.counterparty();
         // A counterparty of zero signs nothing, and the opener gets everything back.
-        if (b == msg.sender) revert BadCounterparty(b);
+        if (b == msg.sender) revert BadCounterparty(msg.sender);
         uint256 period = terms.challengePeriod();
         unchecked {
             // Below the least wraps around.
@@ -111,7 +111,7 @@ contract PaymentChannels is Credits, EIP712 {
         }
         unchecked {
             // Zero wraps around.
-            if (units - 1 >= PositionLib.MAX_UNITS) revert BadUnits(units, PositionLib.MAX_UNITS);
+            if (units - 1 > PositionLib.MAX_UNITS - 1) revert BadUnits(units, PositionLib.MAX_UNITS);
         }
 
         opening = OpeningLib.pack(msg.sender, block.number);
@@ -236,12 +236,10 @@ contract PaymentChannels is Credits, EIP712 {
         address token;
         uint256 owed;
         for (uint256 i; i < closings.length; ++i) {
-            Closing calldata closing = closings[i];
-            Channel calldata channel = closing.channel;
-            (bytes32 id, Slot storage slot, Position last) = _closable(closing);
+            Channel calldata channel = closings[i].channel;
+            Position last = _tryClose(channel, closings[i]);
             if (!last.exists()) continue;
             ++closed;
-            _forget(id, slot, last);
             if (channel.token != token) {
                 _pay(token, msg.sender, owed);
                 (token, owed) = (channel.token, 0);
@@ -256,26 +254,24 @@ contract PaymentChannels is Credits, EIP712 {
         _pay(token, msg.sender, owed);
     }
 
-    /// @return id Of the channel.
-    /// @return slot Where its position is.
-    /// @return last The position it ends with; none where `closeNow` would refuse.
-    function _closable(Closing calldata closing)
-        private
-        view
-        returns (bytes32 id, Slot storage slot, Position last)
-    {
-        Channel calldata channel = closing.channel;
-        id = channelId(channel);
-        slot = _slots[id];
-        Position position_ = slot.position;
+    /// @dev Forgets the channel, or does nothing where `closeNow` would refuse.
+    /// @return last The position it ended with.
+    function _tryClose(Channel calldata channel, Closing calldata closing) private returns (Position last) {
+        bytes32 id = channelId(channel);
+        Slot storage slot = _slots[id];
+        last = slot.position;
         address a = channel.opening.opener();
         address b = channel.terms.counterparty();
-        address other = msg.sender == a ? b : a;
         if (
-            position_.exists() && (msg.sender == a || msg.sender == b) && block.timestamp <= closing.expiry
-                && block.number != channel.opening.blockNumber()
-                && closing.signature.isBy(other, _closeDigest(id, closing.net, closing.expiry), WALLET_GAS)
-        ) last = position_.end(position_.balanceAfter(closing.net));
+            !last.exists() || (msg.sender != a && msg.sender != b) || block.timestamp > closing.expiry
+                || block.number == channel.opening.blockNumber()
+        ) return PositionLib.NONE;
+        bytes32 digest = _closeDigest(id, closing.net, closing.expiry);
+        if (!closing.signature.isBy(msg.sender == a ? b : a, digest, WALLET_GAS)) return PositionLib.NONE;
+        last = last.end(last.balanceAfter(closing.net));
+        slot.position = PositionLib.NONE;
+        if (last.hasLocks()) delete pendingLocks[id];
+        emit Closed(id, last);
     }
 
     // Closing alone
@@ -284,44 +280,54 @@ contract PaymentChannels is Credits, EIP712 {
     function closeAlone(Channel calldata channel, State calldata state, Signature calldata signature)
         external
     {
-        _closeAlone(channel, state, signature, state.net, state.locks);
+        (bytes32 id, Slot storage slot, Position position_) = _findToStart(channel, state, signature);
+        _start(channel, id, slot, position_, state, 0, state.locks);
     }
 
     /// @inheritdoc IPaymentChannels
-    function closeAloneUnlocking(
+    function closeAloneAndUnlock(
         Channel calldata channel,
         State calldata state,
         Signature calldata signature,
         Lock[] calldata locks,
         bytes32[] calldata secrets
     ) external {
-        (int256 paid, bytes32 pending) = _resolve(channelId(channel), state.locks, locks, secrets);
-        _closeAlone(channel, state, signature, state.net + paid, pending);
+        (bytes32 id, Slot storage slot, Position position_) = _findToStart(channel, state, signature);
+        (int256 paid, bytes32 pending) = Locks.resolve(id, locks, state.locks, secrets, revealedAt);
+        _start(channel, id, slot, position_, state, paid, pending);
     }
 
-    /// @param net The state's, with what its locks have paid already.
-    /// @param pending Root of its other locks.
-    function _closeAlone(
-        Channel calldata channel,
-        State calldata state,
-        Signature calldata signature,
-        int256 net,
-        bytes32 pending
-    ) private {
-        (bytes32 id, Slot storage slot, Position position_) = _find(channel);
+    function _findToStart(Channel calldata channel, State calldata state, Signature calldata signature)
+        private
+        view
+        returns (bytes32 id, Slot storage slot, Position position_)
+    {
+        (id, slot, position_) = _find(channel);
         address counterparty = _counterpartyOfCaller(channel);
         if (position_.isClosing()) revert AlreadyClosing(id, position_.deadline());
-        uint48 nonce = state.nonce;
-        if (nonce == 0) {
-            if (state.net != 0 || state.locks != 0) revert BadFirstState(state.net, state.locks);
-        } else {
+        if (state.nonce != 0) {
             signature.requireBy(counterparty, _stateDigest(id, state));
+        } else if (state.net != 0 || state.locks != 0) {
+            revert BadFirstState(state.net, state.locks);
         }
-        uint256 balanceA = position_.balanceAfter(net);
+    }
+
+    /// @param paid What locks of the state have moved from A to B already.
+    /// @param pending Root of the others.
+    function _start(
+        Channel calldata channel,
+        bytes32 id,
+        Slot storage slot,
+        Position position_,
+        State calldata state,
+        int256 paid,
+        bytes32 pending
+    ) private {
         unchecked {
-            // A timestamp and 90 days at most.
-            position_ =
-                position_.start(balanceA, nonce, pending, block.timestamp + channel.terms.challengePeriod());
+            // A timestamp and 90 days at most; and see Locks.
+            uint256 deadline = block.timestamp + channel.terms.challengePeriod();
+            uint256 balanceA = position_.balanceAfter(state.net + paid);
+            position_ = position_.start(balanceA, state.nonce, pending, deadline);
         }
         slot.position = position_;
         if (pending != 0) pendingLocks[id] = pending;
@@ -334,11 +340,11 @@ contract PaymentChannels is Credits, EIP712 {
     {
         (bytes32 id, Slot storage slot, Position position_) = _find(channel);
         signature.requireBy(_counterpartyOfCaller(channel), _stateDigest(id, state));
-        _challenge(id, slot, position_, state.nonce, state.net, state.locks);
+        _challenge(id, slot, position_, state, 0, state.locks);
     }
 
     /// @inheritdoc IPaymentChannels
-    function challengeUnlocking(
+    function challengeAndUnlock(
         Channel calldata channel,
         State calldata state,
         Signature calldata signature,
@@ -347,8 +353,8 @@ contract PaymentChannels is Credits, EIP712 {
     ) external {
         (bytes32 id, Slot storage slot, Position position_) = _find(channel);
         signature.requireBy(_counterpartyOfCaller(channel), _stateDigest(id, state));
-        (int256 paid, bytes32 pending) = _resolve(id, state.locks, locks, secrets);
-        _challenge(id, slot, position_, state.nonce, state.net + paid, pending);
+        (int256 paid, bytes32 pending) = Locks.resolve(id, locks, state.locks, secrets, revealedAt);
+        _challenge(id, slot, position_, state, paid, pending);
     }
 
     /// @inheritdoc IPaymentChannels
@@ -362,7 +368,7 @@ contract PaymentChannels is Credits, EIP712 {
         bytes32 digest = _stateDigest(id, state);
         signatureA.requireBy(channel.opening.opener(), digest);
         signatureB.requireBy(channel.terms.counterparty(), digest);
-        _challenge(id, slot, position_, state.nonce, state.net, state.locks);
+        _challenge(id, slot, position_, state, 0, state.locks);
     }
 
     /// @inheritdoc IPaymentChannels
@@ -376,22 +382,27 @@ contract PaymentChannels is Credits, EIP712 {
     /// @dev The deadline stays. Were it moved, whoever holds many old states could show them one by one and
     /// delay for ever; and it need not be, for a party that answers a start with its newest state can be
     /// overtaken only by states it signed itself later, all of which are payments it made.
-    /// @param net The state's, with what its locks have paid already.
-    /// @param pending Root of its other locks.
+    /// @param paid What locks of the state have moved from A to B already.
+    /// @param pending Root of the others.
     function _challenge(
         bytes32 id,
         Slot storage slot,
         Position position_,
-        uint48 nonce,
-        int256 net,
+        State calldata state,
+        int256 paid,
         bytes32 pending
     ) private {
         if (!position_.isClosing()) revert NotClosing(id);
         uint256 deadline = position_.deadline();
         if (block.timestamp > deadline) revert ChallengePeriodOver(deadline, block.timestamp);
+        uint48 nonce = state.nonce;
         if (nonce <= position_.nonce()) revert NotNewer(nonce, position_.nonce());
-        if (pending != 0 || position_.hasLocks()) pendingLocks[id] = pending;
-        position_ = position_.start(position_.balanceAfter(net), nonce, pending, deadline);
+        if (pending != 0) pendingLocks[id] = pending;
+        else if (position_.hasLocks()) delete pendingLocks[id];
+        unchecked {
+            // See Locks.
+            position_ = position_.start(position_.balanceAfter(state.net + paid), nonce, pending, deadline);
+        }
         slot.position = position_;
         emit Challenged(id, position_);
     }
@@ -413,11 +424,11 @@ contract PaymentChannels is Credits, EIP712 {
     }
 
     /// @inheritdoc IPaymentChannels
-    function unlock(Channel calldata channel, Lock[] calldata locks, bytes32[] calldata secrets) external {
+    function unlockNow(Channel calldata channel, Lock[] calldata locks, bytes32[] calldata secrets) external {
         (bytes32 id, Slot storage slot, Position position_) = _find(channel);
         if (!position_.isClosing()) revert NotClosing(id);
         bytes32 root = pendingLocks[id];
-        (int256 paid, bytes32 pending) = _resolve(id, root, locks, secrets);
+        (int256 paid, bytes32 pending) = Locks.resolve(id, locks, root, secrets, revealedAt);
         if (pending == root) return;
         pendingLocks[id] = pending;
         position_ = position_.resolve(position_.balanceAfterLocks(paid), pending);
@@ -426,52 +437,29 @@ contract PaymentChannels is Credits, EIP712 {
     }
 
     /// @inheritdoc IPaymentChannels
-    function settleUnlocking(Channel calldata channel, Lock[] calldata locks, bytes32[] calldata secrets)
+    function settleAndUnlock(Channel calldata channel, Lock[] calldata locks, bytes32[] calldata secrets)
         external
     {
         (bytes32 id, Slot storage slot, Position position_) = _find(channel);
         _requireOver(id, position_);
         bytes32 root = pendingLocks[id];
-        _requireLocks(locks, root);
-        (int256 paid, Lock[] memory pending) = Locks.resolve(locks, secrets, revealedAt);
-        if (pending.length != 0) revert LockPending(pending[0].hash, pending[0].expiry);
+        (int256 paid, bytes32 pending) = Locks.resolve(id, locks, root, secrets, revealedAt);
+        if (pending != 0) {
+            Lock memory last = Locks.rest(locks, secrets, revealedAt, 1)[0];
+            revert LockPending(last.hash, last.expiry);
+        }
         // Still "has locks": paying out forgets their root.
-        position_ = position_.resolve(position_.balanceAfterLocks(paid), root);
-        _payOut(channel, id, slot, position_);
-    }
-
-    /// @param root Of the locks, as the contract or a state has it.
-    /// @return paid Units that those that are resolved move from A to B.
-    /// @return pending Root of the others.
-    function _resolve(bytes32 id, bytes32 root, Lock[] calldata locks, bytes32[] calldata secrets)
-        private
-        returns (int256 paid, bytes32 pending)
-    {
-        _requireLocks(locks, root);
-        Lock[] memory rest;
-        (paid, rest) = Locks.resolve(locks, secrets, revealedAt);
-        if (rest.length == locks.length) return (paid, root);
-        if (rest.length != 0) emit LocksPending(id, rest);
-        pending = Locks.rootOf(rest);
-    }
-
-    function _requireLocks(Lock[] calldata locks, bytes32 expected) private pure {
-        bytes32 root = Locks.root(locks);
-        if (root != expected) revert BadLocks(root, expected);
+        _payOut(channel, id, slot, position_.resolve(position_.balanceAfterLocks(paid), root));
     }
 
     // Paying out
 
     /// @dev Forgets the channel first. A payout that fails is no reason to keep the other party waiting.
     function _payOut(Channel calldata channel, bytes32 id, Slot storage slot, Position last) private {
-        _forget(id, slot, last);
-        _payBoth(channel, last, last.balanceA(), last.balanceB());
-    }
-
-    function _forget(bytes32 id, Slot storage slot, Position last) private {
         slot.position = PositionLib.NONE;
         if (last.hasLocks()) delete pendingLocks[id];
         emit Closed(id, last);
+        _payBoth(channel, last, last.balanceA(), last.balanceB());
     }
 
     function _payBoth(Channel calldata channel, Position position_, uint256 unitsA, uint256 unitsB) private {

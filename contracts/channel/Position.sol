@@ -31,7 +31,10 @@ library PositionLib {
 
     /// @notice A channel just opened with `units` (at most MAX_UNITS) of A's.
     function open(uint256 units, bool isEther_) internal pure returns (Position) {
-        return Position.wrap(units | units << DEPOSIT_A | _one(isEther_) << ETHER);
+        unchecked {
+            // In both fields at once.
+            return Position.wrap(units * (1 | 1 << DEPOSIT_A) | _one(isEther_) << ETHER);
+        }
     }
 
     /// @notice With `units` more on one side; at most `roomFor` that side, as the caller has checked.

@@ -13,6 +13,10 @@ struct Signature {
 /// @notice This is not the signature of that account over what was submitted.
 error BadSignature(address expected);
 
+/// @notice A contract refused its signature while the caller had sent too little gas for it to answer: a good
+/// signature must not pass for a bad one.
+error SignatureOutOfGas(uint256 available, uint256 required);
+
 using SignatureLib for Signature global;
 
 library SignatureLib {
@@ -29,14 +33,20 @@ library SignatureLib {
         if (!signature._byCode(signer, digest, gasleft())) revert BadSignature(signer);
     }
 
-    /// @notice Whether `signer` signed `digest`.
+    /// @notice Whether `signer` signed `digest`, for a caller who goes on without. Reverts with
+    /// SignatureOutOfGas where that cannot be said.
     /// @param bound Gas that a signer with code may use.
     function isBy(Signature calldata signature, address signer, bytes32 digest, uint256 bound)
         internal
         view
         returns (bool)
     {
-        return signature._byKey(signer, digest) || signature._byCode(signer, digest, bound);
+        uint256 available = gasleft();
+        if (signature._byKey(signer, digest) || signature._byCode(signer, digest, bound)) return true;
+        // Recovering and asking cost less than 20,000 themselves, and EIP-150 keeps one 64th of the rest.
+        uint256 required = bound + bound / 63 + 20_000;
+        if (available < required && signer.code.length != 0) revert SignatureOutOfGas(available, required);
+        return false;
     }
 
     /// @dev In plain words: s < UPPER_HALF && signer != address(0)

@@ -4,16 +4,18 @@ pragma solidity 0.8.37;
 import {EIP712} from "solady/utils/EIP712.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 
-import {Payout} from "../lib/Payout.sol";
+import {IERC20Permit} from "../lib/IERC20Permit.sol";
 import {Signature} from "../lib/Signature.sol";
 import {ChannelHash} from "./ChannelHash.sol";
+import {Credits} from "./Credits.sol";
 import {IPaymentChannels} from "./IPaymentChannels.sol";
+import {Locks} from "./Locks.sol";
 import {Opening, OpeningLib} from "./Opening.sol";
 import {Position, PositionLib} from "./Position.sol";
 import {Terms} from "./Terms.sol";
 
 /// @title Payment channels between two parties
-contract PaymentChannels is IPaymentChannels, EIP712 {
+contract PaymentChannels is Credits, EIP712 {
     /// @dev Time for an answer even when blocks are full for a while; and an end even after a slip of the
     /// hand.
     uint256 internal constant MIN_CHALLENGE_PERIOD = 10 minutes;
@@ -24,6 +26,10 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
     /// @dev 2 ** 56 units of 10 ** 59 still fit 256 bits, so no amount overflows anywhere below.
     uint256 internal constant MAX_UNIT_EXPONENT = 59;
 
+    /// @dev In `closeMany`, for the signature of a counterparty that is a contract. Elsewhere whoever calls
+    /// needs that very signature, and may spend on it what it likes.
+    uint256 internal constant WALLET_GAS = 300_000;
+
     /// @dev A struct, so that a reference to it is worked out once and passed on.
     struct Slot {
         Position position;
@@ -32,7 +38,11 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
     mapping(bytes32 channel => Slot) private _slots;
 
     /// @inheritdoc IPaymentChannels
-    mapping(address token => mapping(address owner => uint256)) public credits;
+    /// @dev Not zero exactly while the channel's position has locks.
+    mapping(bytes32 channel => bytes32 root) public pendingLocks;
+
+    /// @inheritdoc IPaymentChannels
+    mapping(bytes32 hash => uint256 timestamp) public revealedAt;
 
     // Opening and funding
 
@@ -46,11 +56,20 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
 
     /// @inheritdoc IPaymentChannels
     function openInTokens(Terms terms, address token, uint256 units) external returns (bytes32 id) {
-        if (terms.unitExponent() > MAX_UNIT_EXPONENT) revert BadUnitExponent(terms.unitExponent());
-        if (token == address(0)) revert NotAToken(token);
-        Opening opening;
-        (id, opening) = _open(terms, token, units);
-        emit OpenedInTokens(opening, terms, token);
+        id = _openInTokens(terms, token, units);
+        _collect(token, terms, units);
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function openInTokensWithPermit(
+        Terms terms,
+        address token,
+        uint256 units,
+        uint256 permitDeadline,
+        Signature calldata signature
+    ) external returns (bytes32 id) {
+        id = _openInTokens(terms, token, units);
+        _tryPermit(token, units * terms.unit(), permitDeadline, signature);
         _collect(token, terms, units);
     }
 
@@ -71,10 +90,18 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
         _collect(token, channel.terms, units);
     }
 
+    function _openInTokens(Terms terms, address token, uint256 units) private returns (bytes32 id) {
+        if (terms.unitExponent() > MAX_UNIT_EXPONENT) revert BadUnitExponent(terms.unitExponent());
+        if (token == address(0)) revert NotAToken(token);
+        Opening opening;
+        (id, opening) = _open(terms, token, units);
+        emit OpenedInTokens(opening, terms, token);
+    }
+
     function _open(Terms terms, address token, uint256 units) private returns (bytes32 id, Opening opening) {
         address b = terms.counterparty();
         // A counterparty of zero signs nothing, and the opener gets everything back.
-        if (b == msg.sender) revert BadCounterparty(b);
+        if (b == msg.sender) revert BadCounterparty(msg.sender);
         uint256 period = terms.challengePeriod();
         unchecked {
             // Below the least wraps around.
@@ -84,7 +111,7 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
         }
         unchecked {
             // Zero wraps around.
-            if (units - 1 >= PositionLib.MAX_UNITS) revert BadUnits(units, PositionLib.MAX_UNITS);
+            if (units - 1 > PositionLib.MAX_UNITS - 1) revert BadUnits(units, PositionLib.MAX_UNITS);
         }
 
         opening = OpeningLib.pack(msg.sender, block.number);
@@ -98,8 +125,8 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
         // A closing channel takes no more: what the shown state leaves each side is worked out already.
         if (position_.isClosing()) revert AlreadyClosing(id, position_.deadline());
         unchecked {
-            // The total is at most MAX_UNITS, and zero wraps around.
-            uint256 room = PositionLib.MAX_UNITS - position_.total();
+            // Zero wraps around.
+            uint256 room = position_.roomFor(forA);
             if (units - 1 >= room) revert BadUnits(units, room);
         }
         position_ = position_.deposit(forA, units);
@@ -119,6 +146,53 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
         unchecked {
             // 56 bits times 10 ** 59.
             SafeTransferLib.safeTransferFrom(token, msg.sender, address(this), units * terms.unit());
+        }
+    }
+
+    /// @dev For the caller's own tokens only, so that it does not matter which contract is called here.
+    function _tryPermit(address token, uint256 amount, uint256 deadline, Signature calldata signature)
+        private
+    {
+        (uint8 v, bytes32 r, bytes32 s) = signature.split();
+        try IERC20Permit(token).permit(msg.sender, address(this), amount, deadline, v, r, s) {}
+            catch {
+            // Somebody may have used it first; the transfer says whether there is an allowance.
+        }
+    }
+
+    // Withdrawing
+
+    /// @inheritdoc IPaymentChannels
+    function withdraw(Channel calldata channel, Withdrawal calldata withdrawal, Signature calldata signature)
+        external
+    {
+        (bytes32 id, Slot storage slot, Position position_) = _find(channel);
+        address counterparty = _counterpartyOfCaller(channel);
+        if (position_.isClosing()) revert AlreadyClosing(id, position_.deadline());
+        if (block.timestamp > withdrawal.expiry) {
+            revert WithdrawalExpired(withdrawal.expiry, block.timestamp);
+        }
+        if (withdrawal.number != position_.withdrawals()) {
+            revert BadWithdrawalNumber(withdrawal.number, position_.withdrawals());
+        }
+        uint256 unitsA = withdrawal.unitsA;
+        uint256 unitsB = withdrawal.unitsB;
+        _requireWithin(position_, unitsA, unitsB);
+        signature.requireBy(counterparty, ChannelHash.withdrawalDigest(_domainSeparator(), id, withdrawal));
+        position_ = position_.withdraw(unitsA, unitsB);
+        slot.position = position_;
+        emit Withdrawn(id, position_);
+        _payBoth(channel, position_, unitsA, unitsB);
+    }
+
+    /// @dev Something is left: a position without units is one of no channel.
+    function _requireWithin(Position position_, uint256 unitsA, uint256 unitsB) private pure {
+        unchecked {
+            // Numbers of 56 bits; there is a unit in every channel; and zero wraps around.
+            uint256 most = position_.total() - 1;
+            if (unitsA + unitsB - 1 >= most) revert BadUnits(unitsA + unitsB, most);
+            most = position_.roomForWithdrawal();
+            if (unitsA > most) revert BadUnits(unitsA, most);
         }
     }
 
@@ -155,29 +229,108 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
         _;
     }
 
+    /// @inheritdoc IPaymentChannels
+    /// @dev What the caller is owed of the channels closed so far is in no storage while their counterparties
+    /// are paid: it cannot be taken twice, and nothing but these channels' deposits pays it.
+    function closeMany(Closing[] calldata closings) external returns (uint256 closed) {
+        address token;
+        uint256 owed;
+        for (uint256 i; i < closings.length; ++i) {
+            Channel calldata channel = closings[i].channel;
+            Position last = _tryClose(channel, closings[i]);
+            if (!last.exists()) continue;
+            ++closed;
+            if (channel.token != token) {
+                _pay(token, msg.sender, owed);
+                (token, owed) = (channel.token, 0);
+            }
+            uint256 unit = channel.terms.unit();
+            address a = channel.opening.opener();
+            (uint256 forA, uint256 forB) = (last.balanceA() * unit, last.balanceB() * unit);
+            owed += msg.sender == a ? forA : forB;
+            if (msg.sender == a) _pay(token, channel.terms.counterparty(), forB);
+            else _pay(token, a, forA);
+        }
+        _pay(token, msg.sender, owed);
+    }
+
+    /// @dev Forgets the channel, or does nothing where `closeNow` would refuse.
+    /// @return last The position it ended with.
+    function _tryClose(Channel calldata channel, Closing calldata closing) private returns (Position last) {
+        bytes32 id = channelId(channel);
+        Slot storage slot = _slots[id];
+        last = slot.position;
+        address a = channel.opening.opener();
+        address b = channel.terms.counterparty();
+        if (
+            !last.exists() || (msg.sender != a && msg.sender != b) || block.timestamp > closing.expiry
+                || block.number == channel.opening.blockNumber()
+        ) return PositionLib.NONE;
+        bytes32 digest = _closeDigest(id, closing.net, closing.expiry);
+        if (!closing.signature.isBy(msg.sender == a ? b : a, digest, WALLET_GAS)) return PositionLib.NONE;
+        last = last.end(last.balanceAfter(closing.net));
+        slot.position = PositionLib.NONE;
+        if (last.hasLocks()) delete pendingLocks[id];
+        emit Closed(id, last);
+    }
+
     // Closing alone
 
     /// @inheritdoc IPaymentChannels
     function closeAlone(Channel calldata channel, State calldata state, Signature calldata signature)
         external
     {
-        (bytes32 id, Slot storage slot, Position position_) = _find(channel);
+        (bytes32 id, Slot storage slot, Position position_) = _findToStart(channel, state, signature);
+        _start(channel, id, slot, position_, state, 0, state.locks);
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function closeAloneAndUnlock(
+        Channel calldata channel,
+        State calldata state,
+        Signature calldata signature,
+        Lock[] calldata locks,
+        bytes32[] calldata secrets
+    ) external {
+        (bytes32 id, Slot storage slot, Position position_) = _findToStart(channel, state, signature);
+        (int256 paid, bytes32 pending) = Locks.resolve(id, locks, state.locks, secrets, revealedAt);
+        _start(channel, id, slot, position_, state, paid, pending);
+    }
+
+    function _findToStart(Channel calldata channel, State calldata state, Signature calldata signature)
+        private
+        view
+        returns (bytes32 id, Slot storage slot, Position position_)
+    {
+        (id, slot, position_) = _find(channel);
         address counterparty = _counterpartyOfCaller(channel);
         if (position_.isClosing()) revert AlreadyClosing(id, position_.deadline());
-        uint48 nonce = state.nonce;
-        int64 net = state.net;
-        if (nonce == 0) {
-            if (net != 0 || state.locks != 0) revert BadFirstState(net, state.locks);
-        } else {
-            _requireNewer(position_, nonce, state.locks);
+        if (state.nonce != 0) {
             signature.requireBy(counterparty, _stateDigest(id, state));
+        } else if (state.net != 0 || state.locks != 0) {
+            revert BadFirstState(state.net, state.locks);
         }
-        uint256 balanceA = position_.balanceAfter(net);
+    }
+
+    /// @param paid What locks of the state have moved from A to B already.
+    /// @param pending Root of the others.
+    function _start(
+        Channel calldata channel,
+        bytes32 id,
+        Slot storage slot,
+        Position position_,
+        State calldata state,
+        int256 paid,
+        bytes32 pending
+    ) private {
         unchecked {
-            // A timestamp and 90 days at most.
-            position_ = position_.start(balanceA, nonce, block.timestamp + channel.terms.challengePeriod());
+            // A timestamp and 90 days at most; and see Locks.
+            uint256 deadline = block.timestamp + channel.terms.challengePeriod();
+            uint256 balanceA = position_.balanceAfter(state.net + paid);
+            position_ = position_.start(balanceA, state.nonce, pending, deadline);
         }
         slot.position = position_;
+        if (pending != 0) pendingLocks[id] = pending;
         emit Started(id, position_);
     }
 
@@ -187,7 +340,21 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
     {
         (bytes32 id, Slot storage slot, Position position_) = _find(channel);
         signature.requireBy(_counterpartyOfCaller(channel), _stateDigest(id, state));
-        _challenge(id, slot, position_, state);
+        _challenge(id, slot, position_, state, 0, state.locks);
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function challengeAndUnlock(
+        Channel calldata channel,
+        State calldata state,
+        Signature calldata signature,
+        Lock[] calldata locks,
+        bytes32[] calldata secrets
+    ) external {
+        (bytes32 id, Slot storage slot, Position position_) = _find(channel);
+        signature.requireBy(_counterpartyOfCaller(channel), _stateDigest(id, state));
+        (int256 paid, bytes32 pending) = Locks.resolve(id, locks, state.locks, secrets, revealedAt);
+        _challenge(id, slot, position_, state, paid, pending);
     }
 
     /// @inheritdoc IPaymentChannels
@@ -201,36 +368,88 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
         bytes32 digest = _stateDigest(id, state);
         signatureA.requireBy(channel.opening.opener(), digest);
         signatureB.requireBy(channel.terms.counterparty(), digest);
-        _challenge(id, slot, position_, state);
+        _challenge(id, slot, position_, state, 0, state.locks);
     }
 
     /// @inheritdoc IPaymentChannels
     function settleAndPay(Channel calldata channel) external {
         (bytes32 id, Slot storage slot, Position position_) = _find(channel);
-        if (!position_.isClosing()) revert NotClosing(id);
-        uint256 deadline = position_.deadline();
-        if (block.timestamp <= deadline) revert ChallengePeriodNotOver(deadline, block.timestamp);
+        _requireOver(id, position_);
+        if (position_.hasLocks()) revert LocksUnresolved(pendingLocks[id]);
         _payOut(channel, id, slot, position_);
     }
 
     /// @dev The deadline stays. Were it moved, whoever holds many old states could show them one by one and
     /// delay for ever; and it need not be, for a party that answers a start with its newest state can be
     /// overtaken only by states it signed itself later, all of which are payments it made.
-    function _challenge(bytes32 id, Slot storage slot, Position position_, State calldata state) private {
+    /// @param paid What locks of the state have moved from A to B already.
+    /// @param pending Root of the others.
+    function _challenge(
+        bytes32 id,
+        Slot storage slot,
+        Position position_,
+        State calldata state,
+        int256 paid,
+        bytes32 pending
+    ) private {
         if (!position_.isClosing()) revert NotClosing(id);
         uint256 deadline = position_.deadline();
         if (block.timestamp > deadline) revert ChallengePeriodOver(deadline, block.timestamp);
         uint48 nonce = state.nonce;
-        _requireNewer(position_, nonce, state.locks);
-        uint256 balanceA = position_.balanceAfter(state.net);
-        position_ = position_.start(balanceA, nonce, deadline);
+        if (nonce <= position_.nonce()) revert NotNewer(nonce, position_.nonce());
+        if (pending != 0) pendingLocks[id] = pending;
+        else if (position_.hasLocks()) delete pendingLocks[id];
+        unchecked {
+            // See Locks.
+            position_ = position_.start(position_.balanceAfter(state.net + paid), nonce, pending, deadline);
+        }
         slot.position = position_;
         emit Challenged(id, position_);
     }
 
-    function _requireNewer(Position position_, uint48 nonce, bytes32 locks) private pure {
-        if (nonce <= position_.nonce()) revert NotNewer(nonce, position_.nonce());
-        if (locks != 0) revert LocksNotSupported(locks);
+    function _requireOver(bytes32 id, Position position_) private view {
+        if (!position_.isClosing()) revert NotClosing(id);
+        uint256 deadline = position_.deadline();
+        if (block.timestamp <= deadline) revert ChallengePeriodNotOver(deadline, block.timestamp);
+    }
+
+    // Locks
+
+    /// @inheritdoc IPaymentChannels
+    function reveal(bytes32 secret) external {
+        bytes32 hash = Locks.hashOf(secret);
+        if (revealedAt[hash] != 0) return;
+        revealedAt[hash] = block.timestamp;
+        emit SecretShown(hash, secret);
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function unlockNow(Channel calldata channel, Lock[] calldata locks, bytes32[] calldata secrets) external {
+        (bytes32 id, Slot storage slot, Position position_) = _find(channel);
+        if (!position_.isClosing()) revert NotClosing(id);
+        bytes32 root = pendingLocks[id];
+        (int256 paid, bytes32 pending) = Locks.resolve(id, locks, root, secrets, revealedAt);
+        if (pending == root) return;
+        pendingLocks[id] = pending;
+        position_ = position_.resolve(position_.balanceAfterLocks(paid), pending);
+        slot.position = position_;
+        emit Unlocked(id, position_);
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function settleAndUnlock(Channel calldata channel, Lock[] calldata locks, bytes32[] calldata secrets)
+        external
+    {
+        (bytes32 id, Slot storage slot, Position position_) = _find(channel);
+        _requireOver(id, position_);
+        bytes32 root = pendingLocks[id];
+        (int256 paid, bytes32 pending) = Locks.resolve(id, locks, root, secrets, revealedAt);
+        if (pending != 0) {
+            Lock memory last = Locks.rest(locks, secrets, revealedAt, 1)[0];
+            revert LockPending(last.hash, last.expiry);
+        }
+        // Still "has locks": paying out forgets their root.
+        _payOut(channel, id, slot, position_.resolve(position_.balanceAfterLocks(paid), root));
     }
 
     // Paying out
@@ -238,43 +457,25 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
     /// @dev Forgets the channel first. A payout that fails is no reason to keep the other party waiting.
     function _payOut(Channel calldata channel, bytes32 id, Slot storage slot, Position last) private {
         slot.position = PositionLib.NONE;
+        if (last.hasLocks()) delete pendingLocks[id];
         emit Closed(id, last);
+        _payBoth(channel, last, last.balanceA(), last.balanceB());
+    }
+
+    function _payBoth(Channel calldata channel, Position position_, uint256 unitsA, uint256 unitsB) private {
         address a = channel.opening.opener();
         address b = channel.terms.counterparty();
         unchecked {
             // 56 bits times 10 ** 59.
-            if (last.isEther()) {
-                _payETH(a, last.balanceA() * 1 gwei);
-                _payETH(b, last.balanceB() * 1 gwei);
+            if (position_.isEther()) {
+                _payETH(a, unitsA * 1 gwei);
+                _payETH(b, unitsB * 1 gwei);
             } else {
                 uint256 unit = channel.terms.unit();
-                _payTokens(channel.token, a, last.balanceA() * unit);
-                _payTokens(channel.token, b, last.balanceB() * unit);
+                _payTokens(channel.token, a, unitsA * unit);
+                _payTokens(channel.token, b, unitsB * unit);
             }
         }
-    }
-
-    function _payETH(address to, uint256 amount) private {
-        if (amount != 0 && !Payout.trySendETH(to, amount)) _credit(address(0), to, amount);
-    }
-
-    function _payTokens(address token, address to, uint256 amount) private {
-        if (amount != 0 && !Payout.trySendToken(token, to, amount)) _credit(token, to, amount);
-    }
-
-    function _credit(address token, address owner, uint256 amount) private {
-        credits[token][owner] += amount;
-        emit Credited(token, owner, amount);
-    }
-
-    /// @inheritdoc IPaymentChannels
-    function claimCredit(address token, address to) external {
-        uint256 amount = credits[token][msg.sender];
-        if (amount == 0) revert NoCredit(token, msg.sender);
-        delete credits[token][msg.sender];
-        emit CreditClaimed(token, msg.sender, to, amount);
-        if (token == address(0)) SafeTransferLib.safeTransferETH(to, amount);
-        else SafeTransferLib.safeTransfer(token, to, amount);
     }
 
     // Finding and checking
@@ -317,16 +518,21 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
         external
         view
         returns (
-            uint256 depositA,
-            uint256 depositB,
+            int256 depositA,
+            int256 depositB,
             uint256 balanceA,
             uint48 nonce,
             uint256 deadline,
-            bool isEther
+            bool isEther,
+            bool hasLocks,
+            uint256 withdrawals
         )
     {
         Position p = _slots[id].position;
-        return (p.depositA(), p.depositB(), p.balanceA(), p.nonce(), p.deadline(), p.isEther());
+        (depositA, depositB, nonce, deadline) = (p.depositA(), p.depositB(), p.nonce(), p.deadline());
+        (isEther, hasLocks) = (p.isEther(), p.hasLocks());
+        if (p.isClosing()) balanceA = p.balanceA();
+        else withdrawals = p.withdrawals();
     }
 
     /// @inheritdoc IPaymentChannels
@@ -342,5 +548,10 @@ contract PaymentChannels is IPaymentChannels, EIP712 {
     /// @inheritdoc IPaymentChannels
     function closeDigest(bytes32 id, int64 net, uint40 expiry) external view returns (bytes32) {
         return _closeDigest(id, net, expiry);
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function withdrawalDigest(bytes32 id, Withdrawal calldata withdrawal) external view returns (bytes32) {
+        return ChannelHash.withdrawalDigest(_domainSeparator(), id, withdrawal);
     }
 }

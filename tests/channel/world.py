@@ -105,8 +105,8 @@ class World:
         self.call(sender, "settleAndPay", words(channel))
 
     def position(self, channel: Channel) -> Position:
-        a, b, balance_a, nonce, deadline, _ = self.call(A, "position", channel.id)
-        return Position(Deposits(a, b), balance_a, nonce, deadline)
+        a, b, balance_a, nonce, deadline, _, has_locks, withdrawals = self.call(A, "position", channel.id)
+        return Position(Deposits(a, b), balance_a, nonce, deadline, has_locks, withdrawals)
 
     def credit(self, owner: bytes, token: bytes = ETHER) -> int:
         return int(self.call(A, "credits", checksum(token), checksum(owner)))

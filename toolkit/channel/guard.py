@@ -5,8 +5,10 @@ special cases: the next sight says what is left to do. A party that does its dut
 block within ``margin`` seconds, is paid at least what its newest state leaves it, or a newer one that it signed
 itself, with every lock that pays it and whose secret it knew in time.
 
-A secret shown with a state counts in that state only, and a newer state brings the lock back. Who has signed a newer
-one without an answer (``half_signed``) must reckon with that, and reveals the secret instead, once for all states.
+A secret is shown with a lock, or revealed for all (see contracts/channel/IPaymentChannels.sol). To show it is cheap, but
+counts in one state only, and others can hinder it: by a newer state, or by resolving other locks of the list first. To
+reveal it is safe. So it is revealed where a newer state may come (one that we signed without an answer,
+``half_signed``), and where a closing channel leaves less than ``margin``.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ class Stand:
         other_locks: the lists of locks of what was half signed, as far as they are not `locks`.
 
     Raises:
-        BadInput: a signature that is needed is missing, or the locks are not the state's.
+        BadInput: a signature that is needed is missing or none, a secret is none, or the locks are not the state's.
     """
 
     channel: Channel
@@ -58,6 +60,9 @@ class Stand:
             (self.by_a is None and self.side is not Side.A) or (self.by_b is None and self.side is not Side.B)
         ):
             raise BadInput(f"a signature of state {self.newest.nonce} of channel 0x{self.channel.id.hex()} is missing")
+        for data, size in ((self.by_a, 64), (self.by_b, 64), *((secret, 32) for secret in self.secrets.values())):
+            if data is not None and len(data) != size:
+                raise BadInput(f"signatures are 64 bytes and secrets 32, not {len(data)}: 0x{data.hex()}")
         if locks_root(self.locks) != self.newest.locks:
             raise BadInput(
                 f"{len(self.locks)} locks are not those of state {self.newest.nonce}, whose root is"
@@ -205,11 +210,12 @@ class Settle(Duty):
 
 
 def duties(stand: Stand, sight: Sight, margin: int) -> list[Duty]:
-    """What is to be done now, the most urgent first; independent of each other, so all may be sent together.
+    """What is to be done now; independent of each other, so all may be sent together.
 
     Args:
-        margin: seconds before a lock's expiry at which its secret must go to L1 at the latest; longer than two looks
-            at L1 are apart, and the blocks that a transaction may have to wait.
+        margin: seconds before a lock's expiry at which its secret must go to L1 at the latest. In that time a
+            transaction may fail because the other party was faster, the next look at L1 must see it, and another
+            transaction get into a block.
     """
     position = sight.positions.get(stand.channel.id)
     if position is None or not position.exists:
@@ -222,6 +228,9 @@ def duties(stand: Stand, sight: Sight, margin: int) -> list[Duty]:
     return case.once_final()
 
 
+_NOTHING_SHOWN: tuple[tuple[Lock, ...], tuple[bytes, ...]] = ((), ())
+
+
 @dataclass(frozen=True)
 class _Case:
     stand: Stand
@@ -229,41 +238,51 @@ class _Case:
     margin: int
 
     def while_open(self) -> list[Duty]:
-        stand, urgent = self.stand, self._urgent()
-        # A tower cannot close. Revealed, the secret counts whenever the channel is closed, and with whatever state.
-        must_reveal = stand.half_signed or stand.side is None
-        found: list[Duty] = self._reveals(urgent) if must_reveal else []
-        if stand.side is not None and (stand.leave or (urgent and not must_reveal)):
-            found.append(CloseAlone(stand.channel, stand.by_other, *self._with_the_newest()))
+        stand = self.stand
+        late = [lock for lock in stand.all_locks if self._pays_us(lock) and self._is_late(lock)]
+        if stand.side is None or stand.half_signed:
+            # A tower cannot close. Revealed, the secret counts whenever that is done, and with whatever state.
+            found, shown = self._reveals(late), _NOTHING_SHOWN
+            closes = stand.leave
+        else:
+            found = self._reveals(lock for lock in late if not self._can_be_shown(lock))
+            shown = self._shown(stand.locks)
+            closes = stand.leave or any(self._can_be_shown(lock) for lock in late)
+        if closes and stand.side is not None:
+            found.append(CloseAlone(stand.channel, stand.by_other, *shown))
         return found
 
     def while_challengeable(self, position: Position) -> list[Duty]:
         stand = self.stand
-        if stand.half_signed or position.nonce > stand.newest.nonce:
-            # Up to the deadline a newer state may take the place of the one shown, and of the secrets shown with it.
-            # That there are such states a tower may learn only here.
-            found = self._reveals(filter(self._claimable, (*stand.all_locks, *self._pending())))
-        elif position.nonce >= stand.newest.nonce:
-            return self._unlocks()
-        else:
-            found = self._reveals(self._urgent()) if stand.side is None else []
-        if position.nonce < stand.newest.nonce:
-            if stand.side is not None:
-                found.append(Challenge(stand.channel, stand.by_other, *self._with_the_newest()))
-            elif stand.by_a is not None and stand.by_b is not None:
-                found.append(ChallengeSigned(stand.channel, stand.newest, stand.by_a, stand.by_b))
+        is_older = position.nonce < stand.newest.nonce
+        locks = stand.locks if is_older else self._pending()
+        # Up to the deadline a newer state may take the place of the one shown, and of the secrets shown with it. That
+        # there are such states a tower may learn only from one that is shown.
+        may_be_newer = stand.half_signed or position.nonce > stand.newest.nonce
+        if may_be_newer:
+            locks = tuple(dict.fromkeys((*stand.all_locks, *locks)))
+        safer = [lock for lock in locks if self._pays_us(lock) and (may_be_newer or self._is_better_revealed(lock))]
+        found = self._reveals(safer)
+        if not is_older:
+            return found + self._unlocks(besides=safer)
+        if stand.side is not None:
+            found.append(Challenge(stand.channel, stand.by_other, *self._shown(stand.locks, besides=safer)))
+        elif stand.by_a is not None and stand.by_b is not None:
+            found.append(ChallengeSigned(stand.channel, stand.newest, stand.by_a, stand.by_b))
         return found
 
     def once_final(self) -> list[Duty]:
-        channel, now = self.stand.channel, self.sight.now
-        if self.stand.side is None:
-            return self._unlocks()
-        if channel.id not in self.sight.pending:
-            return [Settle(channel)]
+        stand = self.stand
+        if stand.side is not None and stand.channel.id not in self.sight.pending:
+            return [Settle(stand.channel)]
         pending = self._pending()
-        if pending and all(now > lock.expiry or self._is_safe(lock) or self._secret(lock) for lock in pending):
-            return [Settle(channel, pending, tuple(self._secret(lock) or NO_SECRET for lock in pending))]
-        return self._unlocks()
+        safer = [lock for lock in pending if self._pays_us(lock) and self._is_better_revealed(lock)]
+        if stand.side is not None and pending and not safer and all(map(self._can_be_settled, pending)):
+            secrets = tuple(self._secret(lock) or NO_SECRET for lock in pending)
+            return [Settle(stand.channel, pending, secrets)]
+        return self._reveals(safer) + self._unlocks(besides=safer)
+
+    # Locks
 
     def _secret(self, lock: Lock) -> bytes | None:
         return self.stand.secrets.get(lock.hash) or self.sight.shown.get(lock.hash)
@@ -272,38 +291,46 @@ class _Case:
         """Whether its secret was revealed in time, and so counts for ever."""
         return 0 < self.sight.revealed.get(lock.hash, 0) <= lock.expiry
 
-    def _claimable(self, lock: Lock) -> bool:
-        """Whether showing its secret now is worth something to us."""
+    def _pays_us(self, lock: Lock) -> bool:
+        """Whether its secret is worth something to us on L1, now."""
         ours = self.stand.side is None or lock.payer is not self.stand.side
-        in_time = self.sight.now <= lock.expiry and not self._is_safe(lock)
-        return ours and in_time and self._secret(lock) is not None
+        return ours and self.sight.now <= lock.expiry and not self._is_safe(lock) and self._secret(lock) is not None
 
-    def _urgent(self) -> list[Lock]:
-        last = self.sight.now + self.margin
-        return [lock for lock in self.stand.all_locks if lock.expiry <= last and self._claimable(lock)]
+    def _is_late(self, lock: Lock) -> bool:
+        return lock.expiry <= self.sight.now + self.margin
+
+    def _can_be_shown(self, lock: Lock) -> bool:
+        """Whether we know its secret, and it is not the one that stands for none."""
+        return self._secret(lock) not in (None, NO_SECRET)
+
+    def _is_better_revealed(self, lock: Lock) -> bool:
+        return self._is_late(lock) or not self._can_be_shown(lock)
+
+    def _can_be_settled(self, lock: Lock) -> bool:
+        return self.sight.now > lock.expiry or self._is_safe(lock) or self._can_be_shown(lock)
 
     def _pending(self) -> tuple[Lock, ...]:
-        """The pending locks of the state shown, in order; empty also where nobody has told us of them."""
+        """The pending locks of the state shown, in order; none also where nobody has told us of them."""
         root, told = self.sight.pending.get(self.stand.channel.id, (b"", None))
         for locks in (told, self.stand.locks, *self.stand.other_locks):
             if locks and locks_root(locks) == root:
                 return locks
         return ()
 
-    def _shown(self, locks: tuple[Lock, ...]) -> tuple[tuple[Lock, ...], tuple[bytes, ...]]:
-        """The locks with the secrets that pay us; nothing where there are none."""
-        secrets = tuple((self._secret(lock) if self._claimable(lock) else None) or NO_SECRET for lock in locks)
-        return (locks, secrets) if any(secret != NO_SECRET for secret in secrets) else ((), ())
+    # What follows from them
 
-    def _with_the_newest(self) -> tuple[tuple[Lock, ...], tuple[bytes, ...]]:
-        """What is shown along with our newest state."""
-        return ((), ()) if self.stand.half_signed else self._shown(self.stand.locks)
+    def _shown(
+        self, locks: tuple[Lock, ...], besides: Sequence[Lock] = ()
+    ) -> tuple[tuple[Lock, ...], tuple[bytes, ...]]:
+        """The locks, each with its secret where that pays us; nothing at all where none does."""
+        worth = [lock for lock in locks if self._pays_us(lock) and lock not in besides]
+        secrets = tuple((self._secret(lock) if lock in worth else None) or NO_SECRET for lock in locks)
+        return _NOTHING_SHOWN if all(secret == NO_SECRET for secret in secrets) else (locks, secrets)
 
-    def _unlocks(self) -> list[Duty]:
-        locks, secrets = self._shown(self._pending())
+    def _unlocks(self, besides: Sequence[Lock]) -> list[Duty]:
+        locks, secrets = self._shown(self._pending(), besides)
         return [Unlock(self.stand.channel, locks, secrets)] if locks else []
 
     def _reveals(self, locks: Iterable[Lock]) -> list[Duty]:
-        hashes: Sequence[bytes] = list(dict.fromkeys(lock.hash for lock in locks))
-        known = (self.stand.secrets.get(hash_) or self.sight.shown.get(hash_) for hash_ in hashes)
-        return [Reveal(self.stand.channel, secret) for secret in known if secret is not None]
+        secrets = dict.fromkeys(self._secret(lock) for lock in locks)
+        return [Reveal(self.stand.channel, secret) for secret in secrets if secret is not None]

@@ -104,11 +104,11 @@ class Outbox:
         return frozenset(self._waiting)
 
     async def tend(self, wanted: Sequence[Order], *, wait_seconds: float = 1.0) -> Tended:
-        """See to it that the orders wanted now, and no others, get into blocks.
+        """See to it that the orders wanted now get into blocks, and those from before.
 
-        An order of the same name that waits already is left alone until it has waited too long; then it is replaced
-        by what is wanted under its name now, or by nothing. A contract that refuses (somebody was faster) ends up
-        among the refused, or among the landed that failed.
+        One of the same name that waits already is left alone until it has waited too long. Then it is sent again as it
+        is wanted now, or, where the contract would refuse it by now, replaced by nothing. What the contract refuses
+        (somebody was faster) ends up among the refused, or among the landed that failed.
 
         Args:
             wait_seconds: how long to wait for blocks; what takes longer is told by a later call.
@@ -153,35 +153,28 @@ class Outbox:
         return landed
 
     async def _replace(self, current: dict[Hashable, Order]) -> list[tuple[Order, L2KitError]]:
-        """Send again, for a higher fee, what has waited too long; nothing in place of what is no longer wanted.
+        """Send again, for a higher fee, what has waited too long; nothing in place of what would revert now.
 
-        A nonce that stays behind would keep back all after it, so it is never just left.
+        A nonce that stays behind would keep back all after it, so none is just left.
         """
         now = asyncio.get_running_loop().time()
+        late = [each for each in self._waiting.values() if now - each.since >= self._patience_seconds]
+        if not late:
+            return []
+        orders = [current.get(each.order.name, each.order) for each in late]
+        estimates, price, _ = await self._estimate(orders)
         refused: list[tuple[Order, L2KitError]] = []
-        for each in list(self._waiting.values()):
-            if now - each.since < self._patience_seconds:
-                continue
-            order = current.get(each.order.name)
-            gas: int | L2KitError = _CANCEL_GAS
-            if order is not None:
-                (gas,), price, _ = await self._estimate([order])
-            else:
-                _, price, _ = await self._estimate([])
-            if isinstance(gas, L2KitError) and order is not None:
-                refused.append((order, gas))
-            each.cancelled = order is None or isinstance(gas, L2KitError)
-            if order is not None:
-                each.order = order
+        for each, order, gas in zip(late, orders, estimates, strict=True):
+            each.since, each.order = now, order
+            each.cancelled = isinstance(gas, L2KitError)
             before = each.max_fee, each.priority_fee
             each.priority_fee = _raised(each.priority_fee)
             each.max_fee = max(2 * price + each.priority_fee, _raised(each.max_fee))
-            each.since = now
             log.warning("nonce %d has waited too long, sent again for %d wei a gas", each.nonce, each.max_fee)
             error = await self._deliver(each, _CANCEL_GAS if isinstance(gas, L2KitError) else gas)
             if error is not None:
                 each.max_fee, each.priority_fee = before  # what cannot be paid now is no reason to ask for more later
-                refused.append((each.order, error))
+                refused.append((order, error))
         return refused
 
     async def _send(self, orders: Sequence[Order]) -> list[tuple[Order, L2KitError]]:

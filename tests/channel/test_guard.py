@@ -206,9 +206,9 @@ def test_a_secret_of_zeros_cannot_be_shown_and_is_revealed() -> None:
 
 
 def test_a_stand_that_could_not_be_defended_is_refused() -> None:
-    with pytest.raises(BadInput, match="signature of state 9 .* missing"):
+    with pytest.raises(BadInput, match=r"signature of state 9 .* missing"):
         stand(Side.A, by_b=None)
-    with pytest.raises(BadInput, match="signature of state 9 .* missing"):
+    with pytest.raises(BadInput, match=r"signature of state 9 .* missing"):
         stand(None, by_a=None)
     with pytest.raises(BadInput, match="1 locks are not those of state 9"):
         stand(newest=State(9, 30, NO_LOCKS), locks=(PAYS_B,))

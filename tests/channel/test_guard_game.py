@@ -59,6 +59,8 @@ class Plan:
     cheat_knows: set[bytes]
     steps: list[Step]
     tower: bool
+    hinders: bool
+    """Whether the cheat resolves one lock in every block, so that no list of all of them stays right."""
 
     @property
     def half_signed(self) -> bool:
@@ -79,13 +81,13 @@ def plans(draw: st.DrawFn) -> Plan:
     pays[honest.other] = -pays[honest]
     lock = st.builds(
         lambda index, payer, units, expiry: Lock(keccak256(secret(index)), pays[payer] * units, START + expiry),
-        st.integers(0, 4), st.sampled_from([honest.other, honest.other, honest]), st.integers(1, 9),
+        st.integers(0, 4), st.sampled_from([honest.other, honest.other, honest]), st.integers(1, 5),
         st.integers(0, 2000) | st.integers(MARGIN - GAP, MARGIN + 3 * GAP),
     )  # fmt: skip
-    locks = draw(st.lists(lock, min_size=1, max_size=4, unique=True))
+    locks = draw(st.lists(lock, min_size=1, max_size=6, unique=True))
     states = []
     for nonce in range(1, 1 + draw(st.integers(1, 3))):
-        some = tuple(draw(st.lists(st.sampled_from(locks), max_size=3, unique=True)))
+        some = tuple(draw(st.lists(st.sampled_from(locks), max_size=5, unique=True)))
         states.append((State(nonce, draw(st.integers(-30, 30)), locks_root(some)), some))
     agreed = len(states)
     for _ in range(draw(st.integers(0, 2))):
@@ -98,7 +100,7 @@ def plans(draw: st.DrawFn) -> Plan:
     moves = st.lists(
         st.tuples(
             st.sampled_from(["close", "close", "challenge", "challenge", "unlock", "unlock", "reveal", "settle"]),
-            st.integers(0, 4), st.integers(0, 15),
+            st.integers(0, 4), st.integers(0, 31),
         ),
         max_size=3,
     )  # fmt: skip
@@ -108,7 +110,7 @@ def plans(draw: st.DrawFn) -> Plan:
         {hash_: START + draw(st.just(0) | st.integers(0, 1500)) for hash_ in SECRETS if draw(st.booleans())},
         {hash_ for hash_ in SECRETS if draw(st.booleans())},
         draw(st.lists(st.builds(Step, when, moves), min_size=3, max_size=30)),
-        draw(st.booleans()),
+        draw(st.booleans()), draw(st.booleans()),
     )  # fmt: skip
 
 
@@ -170,7 +172,7 @@ class Game:
         state, locks = plan.states[which % len(plan.states)]
         signed = self.signing.sign_state(KEYS[plan.honest], state)
         secrets = self.chosen(locks, choice)
-        shows = any(secrets) and choice & 1
+        shows = any(map(any, secrets)) and choice & 1
         if kind == "close":
             plain, unlocking = calls.close_alone, calls.close_alone_unlocking
         elif kind == "challenge":
@@ -183,7 +185,7 @@ class Game:
             _, locks = self.pending()
             for data in (
                 calls.settle_and_pay(self.channel),
-                calls.settle_unlocking(self.channel, locks, self.chosen(locks, 15)),
+                calls.settle_unlocking(self.channel, locks, self.chosen(locks, 31)),
             ):
                 self.send(me, data)
             return
@@ -194,6 +196,15 @@ class Game:
             return
         data = unlocking(self.channel, signed, locks, secrets) if shows else plain(self.channel, signed)
         self.send(me, data)
+
+    def hinder(self) -> None:
+        """Resolve the first lock that can be."""
+        me, (_, locks) = ADDRESSES[self.plan.honest.other], self.pending()
+        for at in range(len(locks)):
+            secrets = self.chosen(locks, 1 << at)
+            if locks[at].payer is self.plan.honest and any(map(any, secrets)):
+                self.send(me, calls.unlock(self.channel, locks, secrets))
+                break
 
     def chosen(self, locks: tuple[Lock, ...], choice: int) -> list[bytes]:
         """The secrets of some locks, as far as the cheat knows them and they can be shown."""
@@ -268,6 +279,8 @@ def test_who_does_its_duties_loses_nothing(plan: Plan) -> None:
         game.next_block(step.time)
         for move in step.moves:
             game.move(*move)
+        if plan.hinders:
+            game.hinder()
         game.act()
     game.home = True
     for _ in range(60):

@@ -5,10 +5,10 @@ special cases: the next sight says what is left to do. A party that does its dut
 block within ``margin`` seconds, is paid at least what its newest state leaves it, or a newer one that it signed
 itself, with every lock that pays it and whose secret it knew in time.
 
-A secret is shown with a lock, or revealed for all (see contracts/channel/IPaymentChannels.sol). To show it is cheap, but
-counts in one state only, and others can hinder it: by a newer state, or by resolving other locks of the list first. To
-reveal it is safe. So it is revealed where a newer state may come (one that we signed without an answer,
-``half_signed``), and where a closing channel leaves less than ``margin``.
+A secret is shown with a lock, or revealed for all (see contracts/channel/IPaymentChannels.sol). To show it is cheap,
+but counts in one state only, and others can hinder it: by a newer state, or by resolving other locks of the list
+first. To reveal it is safe. So it is revealed where a newer state may come (one that we signed without an answer,
+``half_signed``), and in a closing channel when less than ``margin`` is left.
 """
 
 from __future__ import annotations

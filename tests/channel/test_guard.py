@@ -145,7 +145,8 @@ def test_in_a_closing_channel_what_is_late_is_revealed_because_that_cannot_be_hi
         found = due(mine, replace(sight(position, mine.locks), now=now))
         assert found[0] == Reveal(CHANNEL, SECRET)
         assert [type(each) for each in found[1:]] == ([kind] if kind else [])
-    assert found == [Reveal(CHANNEL, SECRET)]
+    alone = stand(Side.B, (PAYS_B,))
+    assert due(alone, replace(sight(closing(9, now - 1, True), alone.locks), now=now)) == [Reveal(CHANNEL, SECRET)]
 
 
 @pytest.mark.parametrize("nonce", [8, 9, 10])

@@ -168,34 +168,23 @@ class Game:
     # The cheat
 
     def move(self, kind: str, which: int, choice: int) -> None:
-        plan, me = self.plan, ADDRESSES[self.plan.honest.other]
+        plan, channel = self.plan, self.channel
         state, locks = plan.states[which % len(plan.states)]
-        signed = self.signing.sign_state(KEYS[plan.honest], state)
-        secrets = self.chosen(locks, choice)
+        signed, secrets = self.signing.sign_state(KEYS[plan.honest], state), self.chosen(locks, choice)
         shows = any(map(any, secrets)) and choice & 1
-        if kind == "close":
-            plain, unlocking = calls.close_alone, calls.close_alone_unlocking
-        elif kind == "challenge":
-            plain, unlocking = calls.challenge, calls.challenge_unlocking
-        elif kind == "unlock":
-            _, locks = self.pending()
-            self.send(me, calls.unlock(self.channel, locks, self.chosen(locks, choice)))
-            return
-        elif kind == "settle":
-            _, locks = self.pending()
-            for data in (
-                calls.settle_and_pay(self.channel),
-                calls.settle_unlocking(self.channel, locks, self.chosen(locks, 31)),
-            ):
-                self.send(me, data)
-            return
-        else:
-            if plan.cheat_knows:
-                hashes = sorted(plan.cheat_knows)
-                self.send(me, calls.reveal(SECRETS[hashes[which % len(hashes)]]))
-            return
-        data = unlocking(self.channel, signed, locks, secrets) if shows else plain(self.channel, signed)
-        self.send(me, data)
+        _, pending = self.pending()
+        hashes = sorted(plan.cheat_knows)
+        calldata = {
+            "close": lambda: calls.close_alone(channel, signed),
+            "close, showing": lambda: calls.close_alone_unlocking(channel, signed, locks, secrets),
+            "challenge": lambda: calls.challenge(channel, signed),
+            "challenge, showing": lambda: calls.challenge_unlocking(channel, signed, locks, secrets),
+            "unlock": lambda: calls.unlock(channel, pending, self.chosen(pending, choice)),
+            "reveal": lambda: calls.reveal(SECRETS[hashes[which % len(hashes)]]) if hashes else b"",
+            "settle": lambda: calls.settle_and_pay(channel),
+            "settle, showing": lambda: calls.settle_unlocking(channel, pending, self.chosen(pending, 31)),
+        }[kind + ", showing" * ((kind in ("close", "challenge") and shows) or (kind == "settle" and bool(pending)))]()
+        self.send(ADDRESSES[plan.honest.other], calldata)
 
     def hinder(self) -> None:
         """Resolve the first lock that can be."""
@@ -270,7 +259,7 @@ class Game:
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(plans())
 def test_who_does_its_duties_loses_nothing(plan: Plan) -> None:
     game = Game(plan)

@@ -119,7 +119,8 @@ class Game:
     plan: Plan
     world: World = field(default_factory=World)
     shown: dict[bytes, bytes] = field(default_factory=dict)
-    lists: dict[bytes, tuple[Lock, ...]] = field(default_factory=dict)
+    told: dict[bytes, tuple[Lock, ...]] = field(default_factory=dict)
+    """Lists of locks that events told of, by root."""
     last: Position | None = None
     due: list[Duty] = field(default_factory=list)
     home: bool = False
@@ -127,7 +128,7 @@ class Game:
     def __post_init__(self) -> None:
         self.channel = self.world.both(A_HAS, B_HAS, period=PERIOD)
         self.signing = self.world.signing(self.channel)
-        self.lists = {locks_root(locks): locks for _, locks in self.plan.states if locks}
+        self.lists = {locks_root(locks): locks for _, locks in self.plan.states}
 
     # L1
 
@@ -142,7 +143,7 @@ class Game:
                 self.shown[topics[1]] = data
             elif topics[0] == calls.LOCKS_PENDING:
                 rest = calls.read_locks_pending(data)
-                self.lists[locks_root(rest)] = rest
+                self.told[locks_root(rest)] = rest
             elif topics[0] == CLOSED:
                 self.last = Position.unpack(int.from_bytes(data, "big"), closed=True)
         return True
@@ -155,7 +156,7 @@ class Game:
 
     def pending(self) -> tuple[bytes, tuple[Lock, ...]]:
         root = self.ask(calls.pending_locks(self.channel.id))
-        return root, self.lists.get(root, ())
+        return root, self.told.get(root) or self.lists.get(root, ())
 
     def next_block(self, when: int) -> None:
         """A negative ``when``: just at, or just after, a deadline or an expiry, where there is one soon."""
@@ -222,12 +223,11 @@ class Game:
         )
 
     def sight(self) -> Sight:
-        root, locks = self.pending()
-        states_own = any(locks == own for _, own in self.plan.states)
+        root, _ = self.pending()
         return Sight(
             self.world.now,
             {self.channel.id: self.position()},
-            {} if root == NO_LOCKS else {self.channel.id: (root, None if states_own else locks)},
+            {} if root == NO_LOCKS else {self.channel.id: (root, self.told.get(root))},
             self.shown,
             {hash_: int.from_bytes(self.ask(calls.revealed_at(hash_)), "big") for hash_ in SECRETS},
         )

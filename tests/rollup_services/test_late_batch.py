@@ -7,12 +7,12 @@ from pathlib import Path
 
 from rollup_services.rig import ETHER, Rig
 from toolkit.devnet import checksum
+from toolkit.devnet.l1 import L1
 from toolkit.rollup.codec import Header
 from toolkit.rollup.config import Config
 from toolkit.rollup.contracts import BATCH_POSTED, load_contracts
 from toolkit.rollup.derive import History
 from toolkit.rollup.follower import fetch_logs
-from toolkit.rollup.l1 import L1
 from toolkit.rollup.merkle import list_root
 
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from toolkit.compile import artifact
 from toolkit.crypto import Domain, address_of
+from toolkit.devnet.l1 import L1, selector, topic
 from toolkit.errors import BadInput, NodeError, ProtocolError
 from toolkit.rollup import contracts as c
 from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, WHOLE_BALANCE, Header
 from toolkit.rollup.derive import History
 from toolkit.rollup.follower import Follower
-from toolkit.rollup.l1 import L1, selector, topic
 from toolkit.rollup.machine import Account, Batch, Genesis, Message, State, apply_batch, deposit_data, extend
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.sequencer import BatchFull, Refused, Sequencer

@@ -13,10 +13,10 @@ from itertools import islice
 from typing import Any
 
 from toolkit.devnet.accounts import Account, checksum
+from toolkit.devnet.l1 import bytes_of, hex_of
 from toolkit.devnet.rpc import Rpc
 from toolkit.errors import BadInput, L2KitError, NodeError, RpcError, ServiceError
 from toolkit.rollup.jsonrpc import BUSY
-from toolkit.rollup.l1 import bytes_of, hex_of
 from toolkit.rollup.machine import Withdrawal
 from toolkit.rollup.operations import Transfer, Withdraw, rollup_domain
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from toolkit.devnet.accounts import checksum
+from toolkit.devnet.l1 import L1, bytes_of, hex_of, selector, topic
 from toolkit.errors import BadInput, ProtocolError, RpcError
 from toolkit.rollup.codec import split_records
 from toolkit.rollup.config import Config
-from toolkit.rollup.l1 import L1, bytes_of, hex_of, selector, topic
 from toolkit.rollup.machine import Genesis, Message
 from toolkit.rollup.operations import rollup_domain
 from toolkit.rollup.store import L1Log

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from toolkit.devnet.accounts import checksum
+from toolkit.devnet.l1 import hex_of
 from toolkit.errors import ProtocolError
 from toolkit.rollup.contracts import (
     Asserted,
@@ -21,7 +22,6 @@ from toolkit.rollup.contracts import (
     Rejected,
     decode_log,
 )
-from toolkit.rollup.l1 import hex_of
 from toolkit.rollup.machine import Batch, Message, Outcome, State, apply_batch, extend
 from toolkit.rollup.store import L1Log
 

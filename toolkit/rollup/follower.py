@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from toolkit.devnet.l1 import L1, bytes_of, hex_of
 from toolkit.errors import NodeError, RpcError, ServiceError
-from toolkit.rollup.l1 import L1, bytes_of, hex_of
 from toolkit.rollup.store import L1Copy, L1Log
 
 CHUNK_BLOCKS = 2_000

@@ -7,11 +7,11 @@ import logging
 from typing import Any
 
 from toolkit.devnet.accounts import checksum
+from toolkit.devnet.l1 import Sender, hex_of
 from toolkit.errors import L2KitError, ProtocolError
 from toolkit.rollup import api
 from toolkit.rollup.contracts import Contracts, encode_assert, encode_confirm
 from toolkit.rollup.follower import Gone
-from toolkit.rollup.l1 import Sender, hex_of
 from toolkit.rollup.watcher import Watcher
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)

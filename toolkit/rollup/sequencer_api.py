@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from toolkit.devnet.accounts import checksum
+from toolkit.devnet.l1 import hex_of
 from toolkit.errors import BadInput
 from toolkit.rollup import api, jsonrpc
-from toolkit.rollup.l1 import hex_of
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.sequencer import Refused
 from toolkit.rollup.sequencing import Busy, SequencerService, Signed

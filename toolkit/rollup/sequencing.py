@@ -14,13 +14,13 @@ import sqlite3
 from collections import deque
 from dataclasses import dataclass, field
 
+from toolkit.devnet.l1 import L1, Sender, hex_of
 from toolkit.errors import L2KitError, NodeError, ProtocolError, ServiceError
 from toolkit.rollup.codec import SIGNATURE_OFFSET
 from toolkit.rollup.config import Config
 from toolkit.rollup.contracts import Contracts, encode_post_batch
 from toolkit.rollup.derive import History, Posted
 from toolkit.rollup.follower import Follower, Gone, Step
-from toolkit.rollup.l1 import L1, Sender, hex_of
 from toolkit.rollup.machine import Outcome, State, apply_batch
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.sequencer import BatchFull, Refused, Sealed, Sequencer

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Protocol
 
 from toolkit.devnet.accounts import checksum
+from toolkit.devnet.l1 import L1, Sender
 from toolkit.errors import BadInput, L2KitError
 from toolkit.rollup import api
 from toolkit.rollup.config import Config
 from toolkit.rollup.contracts import BATCH_POSTED, ERRORS, Contracts, load_contracts
 from toolkit.rollup.follower import Follower, Gone
-from toolkit.rollup.l1 import L1, Sender
 from toolkit.rollup.store import Journal, L1Copy
 from toolkit.rollup.watcher import Watcher
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from toolkit.bridge.claims import withdrawal_claim
 from toolkit.devnet.accounts import checksum
+from toolkit.devnet.l1 import hex_of
 from toolkit.errors import NodeError
 from toolkit.rollup import api, jsonrpc
 from toolkit.rollup.contracts import Asserted, Confirmed
-from toolkit.rollup.l1 import hex_of
 from toolkit.rollup.watcher import Watcher
 
 log = logging.getLogger("verifier")

@@ -7,11 +7,11 @@ import logging
 from typing import Any
 
 from toolkit.devnet.accounts import checksum
+from toolkit.devnet.l1 import hex_of
 from toolkit.rollup import jsonrpc
 from toolkit.rollup.contracts import BatchPosted, Contracts
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.follower import Follower
-from toolkit.rollup.l1 import hex_of
 
 
 class Watcher:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.crypto import address_of, keccak256
-from toolkit.devnet.rpc import Rpc
+from toolkit.devnet.rpc import BATCH, Rpc
 from toolkit.devnet.transaction import TX_GAS_CAP, Transaction
 from toolkit.errors import Reverted, RpcError, ServiceError
 
@@ -44,6 +44,20 @@ class L1:
     async def batch(self, calls: Sequence[tuple[str, list[Any]]]) -> list[Any]:
         """The results of many calls, in their order."""
         return await self._run(self._rpc.batch, list(calls))  # type: ignore[no-any-return]
+
+    async def answers(self, calls: Sequence[tuple[str, list[Any]]]) -> list[Any | RpcError]:
+        """The results of many calls in their order, and for each that failed its error."""
+        found: list[Any | RpcError] = []
+        for start in range(0, len(calls), BATCH):
+            part = calls[start : start + BATCH]
+            for (method, _), answer in zip(part, await self._run(self._rpc.responses, part), strict=True):
+                error = answer.get("error")
+                found.append(
+                    RpcError(method, error.get("code", 0), error.get("message", ""), error.get("data"))
+                    if error
+                    else answer["result"]
+                )
+        return found
 
     async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
@@ -93,7 +107,7 @@ class Sender:
         """``errors`` are the custom errors that the called contracts may answer with, e.g. ``"InboxFull(uint256)"``."""
         self.address = address_of(key)
         self._l1, self._key, self._chain_id = l1, key, chain_id
-        self._errors = {selector(error): error for error in errors}
+        self._errors = errors
 
     async def next_nonce(self) -> int:
         """The nonce of the next transaction, counting only those in blocks."""
@@ -115,7 +129,7 @@ class Sender:
         try:
             estimate, price = await self._l1.batch([("eth_estimateGas", [call]), ("eth_gasPrice", [])])
         except RpcError as error:
-            raise self._explain(error) from error
+            raise explained(error, self._errors) from error
         gas = int(estimate, 16)
         gas = min(TX_GAS_CAP, gas + gas // 10)
         max_fee = 2 * int(price, 16) + _PRIORITY_FEE
@@ -129,7 +143,7 @@ class Sender:
         except RpcError as error:
             known = ("already known", "already imported", "underpriced", "nonce too low")
             if not any(words in str(error) for words in known):
-                raise self._explain(error) from error
+                raise explained(error, self._errors) from error
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_seconds
         for pause in itertools.chain(_RECEIPT_POLL_SECONDS, itertools.repeat(_RECEIPT_POLL_SECONDS[-1])):
@@ -150,18 +164,24 @@ class Sender:
             await asyncio.sleep(pause)
         raise ServiceError(f"the transaction {hex_of(transaction)} was not mined within {timeout_seconds:.0f} s")
 
-    def _explain(self, error: RpcError) -> Exception:
-        """The revert that an RPC error stands for, or the error itself."""
-        data = bytes_of(error.data) if isinstance(error.data, str) and error.data.startswith("0x") else b""
-        if not data and "revert" not in str(error):
-            return error
-        name, _, types = self._errors.get(data[:4], "").rstrip(")").partition("(")
-        words = [data[4 + 32 * i : 36 + 32 * i] for i in range(len(types.split(",")) if types else 0)]
-        arguments = [
-            int.from_bytes(word, "big") if kind.startswith("uint") else hex_of(word)
-            for kind, word in zip(types.split(","), words, strict=False)
-        ]
-        return Reverted(name, arguments, data, "the transaction")
+
+def explained(error: RpcError, errors: Sequence[str]) -> RpcError | Reverted:
+    """The revert that an RPC error stands for, or the error itself.
+
+    Args:
+        errors: the custom errors that the called contract may answer with, e.g. ``"InboxFull(uint256)"``.
+    """
+    data = bytes_of(error.data) if isinstance(error.data, str) and error.data.startswith("0x") else b""
+    if not data and "revert" not in str(error):
+        return error
+    known = {selector(each): each for each in errors}
+    name, _, types = known.get(data[:4], "").rstrip(")").partition("(")
+    words = [data[4 + 32 * i : 36 + 32 * i] for i in range(len(types.split(",")) if types else 0)]
+    arguments = [
+        int.from_bytes(word, "big") if kind.startswith("uint") else hex_of(word)
+        for kind, word in zip(types.split(","), words, strict=False)
+    ]
+    return Reverted(name, arguments, data, "the transaction")
 
 
 def hex_of(data: bytes) -> str:

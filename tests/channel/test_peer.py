@@ -237,7 +237,7 @@ def test_what_leaves_is_not_paid_and_comes_back_where_it_did_not_leave(make: Mak
     assert not alice.check_withdraw(withdrawal._replace(units_a=101), signature)
     assert bob.balance == DEPOSITS.b - 7
     assert bob.receive(wired(alice.pay([DEPOSITS.a - 99]))).refused == (1, Refusal.OVER_BALANCE)
-    with pytest.raises(Refused, match="other terms"):
+    with pytest.raises(Refused, match="withdrawing"):
         bob.agree_to_withdraw(withdrawal._replace(expiry=2_000))
     known, bob = bob.view, make(KEY_B)
     assert bob.view == known

@@ -147,10 +147,10 @@ class Machine(RuleBasedStateMachine):
         peer = self.peers[side]
         before = peer.view
         lock = Lock(keccak256(secret), units if side is Side.B else -units, NOW + 60)
-        what = [Pay(units), Offer(lock), Settle(secret), Cancel(keccak256(secret), 1)][kind]
+        kinds: list[Change] = [Pay(units), Offer(lock), Settle(secret), Cancel(keccak256(secret), 1)]
         number = max(before.agreed.nonce + nonce, 0)
         signature = sign(forger, peer.signing.state_digest(State(number, units)))
-        taken = peer.receive([Signed(number, what, signature)])
+        taken = peer.receive([Signed(number, kinds[kind], signature)])
         assert taken.refused is not None
         assert peer.view == before
 

@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 from toolkit.channel import change as changes
 from toolkit.channel import session as sessions
@@ -112,7 +113,11 @@ class Hostile:
 
     @classmethod
     async def connect(cls, rig: Rig) -> Hostile:
-        self = cls(await websocket_connect(f"ws://127.0.0.1:{rig.port}", subprotocols=[wire.SUBPROTOCOL], proxy=None))
+        self = cls(
+            await websocket_connect(
+                f"ws://127.0.0.1:{rig.port}", subprotocols=sessions.WEBSOCKET["subprotocols"], proxy=None
+            )
+        )
         rig.sockets.append(self.socket)
         return self
 
@@ -242,7 +247,7 @@ def test_a_message_over_the_limit_ends_the_connection(rig: Rig) -> None:
 
 def test_another_subprotocol_is_not_spoken(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
-        for subprotocols in (None, ["l2kit-channel.v1"]):
+        for subprotocols in (None, [Subprotocol("l2kit-channel.v1")]):
             with pytest.raises(InvalidStatus, match="HTTP 400"):
                 await websocket_connect(f"ws://127.0.0.1:{rig.port}", subprotocols=subprotocols, proxy=None)
 
@@ -474,7 +479,7 @@ def test_a_withdrawal_that_was_refused_takes_nothing(rig: Rig) -> None:
         rig.bob.agree_to_withdraw(Withdrawal(0, 1, 0, 2_000_000_000))
         session = await sessions.connect(alice, "127.0.0.1", rig.port)
         running = asyncio.ensure_future(session.run())
-        with pytest.raises(Refused, match="does not sign: other terms"):
+        with pytest.raises(Refused, match="does not sign: withdrawing"):
             await session.agree_to_withdraw(Withdrawal(0, 10, 0, 2_000_000_000))
         assert alice.balance == DEPOSITS.a
         await session.disconnect()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from toolkit.channel.state import Channel, Lock, SignedState, State, Withdrawal
+from toolkit.channel.state import Channel, ChannelTerms, Lock, SignedState, State, Withdrawal
 from toolkit.devnet.l1 import selector, topic
 from toolkit.errors import BadInput, NodeError
 
@@ -20,16 +20,20 @@ _SIGNATURE = "(bytes32,bytes32)"
 _LOCKS = "(bytes32,int64,uint40)[],bytes32[]"
 
 _CLOSE_ALONE = selector(f"closeAlone({_CHANNEL},{_STATE},{_SIGNATURE})")
-_CLOSE_ALONE_UNLOCKING = selector(f"closeAloneUnlocking({_CHANNEL},{_STATE},{_SIGNATURE},{_LOCKS})")
+_CLOSE_ALONE_UNLOCKING = selector(f"closeAloneAndUnlock({_CHANNEL},{_STATE},{_SIGNATURE},{_LOCKS})")
 _CHALLENGE = selector(f"challenge({_CHANNEL},{_STATE},{_SIGNATURE})")
-_CHALLENGE_UNLOCKING = selector(f"challengeUnlocking({_CHANNEL},{_STATE},{_SIGNATURE},{_LOCKS})")
+_CHALLENGE_UNLOCKING = selector(f"challengeAndUnlock({_CHANNEL},{_STATE},{_SIGNATURE},{_LOCKS})")
 _CHALLENGE_SIGNED = selector(f"challengeSigned({_CHANNEL},{_STATE},{_SIGNATURE},{_SIGNATURE})")
-_UNLOCK = selector(f"unlock({_CHANNEL},{_LOCKS})")
+_UNLOCK = selector(f"unlockNow({_CHANNEL},{_LOCKS})")
 _REVEAL = selector("reveal(bytes32)")
 _SETTLE_AND_PAY = selector(f"settleAndPay({_CHANNEL})")
-_SETTLE_UNLOCKING = selector(f"settleUnlocking({_CHANNEL},{_LOCKS})")
+_SETTLE_UNLOCKING = selector(f"settleAndUnlock({_CHANNEL},{_LOCKS})")
 _CLOSE_NOW = selector(f"closeNow({_CHANNEL},int64,uint40,{_SIGNATURE})")
 _WITHDRAW = selector(f"withdraw({_CHANNEL},(uint56,uint56,uint56,uint40),{_SIGNATURE})")
+_OPEN_IN_ETH = selector("openInETH(bytes32)")
+_OPEN_IN_TOKENS = selector("openInTokens(bytes32,address,uint256)")
+_TOP_UP_ETH = selector("topUpETH(bytes32,bool)")
+_TOP_UP_TOKENS = selector(f"topUpTokens({_CHANNEL},bool,uint256)")
 _POSITION = selector("position(bytes32)")
 _PENDING_LOCKS = selector("pendingLocks(bytes32)")
 _REVEALED_AT = selector("revealedAt(bytes32)")
@@ -101,6 +105,36 @@ def close_now(channel: Channel, net: int, expiry: int, signature: bytes) -> byte
 def withdraw(channel: Channel, withdrawal: Withdrawal, signature: bytes) -> bytes:
     """A party carries out a withdrawal that the other one signed."""
     return _WITHDRAW + channel.encode() + b"".join(map(_int, withdrawal)) + _signature(signature)
+
+
+def open_in_eth(terms: ChannelTerms) -> bytes:
+    """Open a channel with the value sent along."""
+    return _OPEN_IN_ETH + terms.pack()
+
+
+def open_in_tokens(terms: ChannelTerms, token: bytes, units: int) -> bytes:
+    """Open a channel with ``units`` of an ERC20 (20-byte address) that the contract may take."""
+    return _OPEN_IN_TOKENS + terms.pack() + token.rjust(32, b"\0") + _int(units)
+
+
+def top_up_eth(channel: bytes, for_a: bool) -> bytes:
+    """Add the value sent along to one side of a channel (32-byte id)."""
+    return _TOP_UP_ETH + channel + _int(for_a)
+
+
+def top_up_tokens(channel: Channel, for_a: bool, units: int) -> bytes:
+    """Add ``units`` of the channel's ERC20, which the contract may take, to one side."""
+    return _TOP_UP_TOKENS + channel.encode() + _int(for_a) + _int(units)
+
+
+def approve(spender: bytes, amount: int) -> bytes:
+    """Let ``spender`` (20-byte address) take base units of an ERC20."""
+    return selector("approve(address,uint256)") + spender.rjust(32, b"\0") + _int(amount)
+
+
+def allowance(owner: bytes, spender: bytes) -> bytes:
+    """Ask an ERC20 what ``spender`` may take of ``owner`` (20-byte addresses)."""
+    return selector("allowance(address,address)") + owner.rjust(32, b"\0") + spender.rjust(32, b"\0")
 
 
 def position(channel: bytes) -> bytes:

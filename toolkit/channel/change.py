@@ -74,8 +74,8 @@ def encode(change: Change) -> bytes:
         case Pay(units):
             return b"\x01" + units.to_bytes(8, "big")
         case Offer(lock, route):
-            units, expiry = lock.units.to_bytes(8, "big", signed=True), lock.expiry.to_bytes(5, "big")
-            return b"\x02" + lock.hash + units + expiry + route
+            terms = lock.units.to_bytes(8, "big", signed=True) + lock.expiry.to_bytes(5, "big")
+            return b"\x02" + lock.hash + terms + route
         case Settle(secret):
             return b"\x03" + secret
         case Cancel(hash_, reason):

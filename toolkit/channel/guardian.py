@@ -80,6 +80,11 @@ class Guardian:
         """The 20-byte address that pays the gas."""
         return self._outbox.address
 
+    @property
+    def busy(self) -> bool:
+        """Whether a transaction of ours is in no block yet."""
+        return bool(self._under_way)
+
     async def check(self) -> None:
         """Make sure that this is the chain and the contract.
 

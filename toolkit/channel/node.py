@@ -141,7 +141,9 @@ class Node:
             del self._waiting[hash_]
 
     def state_of_payment(self, hash_: bytes) -> str:
-        """ "paid", "pending" or "failed" of a payment that started here."""
+        """ "paid", "pending" or "failed" of a payment that started here; raises BadInput where none did."""
+        if hash_ not in self.book.payments:
+            raise BadInput(f"no payment of 0x{hash_.hex()} has started here")
         if hash_ in self.book.known.secrets:
             return "paid"
         _, channel = self.book.payments[hash_]

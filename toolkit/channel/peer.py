@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from toolkit.channel import transition
-from toolkit.channel.change import Change, Pay
+from toolkit.channel.change import Change, Offer, Pay
 from toolkit.channel.guard import Stand
-from toolkit.channel.state import Channel, Deposits, Side, SignedState, Signing, State, Withdrawal
+from toolkit.channel.state import Channel, Deposits, Lock, Side, SignedState, Signing, State, Withdrawal
 from toolkit.channel.store import Store
 from toolkit.channel.transition import Refusal, Tip, Update, View
 from toolkit.channel.wire import Signed
@@ -168,16 +168,23 @@ class ChannelPeer:
         """The newest state with the other party's signature, to be shown on L1; the first one needs none."""
         return SignedState(self.view.agreed, self.view.proof or NO_SIGNATURE)
 
-    def stand(self, secrets: dict[bytes, bytes], *, both: bool = False, leave: bool = False) -> Stand:
-        """What there is to show on L1; with ``both``, for a tower, our own signature too."""
+    def stand(self, secrets: Mapping[bytes, bytes], *, leave: bool = False) -> Stand:
+        """What this party has to show on L1, with the secrets (by hash) that it knows."""
         view = self.view
-        mine = self._sign(view.agreed) if both and view.agreed.nonce else None
-        theirs = view.proof or None
-        by_a, by_b = (mine, theirs) if self.side is Side.A else (theirs, mine)
-        locks = tuple(offer.lock for offer in view.locks)
-        known = {lock.hash: secrets[lock.hash] for lock in locks if lock.hash in secrets}
-        side = None if both else self.side
-        return Stand(self.channel, side, view.agreed, locks, by_a, by_b, known, bool(view.pending), leave)
+        proof = view.proof or None
+        by_a, by_b = (None, proof) if self.side is Side.A else (proof, None)
+        on_the_way = tuple(_locks(update.tip.locks) for update in view.pending if update.tip.locks != view.locks)
+        return Stand(
+            self.channel, self.side, view.agreed, _locks(view.locks), by_a, by_b, _of(secrets, view),
+            half_signed=bool(view.pending), leave=leave, other_locks=tuple(dict.fromkeys(on_the_way)),
+        )  # fmt: skip
+
+    def stand_for_tower(self, secrets: Mapping[bytes, bytes]) -> Stand:
+        """The same for a watchtower, which may show only what both have signed."""
+        view = self.view
+        proof, own = (view.proof, self._sign(view.agreed)) if view.agreed.nonce else (None, None)
+        by_a, by_b = (own, proof) if self.side is Side.A else (proof, own)
+        return Stand(self.channel, None, view.agreed, _locks(view.locks), by_a, by_b, _of(secrets, view))
 
     def sign_close(self, net: int, expiry: int) -> bytes:
         """Our signature of a Close, after which no change is made or taken.
@@ -263,6 +270,16 @@ class ChannelPeer:
             self._store.save_acknowledged(self.channel, view)
             self.view = view
         return None
+
+
+def _locks(offers: Sequence[Offer]) -> tuple[Lock, ...]:
+    return tuple(offer.lock for offer in offers)
+
+
+def _of(secrets: Mapping[bytes, bytes], view: View) -> dict[bytes, bytes]:
+    """The secrets of the locks in any state that may be shown."""
+    hashes = {offer.lock.hash for tip in (view.agreed_tip, *(each.tip for each in view.pending)) for offer in tip.locks}
+    return {hash_: secrets[hash_] for hash_ in sorted(hashes & secrets.keys())}
 
 
 def _shown(change: Change) -> str:

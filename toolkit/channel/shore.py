@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from toolkit.channel import calls
 from toolkit.channel.book import Book
 from toolkit.channel.config import Config
-from toolkit.channel.guard import Sight
+from toolkit.channel.guard import Sight, Stand
 from toolkit.channel.guardian import Guardian
 from toolkit.channel.node import Node
 from toolkit.channel.peer import ChannelPeer
 from toolkit.channel.position import Position
 from toolkit.channel.session import Session
 from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, Side, Withdrawal
-from toolkit.channel.tower import TowerClient
 from toolkit.crypto import address_of
 from toolkit.devnet.l1 import L1, Receipt, Sender
-from toolkit.errors import BadInput, L2KitError, ProtocolError
+from toolkit.errors import BadInput, L2KitError, ProtocolError, ServiceError
 
 CLOSE_SECONDS = 3600
 """How long a Close or a Withdrawal that the other party signed is good."""
@@ -56,7 +55,7 @@ class Shore:
         self._l1 = L1(str(config.l1_rpc))
         self._sender = Sender(self._l1, key, config.chain_id, calls.ERRORS)
         self._sending = asyncio.Lock()
-        self._guardian = Guardian(self._l1, self._sender, config.contract, margin_seconds=config.policy.margin)
+        self._guardian = Guardian(self._l1, config.contract, key, config.chain_id, margin=config.policy.margin)
         self._positions: dict[bytes, Position] = {}
 
     def close(self) -> None:
@@ -74,17 +73,19 @@ class Shore:
 
     async def look(self) -> None:
         """See how L1 stands, and do what must be done there."""
-        sight = await self._guardian.look([peer.channel for peer in self._node.peers.values()])
+        peers = list(self._node.peers.values())
+        sight = await self._guardian.look([self._stand(peer) for peer in peers])
         self.now = sight.now
-        for peer in list(self._node.peers.values()):
+        for peer in peers:
             self._see(peer, sight)
         self._book.revealed.update({hash_: when for hash_, when in sight.revealed.items() if when})
         wanted = {offer.lock.hash for peer in self._node.peers.values() for offer in peer.view.tip.locks}
         for hash_ in wanted & sight.shown.keys() - self._book.known.secrets.keys():
             self._book.learn(sight.shown[hash_])
         self._node.look()
-        for peer in list(self._node.peers.values()):
-            await self._act(peer, sight)
+        async with self._sending:
+            for done in await self._guardian.act_all([self._stand(peer) for peer in peers], sight):
+                self._note(done.channel, Deed(done.what, done.transaction, done.gas))
 
     def _see(self, peer: ChannelPeer, sight: Sight) -> None:
         # A channel that L1 does not show (closed, a node that lags behind, a reorganisation) has nothing to pay with.
@@ -94,12 +95,8 @@ class Shore:
         if position.deadline:
             peer.freeze()
 
-    async def _act(self, peer: ChannelPeer, sight: Sight) -> None:
-        channel = peer.channel.id
-        stand = peer.stand(self._book.known.secrets, leave=channel in self._book.leaving)
-        async with self._sending:
-            for done in await self._guardian.act(stand, sight):
-                self._note(channel, Deed(done.what, done.transaction, done.gas))
+    def _stand(self, peer: ChannelPeer) -> Stand:
+        return peer.stand(self._book.known.secrets, leave=peer.channel.id in self._book.leaving)
 
     def _note(self, channel: bytes, deed: Deed) -> None:
         self.deeds.setdefault(channel, []).append(deed)
@@ -114,8 +111,7 @@ class Shore:
         other = channel.b if channel.a == self._address else channel.a
         if await self._l1.has_code(other):
             raise ProtocolError(f"0x{other.hex()} is a contract, which can take back what it has signed")
-        sight = await self._guardian.look([channel])
-        position = sight.positions[channel.id]
+        position = Position.decode(await self._l1.read(self._config.contract, calls.position(channel.id)))
         return position.deposits if position.exists and not position.deadline else None
 
     def standing(self, channel: bytes) -> str:
@@ -154,14 +150,14 @@ class Shore:
         else:
             await self._approve(channel.token, units * channel.unit)
             receipt = await self._send(calls.top_up_tokens(channel, for_a, units))
-        return self._did(peer, f"topped up by {units} units", receipt)
+        return await self._did(peer, f"topped up by {units} units", receipt)
 
     async def close_now(self, peer: ChannelPeer) -> Deed:
         """Close together: the other party signs, we send it."""
         expiry = int(max(self.now, 0)) + CLOSE_SECONDS
         signature = await self._session(peer).agree_to_close(expiry)
         data = calls.close_now(peer.channel, peer.view.agreed.net, expiry, signature)
-        return self._did(peer, "closed together", await self._send(data))
+        return await self._did(peer, "closed together", await self._send(data))
 
     async def withdraw(self, peer: ChannelPeer, units: int) -> Deed:
         """Take ``units`` of ours out of an open channel: the other party signs, we send it."""
@@ -169,19 +165,21 @@ class Shore:
         units_a, units_b = (units, 0) if peer.side is Side.A else (0, units)
         withdrawal = Withdrawal(number, units_a, units_b, self.now + CLOSE_SECONDS)
         signature = await self._session(peer).agree_to_withdraw(withdrawal)
-        return self._did(
+        return await self._did(
             peer, f"withdrew {units} units", await self._send(calls.withdraw(peer.channel, withdrawal, signature))
         )
 
     async def tell_towers(self) -> None:
         """Give the newest states to the towers, until cancelled; what has not changed is not sent again."""
+        from toolkit.channel.tower import TowerClient
+
         clients = [TowerClient(url) for url in self._config.towers]
         told: dict[tuple[int, bytes], object] = {}
         while clients:
             await asyncio.sleep(self._config.poll_seconds)
             for number, client in enumerate(clients):
                 for peer in list(self._node.peers.values()):
-                    stand = peer.stand(self._book.known.secrets, both=True)
+                    stand = peer.stand_for_tower(self._book.known.secrets)
                     mark = (stand.newest, tuple(stand.secrets))
                     if stand.newest.nonce == 0 or told.get((number, peer.channel.id)) == mark:
                         continue
@@ -192,9 +190,10 @@ class Shore:
                     else:
                         told[number, peer.channel.id] = mark
 
-    def _did(self, peer: ChannelPeer, what: str, receipt: Receipt) -> Deed:
+    async def _did(self, peer: ChannelPeer, what: str, receipt: Receipt) -> Deed:
         deed = Deed(what, receipt.transaction, receipt.gas_used)
         self._note(peer.channel.id, deed)
+        await self.look()
         return deed
 
     def _session(self, peer: ChannelPeer) -> Session:
@@ -210,4 +209,6 @@ class Shore:
 
     async def _send(self, data: bytes, value: int = 0) -> Receipt:
         async with self._sending:
+            if self._guardian.busy:
+                raise ServiceError("a transaction of ours that guards a channel is on its way; try again in a moment")
             return await self._sender.send(self._config.contract, data, value=value)

@@ -65,6 +65,8 @@ class Refusal(IntEnum):
     """Channels with pending locks are not closed together."""
     WRONG_SECRET = 13
     """No lock that the receiver offered has this secret."""
+    WITHDRAWING = 14
+    """Another withdrawal is on its way, or the receiver has not seen it on L1 yet."""
 
 
 class Tip(NamedTuple):
@@ -263,7 +265,7 @@ def may_withdraw(view: View, withdrawal: Withdrawal) -> Refusal | None:
     if view.pending:
         return Refusal.COLLISION
     if view.leaving is not None:
-        return Refusal.OTHER_TERMS
+        return Refusal.WITHDRAWING
     left_a = free(view.deposits, view.tip, Side.A) - withdrawal.units_a
     left_b = free(view.deposits, view.tip, Side.B) - withdrawal.units_b
     if min(left_a, left_b) < 0 or not 0 < withdrawal.units_a + withdrawal.units_b < view.deposits.total:

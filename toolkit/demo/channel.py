@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -163,7 +164,7 @@ class _Routed(_Scene):
         alice.control.send(hash_, ROUTED // GWEI, [each.address_bytes for each in accounts[1:]])
         seconds = time.monotonic() - began
         story.step(f"alice pays it over bob and carol; the secret comes back as her proof ({seconds:.2f} s)", 0)
-        self._settled(ids)
+        self._settled()
         gains = self._gains(ids)
         rows = [[account.name, f"{gains[account.name] / ETHER:+,.9f}"] for account in accounts]
         story.table("Changes, fees of the hops included", ["", "ETH"], rows)
@@ -175,14 +176,10 @@ class _Routed(_Scene):
         self._check(gains)
         self._stop()
 
-    def _settled(self, ids: list[bytes]) -> None:
+    def _settled(self) -> None:
         """Wait until every hop has settled its lock."""
         for peer in self._peers.values():
-            peer.child.wait_until(
-                lambda peer=peer: not any(each["locks"] or each["pending"] for each in peer.control.channels()),
-                _WAIT_SECONDS,
-                "settle its locks",
-            )
+            peer.child.wait_until(partial(_idle, peer), _WAIT_SECONDS, "settle its locks")
 
     def _gains(self, ids: list[bytes]) -> dict[str, int]:
         """What the payments have changed, by name (wei)."""
@@ -196,6 +193,10 @@ class _Routed(_Scene):
 
 def _newest(status: Mapping[str, Any]) -> SignedState:
     return SignedState(State(status["nonce"], status["net"]), bytes.fromhex(status["signature"][2:]))
+
+
+def _idle(peer: PeerProcess) -> bool:
+    return not any(each["locks"] or each["pending"] for each in peer.control.channels())
 
 
 def _tower(tower: Process, id_: bytes) -> dict[str, Any]:

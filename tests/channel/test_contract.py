@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from eth_abi.abi import encode
-from rollup_core.evm import Contract
 
 from toolkit.channel.position import Position
 from toolkit.channel.state import ETHER, MAX_UNITS, ChannelTerms, Deposits, Signing, State
-from toolkit.crypto import SECP256K1_N, keccak256, sign
+from toolkit.crypto import SECP256K1_N, sign
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import Reverted
 
+from .hands import LATER, behave, calldata, plain_token, refused
 from .people import DAY, KEY_A, KEY_B, KEY_C, A, B, C
-from .world import CHAIN_ID, GWEI, NO_SIGNATURE, START, World, halves, words
-
-LATER = START + 10 * DAY
+from .world import CHAIN_ID, GWEI, NO_SIGNATURE, World, halves, words
 
 
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-def refused(name: str, *arguments: object) -> pytest.RaisesExc[Reverted]:
-    def same(error: Reverted) -> bool:
-        return error.error == name and tuple(error.arguments)[: len(arguments)] == arguments
-
-    return pytest.RaisesExc(Reverted, check=same)
-
-
-def calldata(signature: str, *arguments: object) -> bytes:
-    types = signature[signature.index("(") + 1 : -1]
-    depth, split = 0, [""]
-    for character in types:
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if character == "," and depth == 0:
-            split.append("")
-        else:
-            split[-1] += character
-    return keccak256(signature.encode())[:4] + encode(split, arguments)
 
 
 # Opening
@@ -298,16 +276,6 @@ def test_settling_waits_for_the_whole_period_and_pays_both(world: World) -> None
         world.settle(channel)
 
 
-def test_locks_are_refused(world: World) -> None:
-    channel = world.both()
-    locked = world.state(channel, KEY_B, 1, 0, b"\7" * 32)
-    with refused("LocksNotSupported", b"\7" * 32):
-        world.close_alone(A, channel, locked)
-    world.close_alone(A, channel)
-    with refused("LocksNotSupported", b"\7" * 32):
-        world.challenge(A, channel, locked)
-
-
 def test_the_highest_nonce_is_a_state(world: World) -> None:
     channel = world.both()
     world.close_alone(A, channel, world.state(channel, KEY_B, 2**48 - 1, 1))
@@ -406,18 +374,6 @@ def test_dirty_bits_in_calldata_are_refused(world: World) -> None:
 
 
 # Payouts that fail, and odd tokens
-
-
-def plain_token(world: World) -> Contract:
-    token = world.deploy_odd("OddToken")
-    for owner in (A, B):
-        world.evm.call(token, "mint", checksum(owner), 10**30)
-    return token
-
-
-def behave(world: World, contract: Contract, manner: int, who: bytes = bytes(20)) -> None:
-    arguments = (checksum(who), b"") if "act" in contract.functions else (checksum(who),)
-    world.evm.call(contract, "behave", manner, *arguments)
 
 
 @pytest.mark.parametrize("manner", [1, 2])
@@ -566,8 +522,6 @@ def test_ether_sent_without_a_call_is_refused(world: World) -> None:
         world.evm.raw(world.channels.address, b"", sender=checksum(A), value=GWEI)
 
 
-@pytest.mark.parametrize("name", ["closeAlone", "challenge", "settleAndPay", "topUpTokens", "openInTokens"])
-def test_functions_without_ether_refuse_it(world: World, name: str) -> None:
-    world.both()
-    entry = world.channels.functions[name]
-    assert entry["stateMutability"] == "nonpayable"
+def test_only_two_functions_take_ether(world: World) -> None:
+    payable = {name for name, entry in world.channels.functions.items() if entry["stateMutability"] == "payable"}
+    assert payable == {"openInETH", "topUpETH"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,20 @@ from typing import Any
 from rollup_core.evm import Contract, Evm, pyrevm
 
 from toolkit.channel.position import Position
-from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, SignedState, Signing, State
+from toolkit.channel.state import (
+    ETHER,
+    Channel,
+    ChannelTerms,
+    Deposits,
+    Lock,
+    SignedState,
+    Signing,
+    State,
+    Withdrawal,
+    locks_root,
+)
 from toolkit.compile import Artifact, artifact, compile_sources
-from toolkit.crypto import sign
+from toolkit.crypto import keccak256, sign
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import Reverted
 
@@ -79,8 +91,18 @@ class World:
     def signing(self, channel: Channel) -> Signing:
         return Signing(CHAIN_ID, self.channels.address_bytes, channel.id)
 
-    def state(self, channel: Channel, key: bytes, nonce: int, net: int, locks: bytes = bytes(32)) -> SignedState:
-        return self.signing(channel).sign_state(key, State(nonce, net, locks))
+    def state(
+        self, channel: Channel, key: bytes, nonce: int, net: int, locks: bytes | Sequence[Lock] = ()
+    ) -> SignedState:
+        root = locks if isinstance(locks, bytes) else locks_root(locks)
+        return self.signing(channel).sign_state(key, State(nonce, net, root))
+
+    def withdrawal_signature(self, channel: Channel, key: bytes, withdrawal: Withdrawal) -> tuple[bytes, bytes]:
+        return halves(sign(key, self.signing(channel).withdrawal_digest(withdrawal)))
+
+    def withdraw(self, sender: bytes, channel: Channel, withdrawal: Withdrawal, key: bytes) -> None:
+        signature = self.withdrawal_signature(channel, key, withdrawal)
+        self.call(sender, "withdraw", words(channel), withdrawal, signature)
 
     def close_signature(self, channel: Channel, key: bytes, net: int, expiry: int) -> tuple[bytes, bytes]:
         return halves(self.signing(channel).sign_close(key, net, expiry))
@@ -92,8 +114,26 @@ class World:
         state, signature = (State(0, 0), NO_SIGNATURE) if signed is None else (signed.state, halves(signed.signature))
         self.call(sender, "closeAlone", words(channel), state, signature)
 
+    def close_alone_and_unlock(
+        self, sender: bytes, channel: Channel, signed: SignedState, locks: Sequence[Lock], secrets: Sequence[bytes]
+    ) -> None:
+        arguments = words(channel), signed.state, halves(signed.signature), locks, secrets
+        self.call(sender, "closeAloneAndUnlock", *arguments)
+
     def challenge(self, sender: bytes, channel: Channel, signed: SignedState) -> None:
         self.call(sender, "challenge", words(channel), signed.state, halves(signed.signature))
+
+    def challenge_and_unlock(
+        self, sender: bytes, channel: Channel, signed: SignedState, locks: Sequence[Lock], secrets: Sequence[bytes]
+    ) -> None:
+        arguments = words(channel), signed.state, halves(signed.signature), locks, secrets
+        self.call(sender, "challengeAndUnlock", *arguments)
+
+    def unlock(self, channel: Channel, locks: Sequence[Lock], secrets: Sequence[bytes], sender: bytes = A) -> None:
+        self.call(sender, "unlockNow", words(channel), locks, secrets)
+
+    def reveal(self, secret: bytes, sender: bytes = A) -> None:
+        self.call(sender, "reveal", secret)
 
     def challenge_signed(self, sender: bytes, channel: Channel, state: State, key_a: bytes, key_b: bytes) -> None:
         digest = self.signing(channel).state_digest(state)
@@ -103,6 +143,24 @@ class World:
 
     def settle(self, channel: Channel, sender: bytes = A) -> None:
         self.call(sender, "settleAndPay", words(channel))
+
+    def settle_and_unlock(
+        self, channel: Channel, locks: Sequence[Lock], secrets: Sequence[bytes], sender: bytes = A
+    ) -> None:
+        self.call(sender, "settleAndUnlock", words(channel), locks, secrets)
+
+    def pending_locks(self, channel: Channel) -> bytes:
+        return bytes(self.call(A, "pendingLocks", channel.id))
+
+    def logs(self, signature: str) -> list[tuple[list[bytes], bytes]]:
+        """Topics after the first, and data, of the last call's events of that signature."""
+        topic = keccak256(signature.encode())
+        found = []
+        for log in self.evm.vm.result.logs:
+            topics = [bytes.fromhex(each[2:]) for each in log.topics]
+            if topics[0] == topic:
+                found.append((topics[1:], bytes(log.data[1])))
+        return found
 
     def position(self, channel: Channel) -> Position:
         a, b, balance_a, nonce, deadline, _, has_locks, withdrawals = self.call(A, "position", channel.id)
@@ -127,3 +185,9 @@ def halves(signature: bytes) -> tuple[bytes, bytes]:
 
 
 KEYS = {A: KEY_A, B: KEY_B}
+
+
+def secret(name: str) -> tuple[bytes, bytes]:
+    """A secret and its hash."""
+    made = keccak256(name.encode())
+    return made, keccak256(made)

@@ -97,19 +97,17 @@ def plans(draw: st.DrawFn) -> Plan:
         kept = (*kept, *more)
         net = state.net + pays[honest] * draw(st.integers(0, 5))
         states.append((State(state.nonce + 1, net, locks_root(kept)), kept))
+    kinds = ["close", "close", "challenge", "challenge", "challenge", "unlock", "unlock", "reveal", "settle"]
     moves = st.lists(
-        st.tuples(
-            st.sampled_from(["close", "close", "challenge", "challenge", "unlock", "unlock", "reveal", "settle"]),
-            st.integers(0, 4), st.integers(0, 31),
-        ),
-        max_size=3,
-    )  # fmt: skip
+        st.tuples(st.sampled_from(kinds), st.sampled_from([-1, -1, -2, 0, 1, 2]), st.integers(0, 31)), max_size=2
+    )
+    # The clock goes on to the next deadline or expiry, or the second after it, where there is one soon.
     when = st.integers(1, GAP) | st.sampled_from([GAP, GAP, -1, -2, -3, -4, -5])
     return Plan(
         honest, locks, states, agreed,
-        {hash_: START + draw(st.just(0) | st.integers(0, 1500)) for hash_ in SECRETS if draw(st.booleans())},
+        {hash_: START + draw(st.just(0) | st.integers(0, 1500)) for hash_ in SECRETS if draw(st.integers(0, 3))},
         {hash_ for hash_ in SECRETS if draw(st.booleans())},
-        draw(st.lists(st.builds(Step, when, moves), min_size=3, max_size=30)),
+        draw(st.lists(st.builds(Step, when, moves), min_size=5, max_size=25)),
         draw(st.booleans()), draw(st.booleans()),
     )  # fmt: skip
 

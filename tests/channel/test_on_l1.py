@@ -17,7 +17,7 @@ import pytest
 from toolkit.channel import route
 from toolkit.channel.config import Config
 from toolkit.channel.control import Control
-from toolkit.channel.onchain import OnChain
+from toolkit.channel.onchain import Closing, OnChain
 from toolkit.channel.position import Position
 from toolkit.channel.process import PeerProcess, on_l1
 from toolkit.channel.service import Service
@@ -83,8 +83,8 @@ class Town:
         to = [self.accounts[name].address_bytes for name in (*via, payee)]
 
         def pay() -> None:
-            with contextlib.suppress(ServiceError):
-                self.peers[payer].control.send(hash_, units, to)
+            with contextlib.suppress(ServiceError), contextlib.closing(Control(self.peers[payer].folder)) as control:
+                control.send(hash_, units, to)
 
         thread = threading.Thread(target=pay, daemon=True)
         thread.start()
@@ -248,22 +248,25 @@ def test_a_payee_whose_payer_never_settles_takes_its_lock_on_l1(line: tuple[Town
 
 
 def test_a_secret_that_is_shown_on_l1_only_pays_every_hop(line: tuple[Town, list[bytes]]) -> None:
-    """Dave says nothing to carol, and shows the secret on L1 in the last minute."""
+    """Dave says nothing to carol, and takes his lock on L1 in the last minute."""
     town, ids = line
-    with Hostile(town, "dave", route.Show) as dave:
-        hash_, thread = town.send_later("alice", "dave", 1_000_000, ["bob", "carol"])
+    with Hostile(town, "dave", route.Show, route.CancelLock):
+        _, thread = town.send_later("alice", "dave", 1_000_000, ["bob", "carol"])
         wait_for(lambda: len(town.status("carol", ids[2])["locks"]) == 1)
         town.travel(2 * 3_600 - 60)
-        town.onchain.reveal(town.accounts["dave"], dave.service.node.book.known.secrets[hash_])
+        wait_for(lambda: town.status("carol", ids[2])["on_l1"] == "closing")
         thread.join(20)
-        town.idle(*NAMES[:3])
-        assert nets(town, ids) == PAID
+        town.idle("alice", "bob")
+        assert nets(town, ids)[:2] == PAID[:2]
+        town.travel(DAY + 1)
+        wait_for(lambda: town.status("carol", ids[2])["on_l1"] == "gone")
+        assert town.paid_out(ids[2]) == (ONE - PAID[2], PAID[2])
 
 
 def test_a_hop_that_goes_away_for_good_hurts_itself_only(line: tuple[Town, list[bytes]]) -> None:
     """Bob has forwarded and is never seen again: carol and dave are paid, he is not."""
     town, ids = line
-    with Hostile(town, "dave", route.Show) as dave:
+    with Hostile(town, "dave", route.Show, route.CancelLock) as dave:
         _, thread = town.send_later("alice", "dave", 1_000_000, ["bob", "carol"])
         wait_for(lambda: len(town.status("carol", ids[2])["locks"]) == 1)
         town.peers["bob"].kill()
@@ -281,7 +284,7 @@ def test_a_hop_that_goes_away_for_good_hurts_itself_only(line: tuple[Town, list[
 def test_a_hop_that_closes_on_l1_in_the_middle_of_a_payment_hurts_nobody(line: tuple[Town, list[bytes]]) -> None:
     """Carol leaves her channel with bob while the payment is under way; its lock goes to L1 with it."""
     town, ids = line
-    with Hostile(town, "dave", route.Show) as dave:
+    with Hostile(town, "dave", route.Show, route.CancelLock) as dave:
         _, thread = town.send_later("alice", "dave", 1_000_000, ["bob", "carol"])
         wait_for(lambda: len(town.status("carol", ids[2])["locks"]) == 1)
         town.peers["carol"].control.ask("leave", channel="0x" + ids[1].hex())
@@ -298,13 +301,13 @@ def test_a_hop_that_closes_on_l1_in_the_middle_of_a_payment_hurts_nobody(line: t
 class Hostile:
     """A peer in a thread of this process, started anew from its store, that does not do one kind of thing."""
 
-    def __init__(self, town: Town, name: str, refuses: type) -> None:
+    def __init__(self, town: Town, name: str, *refuses: type) -> None:
         process = town.peers[name]
         config = json.loads((process.folder / "config.json").read_text())
         config["port"] = process.ready["port"]
         (process.folder / "config.json").write_text(json.dumps(config))
         process.kill()
-        self._refuses: type | None = refuses
+        self._refuses = refuses
         self._started = threading.Event()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(process.folder / "config.json", town.accounts[name].key))
@@ -319,12 +322,12 @@ class Hostile:
         await self.service.run(lambda ready: self._started.set())
 
     def _do(self, intent: route.Intent) -> None:
-        if self._refuses is None or not isinstance(intent, self._refuses):
+        if not isinstance(intent, self._refuses):
             self._honestly(intent)
 
     def forgive(self) -> None:
         """Be honest from now on."""
-        self._refuses = None
+        self._refuses = ()
         self._loop.call_soon_threadsafe(self.service.node.look)
 
     def __enter__(self) -> Hostile:
@@ -361,7 +364,7 @@ def test_a_hub_with_many_channels_forwards_and_closes_them_all(town: Town) -> No
     expiry = town.chain.now() + DAY
     for name, id_ in ids.items():
         net, signature = town.peers["alice"].control.agree_to_close(id_, expiry)
-        closings.append((town.descriptor(name, id_), net, expiry, signature))
+        closings.append(Closing(town.descriptor(name, id_), net, expiry, signature))
     town.onchain.close_many(town.accounts["alice"], closings)
     for name, id_ in ids.items():
         assert town.paid_out(id_) == (owned[name], 2 * ONE - owned[name])

@@ -58,17 +58,22 @@ class Owner:
         task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
+        try:
             while line := await reader.readline():
-                try:
-                    answer = await self._obey(json.loads(line))
-                except L2KitError as error:
-                    answer = {"error": str(error)}
-                except (ValueError, KeyError, TypeError) as error:
-                    answer = {"error": f"not a command: {error!r}"}
-                writer.write(json.dumps(answer).encode() + b"\n")
+                writer.write(json.dumps(await self._reply(line)).encode() + b"\n")
                 await writer.drain()
-        writer.close()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    async def _reply(self, line: bytes) -> dict[str, Any]:
+        try:
+            return await self._obey(json.loads(line))
+        except L2KitError as error:
+            return {"error": str(error)}
+        except (ValueError, KeyError, TypeError) as error:
+            return {"error": f"not a command: {error!r}"}
 
     async def _obey(self, command: dict[str, Any]) -> dict[str, Any]:
         match command["do"]:

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Payout} from "contracts/lib/Payout.sol";
+import {Signature} from "contracts/lib/Signature.sol";
 
 /// @notice An account with code: does what it is told, and receives ETH in odd ways.
 contract OddParty {
@@ -109,5 +110,117 @@ contract OddToken {
             }
         }
         return true;
+    }
+}
+
+/// @notice An account with code that answers for signatures (ERC-1271), as it is told to.
+contract OddWallet is OddParty {
+    enum Answer {
+        OfItsOwner,
+        Refuses,
+        Reverts,
+        BurnsGas,
+        ReturnsHalf,
+        ReturnsOne,
+        ReturnsTheMagicUpsideDown,
+        ReturnsMuch,
+        WritesFirst
+    }
+
+    address public owner;
+    Answer public answer;
+    mapping(bytes32 digest => bool) public approved;
+    uint256 private _written;
+
+    function become(address owner_, Answer answer_) external {
+        (owner, answer) = (owner_, answer_);
+    }
+
+    function approve(bytes32 digest, bool yes) external {
+        approved[digest] = yes;
+    }
+
+    /// @dev Takes 65 bytes of the owner's (r, s, v), 64 of EIP-2098, or none for a digest that was approved.
+    function isValidSignature(bytes32 digest, bytes calldata signature) external returns (bytes4) {
+        if (answer == Answer.Refuses) return 0xffffffff;
+        if (answer == Answer.Reverts) revert("no");
+        if (answer == Answer.BurnsGas) while (true) {}
+        if (answer == Answer.WritesFirst) _written++;
+        if (answer == Answer.ReturnsHalf) {
+            assembly {
+                mstore(0, shl(224, 0x1626ba7e))
+                return(0, 0x1f)
+            }
+        }
+        if (answer == Answer.ReturnsOne) {
+            assembly {
+                mstore(0, 1)
+                return(0, 0x20)
+            }
+        }
+        if (answer == Answer.ReturnsTheMagicUpsideDown) {
+            assembly {
+                mstore(0, 0x1626ba7e)
+                return(0, 0x20)
+            }
+        }
+        if (answer == Answer.ReturnsMuch) {
+            assembly {
+                mstore(0, shl(224, 0x1626ba7e))
+                return(0, 100000)
+            }
+        }
+        if (signature.length == 0) return approved[digest] ? this.isValidSignature.selector : bytes4(0);
+        if (signature.length == 64) {
+            (bytes32 r, bytes32 vs) = abi.decode(signature, (bytes32, bytes32));
+            bytes32 s = vs << 1 >> 1;
+            return _is(ecrecover(digest, uint8(uint256(vs) >> 255) + 27, r, s));
+        }
+        if (signature.length != 65) return 0;
+        bytes32 r65 = bytes32(signature[:32]);
+        return _is(ecrecover(digest, uint8(signature[64]), r65, bytes32(signature[32:64])));
+    }
+
+    function _is(address recovered) private view returns (bytes4) {
+        return recovered != address(0) && recovered == owner ? this.isValidSignature.selector : bytes4(0);
+    }
+}
+
+/// @notice Answers every call with what it was called with.
+contract Echo {
+    fallback(bytes calldata data) external returns (bytes memory) {
+        return data;
+    }
+}
+
+/// @notice SignatureLib, and its plain version.
+contract Verifier {
+    function requireBy(Signature calldata signature, address signer, bytes32 digest) external view {
+        signature.requireBy(signer, digest);
+    }
+
+    function isBy(Signature calldata signature, address signer, bytes32 digest, uint256 bound)
+        external
+        view
+        returns (bool)
+    {
+        return signature.isBy(signer, digest, bound);
+    }
+
+    function split(Signature calldata signature) external pure returns (uint8 v, bytes32 r, bytes32 s) {
+        return signature.split();
+    }
+
+    /// @dev Of an account without code.
+    function plainIsBy(Signature calldata signature, address signer, bytes32 digest)
+        external
+        pure
+        returns (bool)
+    {
+        uint256 vs = uint256(signature.vs);
+        uint256 s = vs & type(uint256).max >> 1;
+        if (s > 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0) return false;
+        address recovered = ecrecover(digest, uint8(vs >> 255) + 27, signature.r, bytes32(s));
+        return recovered != address(0) && recovered == signer;
     }
 }

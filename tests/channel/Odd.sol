@@ -68,7 +68,8 @@ contract OddToken {
         Blacklists,
         BurnsGas,
         ReturnsMuch,
-        CallsSender
+        CallsSender,
+        CallsReceiver
     }
 
     Manner public manner;
@@ -83,8 +84,15 @@ contract OddToken {
         balanceOf[to] += amount;
     }
 
+    /// @notice What a token does whose balances shrink by themselves.
+    function burn(address from, uint256 amount) external {
+        balanceOf[from] -= amount;
+    }
+
     function transfer(address to, uint256 amount) external returns (bool) {
-        return _move(msg.sender, to, amount);
+        bool moved = _move(msg.sender, to, amount);
+        if (manner == Manner.CallsReceiver && to.code.length != 0) OddParty(payable(to)).odd();
+        return moved;
     }
 
     function transferFrom(address from, address to, uint256 amount) external returns (bool) {
@@ -124,7 +132,8 @@ contract OddWallet is OddParty {
         ReturnsOne,
         ReturnsTheMagicUpsideDown,
         ReturnsMuch,
-        WritesFirst
+        WritesFirst,
+        OfItsOwnerSlowly
     }
 
     address public owner;
@@ -146,6 +155,10 @@ contract OddWallet is OddParty {
         if (answer == Answer.Reverts) revert("no");
         if (answer == Answer.BurnsGas) while (true) {}
         if (answer == Answer.WritesFirst) _written++;
+        if (answer == Answer.OfItsOwnerSlowly) {
+            uint256 before = gasleft();
+            while (before - gasleft() < 200_000) {}
+        }
         if (answer == Answer.ReturnsHalf) {
             assembly {
                 mstore(0, shl(224, 0x1626ba7e))

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IPaymentChannels} from "contracts/channel/IPaymentChannels.sol";
+import {Locks} from "contracts/channel/Locks.sol";
+import {Position, PositionLib} from "contracts/channel/Position.sol";
 import {Payout} from "contracts/lib/Payout.sol";
 import {Signature} from "contracts/lib/Signature.sol";
 
@@ -235,5 +238,84 @@ contract Verifier {
         if (s > 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0) return false;
         address recovered = ecrecover(digest, uint8(vs >> 255) + 27, signature.r, bytes32(s));
         return recovered != address(0) && recovered == signer;
+    }
+}
+
+/// @notice The libraries of the channels, function by function.
+contract Probe {
+    function open(uint256 units, bool isEther) external pure returns (Position) {
+        return PositionLib.open(units, isEther);
+    }
+
+    function roomFor(Position position, bool forA) external pure returns (uint256) {
+        return position.roomFor(forA);
+    }
+
+    function deposit(Position position, bool forA, uint256 units) external pure returns (Position) {
+        return position.deposit(forA, units);
+    }
+
+    function roomForWithdrawal(Position position) external pure returns (uint256) {
+        return position.roomForWithdrawal();
+    }
+
+    function withdraw(Position position, uint256 unitsA, uint256 unitsB) external pure returns (Position) {
+        return position.withdraw(unitsA, unitsB);
+    }
+
+    function start(Position position, uint256 balanceA, uint48 nonce, bytes32 pending, uint256 deadline)
+        external
+        pure
+        returns (Position)
+    {
+        return position.start(balanceA, nonce, pending, deadline);
+    }
+
+    function resolve(Position position, uint256 balanceA, bytes32 pending) external pure returns (Position) {
+        return position.resolve(balanceA, pending);
+    }
+
+    function end(Position position, uint256 balanceA) external pure returns (Position) {
+        return position.end(balanceA);
+    }
+
+    function balanceAfter(Position position, int256 net) external pure returns (uint256) {
+        return position.balanceAfter(net);
+    }
+
+    function balanceAfterLocks(Position position, int256 paid) external pure returns (uint256) {
+        return position.balanceAfterLocks(paid);
+    }
+
+    function fields(Position p)
+        external
+        pure
+        returns (uint256, int256, int256, uint256, uint256, uint256, uint48, bool, bool, uint256)
+    {
+        return (
+            p.total(),
+            p.depositA(),
+            p.depositB(),
+            p.balanceA(),
+            p.balanceB(),
+            p.withdrawals(),
+            p.nonce(),
+            p.isEther(),
+            p.hasLocks(),
+            p.deadline()
+        );
+    }
+
+    /// @return The root of the list in calldata, in memory, and in plain words.
+    function roots(IPaymentChannels.Lock[] calldata locks)
+        external
+        pure
+        returns (bytes32, bytes32, bytes32)
+    {
+        bytes memory packed;
+        for (uint256 i; i < locks.length; ++i) {
+            packed = bytes.concat(packed, abi.encode(locks[i]));
+        }
+        return (Locks.root(locks), Locks.rootOf(locks), locks.length == 0 ? bytes32(0) : keccak256(packed));
     }
 }

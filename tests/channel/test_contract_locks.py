@@ -427,7 +427,7 @@ def test_unlocking_closings_need_what_plain_ones_need(world: World) -> None:
         with refused("BadSignature", checksum(B).lower()):
             call(A, channel, by_a, [lock], [SECRET])
         with refused("NotOpen"):
-            call(A, Channel(A, channel.terms, channel.token, 1), by_b, [lock], [SECRET])
+            call(A, Channel(A, channel.terms, channel.token, 7), by_b, [lock], [SECRET])
     world.close_alone_and_unlock(A, channel, by_b, [lock], [SECRET])
     deadline = world.now + DAY
     with refused("AlreadyClosing", channel.id, deadline):

@@ -10,7 +10,6 @@ from eth_account.messages import _hash_eip191_message, encode_typed_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.channel.position import Position
 from toolkit.channel.state import (
     MAX_NONCE,
     Channel,
@@ -141,14 +140,6 @@ def test_balances_are_shares_of_the_deposits(a: int, b: int, net: int) -> None:
     assert owed_b >= 0
     if -b <= net <= a:
         assert (owed_a, owed_b) == (a - net, b + net)
-
-
-@given(
-    st.integers(0, 2**56 - 1), st.integers(0, 2**56 - 1), st.integers(0, 2**56 - 1), nonces, st.integers(0, 2**39 - 1)
-)
-def test_a_position_is_read_from_its_word(a: int, b: int, balance: int, nonce: int, deadline: int) -> None:
-    word = a | b << 56 | balance << 112 | nonce << 168 | 1 << 216 | deadline << 217
-    assert Position.unpack(word) == Position(Deposits(a, b), balance, nonce, deadline)
 
 
 def test_a_signature_names_its_signer() -> None:

@@ -306,7 +306,15 @@ class Hostile:
         config = json.loads((process.folder / "config.json").read_text())
         config["port"] = process.ready["port"]
         (process.folder / "config.json").write_text(json.dumps(config))
+        theirs = {channel["channel"] for channel in process.control.channels()}
         process.kill()
+        for peer in town.peers.values():
+            if peer is not process:  # who takes the old connection for alive would pay into it
+                wait_for(
+                    lambda control=peer.control: (
+                        not any(each["connected"] for each in control.channels() if each["channel"] in theirs)
+                    )
+                )
         self._refuses = refuses
         self._started = threading.Event()
         self._thread = threading.Thread(
@@ -335,9 +343,8 @@ class Hostile:
         assert self._started.wait(20)
         process = self._town.peers[self._name]
         process.control = Control(process.folder)
-        for channel in process.control.channels():
-            id_ = bytes.fromhex(channel["channel"][2:])
-            wait_for(lambda id_=id_: self._town.status(self._name, id_)["connected"])
+        for peer in self._town.peers.values():
+            wait_for(lambda control=peer.control: all(each["connected"] for each in control.channels()))
         return self
 
     def __exit__(self, *_: object) -> None:

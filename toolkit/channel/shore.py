@@ -16,6 +16,7 @@ from toolkit.channel.peer import ChannelPeer
 from toolkit.channel.position import Position
 from toolkit.channel.session import Session
 from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, Side, Withdrawal
+from toolkit.channel.tower_client import TowerClient
 from toolkit.crypto import address_of
 from toolkit.devnet.l1 import L1, Receipt, Sender
 from toolkit.errors import BadInput, L2KitError, ProtocolError, ServiceError
@@ -171,8 +172,6 @@ class Shore:
 
     async def tell_towers(self) -> None:
         """Give the newest states to the towers, until cancelled; what has not changed is not sent again."""
-        from toolkit.channel.tower import TowerClient
-
         clients = [TowerClient(url) for url in self._config.towers]
         told: dict[tuple[int, bytes], object] = {}
         while clients:

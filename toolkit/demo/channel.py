@@ -163,7 +163,7 @@ class _Routed(_Scene):
         began = time.monotonic()
         alice.control.send(hash_, ROUTED // GWEI, [each.address_bytes for each in accounts[1:]])
         seconds = time.monotonic() - began
-        story.step(f"alice pays it over bob and carol; the secret comes back as her proof ({seconds:.2f} s)", 0)
+        story.step(f"alice pays it; the secret comes back as proof ({seconds:.2f} s)", 0)
         self._settled()
         gains = self._gains(ids)
         rows = [[account.name, f"{gains[account.name] / ETHER:+,.9f}"] for account in accounts]
@@ -200,7 +200,7 @@ def _idle(peer: PeerProcess) -> bool:
 
 
 def _tower(tower: Process, id_: bytes) -> dict[str, Any]:
-    from toolkit.channel.tower import ask
+    from toolkit.channel.tower_client import ask
 
     try:
         return ask(tower.ready["url"], id_)

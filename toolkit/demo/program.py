@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from toolkit.demo import bridge
+from toolkit.demo import bridge, channel
 from toolkit.demo.story import Story
 from toolkit.gas import lab
 from toolkit.gas.report import Report
@@ -33,12 +33,12 @@ def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Ca
     if subject in ("withdraw", "all"):
         step("deposit and withdrawal")
         bridge.withdraw(devnet, story)
-    teller = _Teller(workload, story, step)
-    if subject == "channel":
-        lab.carry(devnet, workload, teller.hear, only="Payment channel")
-        teller.end()
+    if subject in ("channel", "all"):
+        step("payment channels")
+        channel.channel(devnet, story)
     if subject != "all":
         return None
+    teller = _Teller(workload, story, step)
     report = lab.report(devnet, workload, teller.hear, step)
     teller.end()
     story.section("Gas")

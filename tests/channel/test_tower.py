@@ -1,0 +1,232 @@
+"""The watchtower as a process: what it takes, what it does, and that it does it after any kill -9."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from toolkit.channel.guard import Stand
+from toolkit.channel.onchain import OnChain
+from toolkit.channel.process import Process, on_l1
+from toolkit.channel.state import Channel, ChannelTerms, Lock, Side, SignedState, Signing, State, locks_root
+from toolkit.channel.tower_client import TowerClient, Unwelcome, encode, parse
+from toolkit.crypto import keccak256, sign
+from toolkit.devnet import Account, Chain, Node, RunFolder
+from toolkit.errors import ServiceError
+
+from .people import DAY
+from .rig import wait_for
+
+pytestmark = pytest.mark.node
+ONE = 10**9
+SECRET = b"s" * 32
+
+
+class Watch:
+    """A channel of alice and bob on L1, and towers."""
+
+    def __init__(self, chain: Chain, node: Node, accounts: dict[str, Account], folder: RunFolder) -> None:
+        self.chain, self.node, self.accounts, self.folder = chain, node, accounts, folder
+        contract, _ = chain.deploy(accounts["deployer"], "PaymentChannels")
+        self.onchain = OnChain(chain, contract.address)
+        self.alice, self.bob = accounts["alice"], accounts["bob"]
+        self.channel = self.open(0)
+
+    def open(self, salt: int) -> Channel:
+        channel, _ = self.onchain.open(self.alice, ChannelTerms(self.bob.address_bytes, DAY, salt=salt), ONE)
+        self.onchain.top_up(self.bob, channel, Side.B, ONE)
+        return channel
+
+    def tower(self, name: str = "heidi", **settings: Any) -> Process:
+        l1 = on_l1(self.chain.chain_id, self.onchain.contract.address, self.node.url, poll_seconds=0.05)
+        return Process(
+            self.folder, f"tower-{name}", "toolkit.channel.tower", self.accounts[name].key, {**l1, **settings}
+        )
+
+    def stand(self, nonce: int, net: int, *locks: Lock, channel: Channel | None = None, **given: Any) -> Stand:
+        channel = channel or self.channel
+        state = State(nonce, net, locks_root(locks))
+        digest = Signing(self.chain.chain_id, self.onchain.address, channel.id).state_digest(state)
+        by_a, by_b = sign(self.alice.key, digest), sign(self.bob.key, digest)
+        return Stand(channel, None, **{"newest": state, "locks": locks, "by_a": by_a, "by_b": by_b, **given})
+
+    def nonce(self) -> int:
+        return self.onchain.position(self.channel).nonce
+
+
+@pytest.fixture
+def watch(chain: Chain, node: Node, accounts: dict[str, Account]) -> Iterator[Watch]:
+    with RunFolder() as folder:
+        yield Watch(chain, node, accounts, folder)
+
+
+def keep(tower: Process, stand: Stand) -> None:
+    asyncio.run(TowerClient(tower.ready["url"]).keep(stand))
+
+
+def told(tower: Process, stand: Stand) -> dict[str, Any]:
+    return asyncio.run(TowerClient(tower.ready["url"]).channel(stand.channel.id))
+
+
+def close_with(watch: Watch, stand: Stand) -> None:
+    assert stand.by_b is not None
+    watch.onchain.close_alone(watch.alice, stand.channel, SignedState(stand.newest, stand.by_b))
+
+
+def test_a_stale_close_is_answered_while_both_parties_are_away(watch: Watch) -> None:
+    tower = watch.tower()
+    keep(tower, watch.stand(5, 50))
+    keep(tower, watch.stand(9, 90))
+    close_with(watch, watch.stand(1, 10))
+    wait_for(lambda: watch.nonce() == 9)
+    wait_for(lambda: [each["did"] for each in told(tower, watch.stand(9, 90))["done"]] == ["challenge"])
+    watch.node.travel(DAY + 1)
+    watch.onchain.settle(watch.bob, watch.channel)
+    assert not watch.onchain.position(watch.channel).exists
+
+
+@pytest.mark.parametrize("when", ["before the close", "after the close"])
+def test_a_killed_tower_answers_when_it_is_back(watch: Watch, when: str) -> None:
+    tower = watch.tower()
+    keep(tower, watch.stand(9, 90))
+    if when == "before the close":
+        tower.kill()
+        tower = watch.tower()
+        close_with(watch, watch.stand(1, 10))
+    else:
+        tower.kill()
+        close_with(watch, watch.stand(1, 10))
+        watch.node.travel(DAY - 600)
+        tower = watch.tower()
+    wait_for(lambda: watch.nonce() == 9)
+
+
+def test_two_towers_do_no_harm(watch: Watch) -> None:
+    towers = [watch.tower("heidi"), watch.tower("grace")]
+    for tower in towers:
+        keep(tower, watch.stand(9, 90))
+    close_with(watch, watch.stand(1, 10))
+    wait_for(lambda: watch.nonce() == 9)
+    wait_for(lambda: sum(len(told(tower, watch.stand(9, 90))["done"]) for tower in towers) == 1)
+    for tower in towers:
+        assert asyncio.run(TowerClient(tower.ready["url"]).status())["trouble"] is None
+
+
+def test_a_challenge_that_a_reorganisation_drops_is_made_again(watch: Watch) -> None:
+    tower = watch.tower()
+    keep(tower, watch.stand(9, 90))
+    close_with(watch, watch.stand(1, 10))
+    wait_for(lambda: len(told(tower, watch.stand(9, 90))["done"]) == 1)
+    watch.node.rpc.call("anvil_reorg", 1, [])
+    assert watch.nonce() == 1
+    wait_for(lambda: watch.nonce() == 9)
+
+
+def test_a_lock_whose_secret_the_tower_knows_is_taken(watch: Watch) -> None:
+    tower = watch.tower()
+    lock = Lock(keccak256(SECRET), 30, watch.chain.now() + 10 * DAY)
+    keep(tower, watch.stand(9, 90, lock))
+    keep(tower, watch.stand(9, 90, lock, secrets={lock.hash: SECRET}))
+    close_with(watch, watch.stand(1, 10))
+    wait_for(lambda: watch.nonce() == 9)
+    wait_for(lambda: watch.onchain.pending_locks(watch.channel) == bytes(32))
+    assert watch.onchain.position(watch.channel).balance_a == ONE - 120
+
+
+def test_newer_states_are_shown_also_while_the_channel_is_closing(watch: Watch) -> None:
+    tower = watch.tower()
+    keep(tower, watch.stand(9, 90))
+    close_with(watch, watch.stand(9, 90))
+    assert watch.nonce() == 9
+    with pytest.raises(ServiceError, match="older"):
+        keep(tower, watch.stand(8, 80))
+    keep(tower, watch.stand(10, 100))
+    wait_for(lambda: watch.nonce() == 10)
+
+
+def refused(tower: Process) -> dict[str, int]:
+    status = asyncio.run(TowerClient(tower.ready["url"]).status())
+    counts: dict[str, int] = status["refused"]
+    return counts
+
+
+def post(tower: Process, body: bytes) -> int:
+    try:
+        with urllib.request.urlopen(tower.ready["url"] + "/v1/states", data=body, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        json.load(error)
+        error.close()
+        return int(error.code)
+
+
+def test_hostile_uploads_are_refused_and_counted(watch: Watch) -> None:
+    tower = watch.tower(max_channels=2)
+    good = watch.stand(9, 90)
+    keep(tower, good)
+    keep(tower, good)
+    digest = Signing(watch.chain.chain_id + 1, watch.onchain.address, good.channel.id).state_digest(good.newest)
+    unknown = Channel(watch.alice.address_bytes, ChannelTerms(watch.bob.address_bytes, DAY, salt=99), bytes(20), 1)
+    for stand, status in (
+        (watch.stand(10, 90, by_a=good.by_b), 403),
+        (watch.stand(10, 90, by_b=bytes(64)), 403),
+        (watch.stand(10, 90, by_a=good.by_a), 403),
+        (watch.stand(10, 90, by_a=sign(watch.alice.key, digest)), 403),
+        (watch.stand(8, 90), 409),
+        (watch.stand(9, 91), 409),
+        (watch.stand(9, 91, channel=unknown), 404),
+    ):
+        assert post(tower, encode(stand)) == status
+    for body in (b"", b"[]", b"{}", b"\xff", b"[" * 10_000, encode(good).replace(b'"nonce": 9', b'"nonce": true')):
+        assert post(tower, body) == 400
+    assert post(tower, b" " * 70_000) == 413
+    keep(tower, watch.stand(1, 1, channel=watch.open(1)))
+    assert post(tower, encode(watch.stand(1, 1, channel=watch.open(2)))) == 429
+    assert refused(tower) == {
+        "not signed": 4, "older": 1, "another state with this nonce": 1, "no such channel on L1": 1,
+        "not well formed": 6, "too big": 1, "too many channels": 1,
+    }  # fmt: skip
+    assert told(tower, good)["nonce"] == 9
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: raw.pop("by_a"),
+        lambda raw: raw.update(nonce=0),
+        lambda raw: raw.update(nonce=1 << 48),
+        lambda raw: raw.update(net="5"),
+        lambda raw: raw.update(locks=[["0x" + "11" * 32, 1]]),
+        lambda raw: raw.update(locks=[["0x" + "11" * 32, 1, 1]] * 65),
+        lambda raw: raw.update(secrets=["0x" + "11" * 32]),
+        lambda raw: raw.update(channel="0x11"),
+    ],
+)
+def test_what_is_not_well_formed_is_refused(watch: Watch, change: Callable[[dict[str, Any]], Any]) -> None:
+    raw = json.loads(encode(watch.stand(9, 90)))
+    change(raw)
+    with pytest.raises(Unwelcome, match="not well formed"):
+        parse(json.dumps(raw).encode())
+
+
+def test_a_tower_that_cannot_work_says_why(watch: Watch) -> None:
+    with pytest.raises(ServiceError, match="is on chain 31337, not on chain 5"):
+        watch.tower(chain_id=5)
+    with pytest.raises(ServiceError, match="there is no contract at"):
+        watch.tower(contract="0x" + "11" * 20)
+    tower = watch.tower()
+    with pytest.raises(ServiceError, match="cannot listen on"):
+        watch.tower("grace", port=tower.ready["port"])
+
+
+def test_a_terminated_tower_leaves_nothing_behind(watch: Watch) -> None:
+    tower = watch.tower()
+    tower.stop()
+    assert not (tower.folder / "ready.json").exists()
+    assert not tower.child.alive

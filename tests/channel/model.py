@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from toolkit.channel.state import MAX_UNITS, Channel, Deposits, State, balances
+from toolkit.channel.state import MAX_UNITS, Channel, Deposits, Lock, State, Withdrawal, balances, locks_root
+from toolkit.crypto import keccak256
 
 Asset = bytes
+
+
+class Unlocking(NamedTuple):
+    """A list of locks with a secret for each, all zero where it is not shown."""
+
+    locks: Sequence[Lock]
+    secrets: Sequence[bytes]
 
 
 @dataclass
@@ -16,12 +26,19 @@ class Open:
 
     channel: Channel
     deposits: Deposits
+    withdrawals: int = 0
     shown: State | None = None
+    pending: Sequence[Lock] = ()
+    balance_a: int = 0
     deadline: int = 0
 
     def owed(self) -> tuple[int, int]:
         assert self.shown is not None
-        return balances(self.deposits, self.shown.net)
+        return self.balance_a, self.deposits.total - self.balance_a
+
+    def show(self, state: State, paid: int, pending: Sequence[Lock]) -> None:
+        self.shown, self.pending = state, pending
+        self.balance_a = balances(self.deposits, state.net + paid)[0]
 
 
 class Model:
@@ -32,11 +49,14 @@ class Model:
         self.closed: set[bytes] = set()
         self.credits: Counter[tuple[Asset, bytes]] = Counter()
         self.paid: Counter[tuple[Asset, bytes]] = Counter()
+        self.revealed: dict[bytes, int] = {}
 
     def holds(self, asset: Asset) -> int:
         """Units that the contract should hold of an asset."""
         deposits = sum(each.deposits.total for each in self.open.values() if each.channel.token == asset)
         return deposits + sum(units for (token, _), units in self.credits.items() if token == asset)
+
+    # Opening, funding, withdrawing
 
     def opens(self, channel: Channel, units: int) -> str:
         if not 1 <= units <= MAX_UNITS:
@@ -52,11 +72,36 @@ class Model:
             return "NotOpen" if any(channel.token) else "NotEther"
         if known.deadline:
             return "AlreadyClosing"
-        if not 1 <= units <= MAX_UNITS - known.deposits.total:
-            return "BadUnits"
         a, b = known.deposits
+        room = MAX_UNITS - (max(a + b, a) if for_a else a + b)
+        if not 1 <= units <= room:
+            return "BadUnits"
         known.deposits = Deposits(a + units, b) if for_a else Deposits(a, b + units)
         return ""
+
+    def withdraws(self, channel: Channel, withdrawal: Withdrawal, now: int, unsigned: str, refuses: bytes) -> str:
+        known = self.open.get(channel.id)
+        if known is None:
+            return "NotOpen"
+        if unsigned == "NotAParty":
+            return unsigned
+        if known.deadline:
+            return "AlreadyClosing"
+        if now > withdrawal.expiry:
+            return "WithdrawalExpired"
+        if withdrawal.number != known.withdrawals:
+            return "BadWithdrawalNumber"
+        a, b = withdrawal.units_a, withdrawal.units_b
+        if not 1 <= a + b < known.deposits.total or known.deposits.a - a < -(2**56):
+            return "BadUnits"
+        if unsigned:
+            return unsigned
+        known.deposits = Deposits(known.deposits.a - a, known.deposits.b - b)
+        known.withdrawals += 1
+        self._pay(channel, (a, b), refuses)
+        return ""
+
+    # Closing together
 
     def closes(
         self, channel: Channel, net: int, expiry: int, now: int, block: int, unsigned: str, refuses: bytes
@@ -70,10 +115,21 @@ class Model:
             return "NotOpen"
         if unsigned:
             return unsigned
-        self._pay(known, balances(known.deposits, net), refuses)
+        self._end(known, balances(known.deposits, net), refuses)
         return ""
 
-    def starts(self, channel: Channel, state: State, now: int, unsigned: str) -> str:
+    # Closing alone
+
+    def starts(
+        self,
+        channel: Channel,
+        state: State,
+        now: int,
+        unsigned: str,
+        unlocking: Unlocking | None,
+        locks: Sequence[Lock],
+    ) -> str:
+        """``locks``: all of the state."""
         known = self.open.get(channel.id)
         if known is None:
             return "NotOpen"
@@ -81,29 +137,45 @@ class Model:
             return unsigned
         if known.deadline:
             return "AlreadyClosing"
-        if state.nonce == 0 and state.net != 0:
+        if state.nonce == 0 and state != State(0, 0):
             return "BadFirstState"
         if state.nonce > 0 and unsigned:
             return unsigned
-        known.shown, known.deadline = state, now + channel.terms.challenge_period
+        error, paid, pending = self._resolve(state.locks, unlocking, now, locks)
+        if error:
+            return error
+        known.show(state, paid, pending)
+        known.deadline = now + channel.terms.challenge_period
         return ""
 
-    def challenges(self, channel: Channel, state: State, now: int, unsigned: str) -> str:
+    def challenges(
+        self,
+        channel: Channel,
+        state: State,
+        now: int,
+        unsigned: str,
+        unlocking: Unlocking | None,
+        locks: Sequence[Lock],
+    ) -> str:
+        """``locks``: all of the state."""
         known = self.open.get(channel.id)
         if known is None:
             return "NotOpen"
         if unsigned:
             return unsigned
+        error, paid, pending = self._resolve(state.locks, unlocking, now, locks)
+        if error:
+            return error
         if not known.deadline or known.shown is None:
             return "NotClosing"
         if now > known.deadline:
             return "ChallengePeriodOver"
         if state.nonce <= known.shown.nonce:
             return "NotNewer"
-        known.shown = state
+        known.show(state, paid, pending)
         return ""
 
-    def settles(self, channel: Channel, now: int, refuses: bytes) -> str:
+    def settles(self, channel: Channel, now: int, refuses: bytes, unlocking: Unlocking | None = None) -> str:
         known = self.open.get(channel.id)
         if known is None:
             return "NotOpen"
@@ -111,8 +183,58 @@ class Model:
             return "NotClosing"
         if now <= known.deadline:
             return "ChallengePeriodNotOver"
-        self._pay(known, known.owed(), refuses)
+        if unlocking is None:
+            if known.pending:
+                return "LocksUnresolved"
+        else:
+            error, paid, pending = self._resolve(locks_root(known.pending), unlocking, now)
+            if error or pending:
+                return error or "LockPending"
+            known.balance_a = min(max(known.balance_a - paid, 0), known.deposits.total)
+        self._end(known, known.owed(), refuses)
         return ""
+
+    # Locks
+
+    def reveals(self, secret: bytes, now: int) -> str:
+        self.revealed.setdefault(keccak256(secret), now)
+        return ""
+
+    def unlocks(self, channel: Channel, unlocking: Unlocking, now: int) -> str:
+        known = self.open.get(channel.id)
+        if known is None:
+            return "NotOpen"
+        if not known.deadline:
+            return "NotClosing"
+        error, paid, pending = self._resolve(locks_root(known.pending), unlocking, now)
+        if error:
+            return error
+        known.balance_a = min(max(known.balance_a - paid, 0), known.deposits.total)
+        known.pending = pending
+        return ""
+
+    def _resolve(
+        self, root: bytes, unlocking: Unlocking | None, now: int, otherwise: Sequence[Lock] = ()
+    ) -> tuple[str, int, Sequence[Lock]]:
+        """What locks do now: an error, what they move from A to B, and those that stay (``otherwise`` all do)."""
+        if unlocking is None:
+            return "", 0, otherwise
+        locks, secrets = unlocking
+        if locks_root(locks) != root:
+            return "BadLocks", 0, ()
+        if len(secrets) != len(locks):
+            return "BadSecretCount", 0, ()
+        if any(any(each) and keccak256(each) != lock.hash for lock, each in zip(locks, secrets, strict=True)):
+            return "WrongSecret", 0, ()
+        paid, pending = 0, []
+        for lock, secret in zip(locks, secrets, strict=True):
+            if (any(secret) and now <= lock.expiry) or self.revealed.get(lock.hash, 2**256) <= lock.expiry:
+                paid += lock.units
+            elif now <= lock.expiry:
+                pending.append(lock)
+        return "", paid, pending
+
+    # Paying out
 
     def claims(self, asset: Asset, owner: bytes, to: bytes) -> str:
         units = self.credits.pop((asset, owner), 0)
@@ -121,11 +243,13 @@ class Model:
         self.paid[asset, to] += units
         return ""
 
-    def _pay(self, known: Open, owed: tuple[int, int], refuses: bytes) -> None:
+    def _end(self, known: Open, owed: tuple[int, int], refuses: bytes) -> None:
+        del self.open[known.channel.id]
+        self.closed.add(known.channel.id)
+        self._pay(known.channel, owed, refuses)
+
+    def _pay(self, channel: Channel, owed: tuple[int, int], refuses: bytes) -> None:
         """``refuses``: the account whose payouts fail at the moment."""
-        channel = known.channel
-        del self.open[channel.id]
-        self.closed.add(channel.id)
         for party, units in zip((channel.a, channel.b), owed, strict=True):
             into = self.credits if party == refuses and any(channel.token) else self.paid
             if units:

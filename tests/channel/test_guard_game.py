@@ -59,8 +59,10 @@ class Plan:
     cheat_knows: set[bytes]
     steps: list[Step]
     tower: bool
+    scheme: list[tuple[str, tuple[str, int, int]]]
+    """What the cheat does whenever it is time for it."""
     hinders: bool
-    """Whether the cheat resolves one lock in every block, so that no list of all of them stays right."""
+    """Whether it resolves one lock in every block, so that no list of all of them stays right."""
 
     @property
     def half_signed(self) -> bool:
@@ -101,6 +103,8 @@ def plans(draw: st.DrawFn) -> Plan:
     moves = st.lists(
         st.tuples(st.sampled_from(kinds), st.sampled_from([-1, -1, -2, 0, 1, 2]), st.integers(0, 31)), max_size=2
     )
+    move = st.tuples(st.sampled_from(["close", "challenge"]), st.sampled_from([-1, -1, -2, 0]), st.integers(0, 31))
+    times = st.sampled_from(["at once", "a lock expires soon", "a lock has expired", "the deadline is near"])
     # The clock goes on to the next deadline or expiry, or the second after it, where there is one soon.
     when = st.integers(1, GAP) | st.sampled_from([GAP, GAP, -1, -2, -3, -4, -5])
     return Plan(
@@ -108,7 +112,7 @@ def plans(draw: st.DrawFn) -> Plan:
         {hash_: START + draw(st.just(0) | st.integers(0, 1500)) for hash_ in SECRETS if draw(st.integers(0, 3))},
         {hash_ for hash_ in SECRETS if draw(st.booleans())},
         draw(st.lists(st.builds(Step, when, moves), min_size=5, max_size=25)),
-        draw(st.booleans()), draw(st.booleans()),
+        draw(st.booleans()), draw(st.lists(st.tuples(times, move), max_size=3)), draw(st.booleans()),
     )  # fmt: skip
 
 
@@ -165,6 +169,16 @@ class Game:
         self.world.pass_by(when)
 
     # The cheat
+
+    def is_time(self, when: str) -> bool:
+        now, deadline = self.world.now, self.position().deadline
+        mine = [lock.expiry for lock in self.plan.locks if lock.payer is not self.plan.honest]
+        return {
+            "at once": True,
+            "a lock expires soon": any(now <= expiry <= now + MARGIN for expiry in mine),
+            "a lock has expired": any(now - GAP < expiry < now for expiry in mine),
+            "the deadline is near": now + GAP >= deadline,
+        }[when]
 
     def move(self, kind: str, which: int, choice: int) -> None:
         plan, channel = self.plan, self.channel
@@ -264,7 +278,7 @@ def test_who_does_its_duties_loses_nothing(plan: Plan) -> None:
     game.act()
     for step in plan.steps:
         game.next_block(step.time)
-        for move in step.moves:
+        for move in [each for when, each in plan.scheme if game.is_time(when)] + step.moves:
             game.move(*move)
         if plan.hinders:
             game.hinder()

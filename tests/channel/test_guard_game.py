@@ -33,7 +33,10 @@ GAP = 100
 """Seconds between two blocks, at most."""
 MARGIN = 3 * GAP
 PERIOD = 600
-A_HAS, B_HAS = 100, 80
+A_HAS, B_HAS = 200, 180
+UNITS = 20
+"""What each lock pays the honest side, more than all of those together that pay the cheat: so that none goes unnoticed
+behind one that the cheat might have been paid."""
 CLOSED = topic("Closed(bytes32,uint256)")
 
 ADDRESSES, KEYS = {Side.A: A, Side.B: B}, {Side.A: KEY_A, Side.B: KEY_B}
@@ -59,8 +62,10 @@ class Plan:
     cheat_knows: set[bytes]
     steps: list[Step]
     tower: bool
+    scheme: list[tuple[str, tuple[str, int, int]]]
+    """What the cheat does whenever it is time for it."""
     hinders: bool
-    """Whether the cheat resolves one lock in every block, so that no list of all of them stays right."""
+    """Whether it resolves one lock in every block, so that no list of all of them stays right."""
 
     @property
     def half_signed(self) -> bool:
@@ -80,17 +85,19 @@ def plans(draw: st.DrawFn) -> Plan:
     pays = {honest: 1 if honest is Side.A else -1}
     pays[honest.other] = -pays[honest]
     lock = st.builds(
-        lambda index, payer, units, expiry: Lock(keccak256(secret(index)), pays[payer] * units, START + expiry),
-        st.integers(0, 4), st.sampled_from([honest.other, honest.other, honest]), st.integers(1, 5),
-        st.integers(0, 2000) | st.integers(MARGIN - GAP, MARGIN + 3 * GAP),
+        lambda index, payer, units, expiry: Lock(
+            keccak256(secret(index)), pays[payer] * (units if payer is honest else UNITS), START + expiry
+        ),
+        st.integers(0, 4), st.sampled_from(Side), st.integers(1, 3),
+        st.integers(0, 2000) | st.integers(MARGIN - GAP, PERIOD + GAP),
     )  # fmt: skip
-    locks = draw(st.lists(lock, min_size=1, max_size=6, unique=True))
+    locks = draw(st.lists(lock, min_size=3, max_size=6, unique=True))
     states = []
-    for nonce in range(1, 1 + draw(st.integers(1, 3))):
-        some = tuple(draw(st.lists(st.sampled_from(locks), max_size=5, unique=True)))
+    for nonce in range(1, 1 + draw(st.sampled_from([2, 3, 1]))):
+        some = tuple(draw(st.lists(st.sampled_from(locks), min_size=1, max_size=5, unique=True)))
         states.append((State(nonce, draw(st.integers(-30, 30)), locks_root(some)), some))
     agreed = len(states)
-    for _ in range(draw(st.integers(0, 2))):
+    for _ in range(draw(st.sampled_from([0, 1, 2]))):
         # What an honest side signs without an answer: payments that it makes. The locks that pay it stay.
         state, kept = states[-1]
         more = [each for each in locks if each.payer is honest and each not in kept and draw(st.booleans())]
@@ -101,14 +108,22 @@ def plans(draw: st.DrawFn) -> Plan:
     moves = st.lists(
         st.tuples(st.sampled_from(kinds), st.sampled_from([-1, -1, -2, 0, 1, 2]), st.integers(0, 31)), max_size=2
     )
+    which, choice = st.sampled_from([-1, -1, -2, -2, 0]), st.integers(0, 31)
+    scheme = [
+        (draw(st.sampled_from(["at once", "a lock expires soon"])), ("close", draw(which), draw(choice))),
+        (
+            draw(st.sampled_from(["a lock has expired", "the deadline is near"])),
+            ("challenge", draw(which), draw(choice)),
+        ),
+    ]
     # The clock goes on to the next deadline or expiry, or the second after it, where there is one soon.
     when = st.integers(1, GAP) | st.sampled_from([GAP, GAP, -1, -2, -3, -4, -5])
     return Plan(
         honest, locks, states, agreed,
         {hash_: START + draw(st.just(0) | st.integers(0, 1500)) for hash_ in SECRETS if draw(st.integers(0, 3))},
-        {hash_ for hash_ in SECRETS if draw(st.booleans())},
+        {hash_ for hash_ in SECRETS if draw(st.integers(0, 3))},
         draw(st.lists(st.builds(Step, when, moves), min_size=5, max_size=25)),
-        draw(st.booleans()), draw(st.booleans()),
+        draw(st.booleans()), draw(st.sampled_from([scheme, scheme[:1], []])), draw(st.booleans()),
     )  # fmt: skip
 
 
@@ -165,6 +180,16 @@ class Game:
         self.world.pass_by(when)
 
     # The cheat
+
+    def is_time(self, when: str) -> bool:
+        now, deadline = self.world.now, self.position().deadline
+        mine = [lock.expiry for lock in self.plan.locks if lock.payer is not self.plan.honest]
+        return {
+            "at once": True,
+            "a lock expires soon": any(now <= expiry <= now + MARGIN for expiry in mine),
+            "a lock has expired": any(now - GAP < expiry < now for expiry in mine),
+            "the deadline is near": now + GAP >= deadline,
+        }[when]
 
     def move(self, kind: str, which: int, choice: int) -> None:
         plan, channel = self.plan, self.channel
@@ -264,7 +289,7 @@ def test_who_does_its_duties_loses_nothing(plan: Plan) -> None:
     game.act()
     for step in plan.steps:
         game.next_block(step.time)
-        for move in step.moves:
+        for move in [each for when, each in plan.scheme if game.is_time(when)] + step.moves:
             game.move(*move)
         if plan.hinders:
             game.hinder()

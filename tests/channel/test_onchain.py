@@ -103,7 +103,7 @@ def test_a_closed_channels_events_tell_its_story(stage: Stage) -> None:
     )
     (closed,) = stage.channels.contract.events.Closed().process_receipt(receipt, errors=DISCARD)
     assert closed["args"]["channel"] == channel.id
-    last = Position.unpack(closed["args"]["last"])
+    last = Position.unpack(closed["args"]["last"], closed=True)
     assert (last.deposits, last.balance_a) == (Deposits(ONE, ONE), ONE - 5)
 
 

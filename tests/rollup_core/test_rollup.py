@@ -11,6 +11,7 @@ from toolkit.compile import artifact, compile_sources
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import Reverted
+from toolkit.rollup.contracts import encode_assert
 
 from .evm import Contract, Evm
 
@@ -70,9 +71,12 @@ class World:
 
     def put(self, parent: Claim, batch: int, name: str = "right", *, sender: str = ALICE, value: int = BOND) -> Claim:
         claim = self.claim(parent, batch, name)
-        args = (claim.parent, claim.batch, claim.machine_hash)
-        assert self.call("assertState", *args, sender=sender, value=value) == claim.id
+        assert self.assert_state(claim, sender=sender, value=value) == claim.id
         return claim
+
+    def assert_state(self, claim: Claim, *, sender: str = ALICE, value: int = BOND) -> Any:
+        args = (claim.parent, claim.batch, claim.accumulator, claim.machine_hash)
+        return self.call("assertState", *args, sender=sender, value=value)
 
     def confirm(self, claim: Claim) -> None:
         self.call("confirm", claim.parent, claim.batch, claim.accumulator, claim.outbox, claim.inner, sender=BOB)
@@ -169,11 +173,17 @@ def test_an_assertion_goes_further_than_its_parent(world: World, batch: int) -> 
 
 
 def test_an_assertion_about_no_batch_is_refused(world: World) -> None:
-    call = lambda: world.call("assertState", world.genesis.id, 6, bytes(32), value=BOND)  # noqa: E731
-    assert _refused("UnknownAccumulator", call) == (6,)
-    _refused(
-        "UnknownAccumulator", lambda: world.call("assertState", world.genesis.id, 2**32 + 2, bytes(32), value=BOND)
-    )
+    for batch in (6, 2**32 + 2):
+        nothing = Claim(world.genesis.id, batch, bytes(28), bytes(32), bytes(32))
+        assert _refused("UnknownAccumulator", lambda nothing=nothing: world.assert_state(nothing)) == (batch,)
+
+
+def test_an_assertion_about_other_batches_than_the_inbox_holds_is_refused(world: World) -> None:
+    """As one is that was made before a reorganisation, and is mined again after it."""
+    claim = world.claim(world.genesis, 2)
+    other = Claim(claim.parent, 2, b"\x0e" * 28, claim.outbox, claim.inner)
+    assert _refused("WrongAccumulator", lambda: world.assert_state(other)) == (other.accumulator, claim.accumulator)
+    assert world.balance(world.rollup.address) == 0
 
 
 def test_the_same_assertion_stands_once(world: World) -> None:
@@ -317,9 +327,7 @@ def test_only_the_dispute_contract_holds_releases_and_rejects(world: World) -> N
 def test_a_proposer_that_takes_no_ether_gets_a_credit_and_blocks_nobody(world: World) -> None:
     picky = world.evm.deploy(compile_sources({"Picky.sol": _PICKY})["Picky"])
     claim = world.claim(world.genesis, 2)
-    data = keccak256(b"assertState(bytes32,uint256,bytes32)")[:4] + encode(
-        ["bytes32", "uint256", "bytes32"], [claim.parent, claim.batch, claim.machine_hash]
-    )
+    data = encode_assert(claim.parent, claim.batch, claim.accumulator, claim.machine_hash)
     world.evm.call(picky, "act", world.rollup.address, data, value=BOND)
     world.wait()
     world.confirm(claim)

@@ -37,7 +37,9 @@ def test_wrong_assertion_is_reported_and_not_built_on(rig: Rig) -> None:
     rollup, mallory = rig.contracts.rollup, rig.accounts["grace"]
     genesis = rig.chain.call(rollup.functions.GENESIS())
     bond = rig.chain.call(rollup.functions.BOND())
-    rig.chain.send(mallory, rollup.functions.assertState(genesis, batch, b"\x66" * 32), value=bond)
+    accumulator = rig.chain.call(rig.contracts.inbox.functions.accumulator(batch))
+    wrong = rollup.functions.assertState(genesis, batch, accumulator, b"\x66" * 32)
+    rig.chain.send(mallory, wrong, value=bond)
     verifier.client.wait_until(lambda: verifier.client.status()["disagreed"] == 1, "the disagreement")
     (assertion,) = verifier.client.call("l2_assertions")
     derived = verifier.client.call("l2_batch", batch)["machineHash"]

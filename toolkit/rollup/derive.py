@@ -114,11 +114,13 @@ class Derived:
 
     Attributes:
         batch: batches applied.
+        accumulator: of the Inbox after them (28 bytes).
         outbox_root, inner_hash, machine_hash: what assertions and claims speak of (32 bytes each).
         withdrawals: how many the outbox holds.
     """
 
     batch: int
+    accumulator: bytes
     outbox_root: bytes
     inner_hash: bytes
     machine_hash: bytes
@@ -242,4 +244,5 @@ class Replica:
 
 
 def _derived(state: State) -> Derived:
-    return Derived(state.batch, state.outbox_root, state.inner_hash, state.machine_hash, len(state.withdrawals))
+    hashes = (state.accumulator, state.outbox_root, state.inner_hash, state.machine_hash)
+    return Derived(state.batch, *hashes, len(state.withdrawals))

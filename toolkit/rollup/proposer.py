@@ -67,9 +67,8 @@ class ProposerService:
             if not (ripe and assertion.agree and assertion.parent == replica.confirmed):
                 continue
             derived = replica.derived[assertion.batch]
-            accumulator = replica.history.posted[assertion.batch - 1].accumulator
             data = encode_confirm(
-                assertion.parent, assertion.batch, accumulator, derived.outbox_root, derived.inner_hash
+                assertion.parent, derived.batch, derived.accumulator, derived.outbox_root, derived.inner_hash
             )
             receipt = await self._sender.send(self._contracts.rollup, data)
             log.info("confirmed batch %d in block %d", assertion.batch, receipt.block)
@@ -87,7 +86,7 @@ class ProposerService:
         last = replica.derived[-1]
         if last.batch <= batch or now < self._last_assertion + self._assert_seconds:
             return False
-        data = encode_assert(parent, last.batch, last.machine_hash)
+        data = encode_assert(parent, last.batch, last.accumulator, last.machine_hash)
         receipt = await self._sender.send(self._contracts.rollup, data, value=self._contracts.bond)
         self._last_assertion = now
         log.info("asserted batch %d in block %d: machine hash %s", last.batch, receipt.block, hex_of(last.machine_hash))

@@ -8,12 +8,13 @@ import pytest
 from eth_abi.abi import encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rollup_core.evm import ETHER, TX_GAS_CAP, Contract, Evm
+from rollup_core.evm import ETHER, Contract, Evm
 
 from toolkit.bridge.claims import Claim, withdrawal_claim
 from toolkit.compile import artifact, compile_sources
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
+from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.errors import BadInput, Reverted
 from toolkit.rollup.machine import MAX_BALANCE, Message, Withdrawal, deposit_data
 from toolkit.rollup.merkle import empty_roots

@@ -14,13 +14,12 @@ from eth_utils.abi import collapse_if_tuple
 from toolkit.compile import Artifact
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
+from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.errors import Reverted
 
 pyrevm = pytest.importorskip("pyrevm", reason="pyrevm has no wheel for this Python")
 
 ETHER = 10**18
-TX_GAS_CAP = 16_777_216
-"""EIP-7825's."""
 
 
 @dataclass

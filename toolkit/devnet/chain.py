@@ -26,8 +26,6 @@ from toolkit.devnet.rpc import BATCH, Rpc
 from toolkit.devnet.transaction import TX_GAS_CAP, Transaction
 from toolkit.errors import BadInput, NodeError, Reverted, RpcError
 
-__all__ = ["TX_GAS_CAP", "Call", "Chain"]
-
 _TIP = 10**9
 _MINED_SECONDS = 120.0
 _POLL_SECONDS = 0.02

@@ -11,7 +11,7 @@ import requests
 from toolkit.errors import NodeError, RpcError
 
 BATCH = 200
-"""Calls in one JSON-RPC batch; Anvil's automine slows down when about 1,000 transactions are pending at once."""
+"""Calls in one JSON-RPC batch."""
 
 
 class Rpc:

@@ -91,9 +91,11 @@ def describe(devnet: Devnet) -> dict[str, Any]:
 
 
 def _screen(description: dict[str, Any], file: Path) -> None:
+    from toolkit.devnet.rpc import without_secrets
+
     ether = 10**18
     l1, l2 = description["l1"], description["l2"]
-    show.out.print(f"L1  {l1['rpc']}  chain {l1['chain_id']}, {l1['name']}", markup=False)
+    show.out.print(f"L1  {without_secrets(l1['rpc'])}  chain {l1['chain_id']}, {l1['name']}", markup=False)
     show.out.print(f"L2  {l2['rpc']}  {l2['name']} on L1; send transfers here (JSON-RPC, l2_*)", markup=False)
     for role in ("proposer", "verifier"):
         show.out.print(f"    {description['services'][role]}  {role}", markup=False)

@@ -25,7 +25,7 @@ def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Ca
         CheckFailed: a balance is not what it must be.
     """
     story.section("The devnet")
-    story.step(f"{devnet.node.version()} at {devnet.node.url}, chain {devnet.l1.chain_id}, contracts deployed")
+    story.step(f"{devnet.node.version()} at {devnet.node.rpc.shown}, chain {devnet.l1.chain_id}, contracts deployed")
     story.step("sequencer, proposer and verifier run as processes of their own")
     if subject == "deposit":
         step("deposit")

@@ -123,7 +123,7 @@ async def load_contracts(l1: L1, config: Config) -> Contracts:
     """
     chain_id = await l1.chain_id()
     if chain_id != config.chain_id:
-        raise BadInput(f"the L1 node at {l1.url} is on chain {chain_id}, not on chain {config.chain_id}")
+        raise BadInput(f"the L1 node at {l1.shown} is on chain {chain_id}, not on chain {config.chain_id}")
     for name in ("inbox", "machine", "rollup", "bridge"):
         address = getattr(config, name)
         if not await l1.has_code(address):

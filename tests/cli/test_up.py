@@ -91,6 +91,21 @@ def test_nothing_is_left_after_kill_9(up: Running) -> None:
     up.process.kill()
     up.process.communicate(timeout=30)
     assert up.leaves_nothing()
+    assert up.output.exists()  # nobody was there to remove it; it is not in the next one's way
+    with subprocess.Popen(
+        [sys.executable, "-m", "toolkit", "up", "--output", str(up.output)], stdout=subprocess.DEVNULL
+    ) as again:
+        assert eventually(lambda: json.loads(up.output.read_text()) != up.devnet, 60)
+        again.send_signal(signal.SIGTERM)
+    assert not up.output.exists()
+
+
+def test_file_of_a_devnet_that_runs_is_not_overwritten(up: Running) -> None:
+    command = [sys.executable, "-m", "toolkit", "up", "--output", str(up.output)]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (second.returncode, second.stdout) == (1, "")
+    assert f"{up.output} is that of a devnet that runs; name another file" in second.stderr
+    assert json.loads(up.output.read_text()) == up.devnet
 
 
 def test_second_ctrl_c_does_not_disturb_the_end(up: Running) -> None:

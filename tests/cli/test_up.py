@@ -16,6 +16,8 @@ import pytest
 
 from toolkit.devnet import Chain, check_port, free_port
 
+ROOT = Path(__file__).parents[2]
+
 
 def eventually(true: Callable[[], bool], seconds: float = 30) -> bool:
     deadline = time.monotonic() + seconds
@@ -106,6 +108,15 @@ def test_file_of_a_devnet_that_runs_is_not_overwritten(up: Running) -> None:
     assert (second.returncode, second.stdout) == (1, "")
     assert f"{up.output} is that of a devnet that runs; name another file" in second.stderr
     assert json.loads(up.output.read_text()) == up.devnet
+
+
+def test_it_ends_with_the_make_that_runs_it() -> None:
+    make = subprocess.Popen(["make", "gas"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert make.stderr is not None
+    assert "..." in make.stderr.readline()  # it is at work
+    make.kill()
+    out, errors = make.communicate(timeout=30)  # these are open as long as it runs
+    assert (out, errors.splitlines()[-1]) == ("", "l2kit: ended by SIGTERM; everything it started has been stopped")
 
 
 def test_second_ctrl_c_does_not_disturb_the_end(up: Running) -> None:

@@ -44,6 +44,9 @@ def test_everything_ends_with_every_technique_in_the_table(devnet: Devnet) -> No
     assert set(table) == {"L1 ETH transfers", "L1 ERC20 transfers", "Payment channel", "Rollup (calldata batches)"}
     assert all(row["payments"] == 20 and row["total_gas"] > 0 for row in table.values())
     assert any("the verifier agrees" in str(event.get("checked")) for event in story.events)
+    for event in story.events:  # as the command prints them, behind "  " or "  ok  ", gas from column 62 on
+        assert len(event.get("step", "")) <= (78 if event.get("gas") is None else 60), event
+        assert len(event.get("checked", "")) <= 74, event
 
 
 def test_balance_that_is_not_right_is_found(devnet: Devnet) -> None:

@@ -7,10 +7,10 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -49,10 +49,7 @@ def test_up_prints_one_screen_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     screen = tmp_path / "screen"
     with screen.open("w") as out:
         running = subprocess.Popen([sys.executable, "-m", "toolkit", "up"], stdout=out, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while "Ctrl-C" not in screen.read_text():
-        assert running.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
+    assert eventually(lambda: "Ctrl-C" in screen.read_text() or running.poll() is not None, 60)
     running.send_signal(signal.SIGINT)
     assert running.wait(30) == 130
     for part in ("L1 ", "L2 ", "Accounts", "Contracts", "Logs", "JSON"):

@@ -102,5 +102,13 @@ class Evm:
         return Reverted(name, decode(types, data[4:]) if name else (), data, str(error)[:120])
 
 
+def refusal(error: str, call: Any) -> tuple[Any, ...]:
+    """The arguments of the custom error that ``call`` must end in."""
+    with pytest.raises(Reverted) as caught:
+        call()
+    assert caught.value.error == error, caught.value
+    return caught.value.arguments
+
+
 def _type(entry: Mapping[str, Any]) -> str:
     return collapse_if_tuple(dict(entry))

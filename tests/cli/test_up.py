@@ -16,6 +16,8 @@ from waiting import eventually
 
 from toolkit.devnet import Chain, check_port, free_port
 
+pytestmark = pytest.mark.node
+
 ROOT = Path(__file__).parents[2]
 
 

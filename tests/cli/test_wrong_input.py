@@ -88,6 +88,7 @@ def test_reader_that_has_gone_is_told_nothing() -> None:
     assert (result.returncode, result.stderr) == (1, "")
 
 
+@pytest.mark.node
 def test_closed_standard_streams_are_no_error() -> None:
     script = f'"{sys.executable}" -m toolkit demo deposit <&- >&- 2>&-'
     assert subprocess.run(["sh", "-c", script], timeout=120, check=False).returncode == 0

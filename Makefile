@@ -27,6 +27,9 @@ runs = "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' 2>/dev/nu
 	{ echo "l2kit: $$python is not there, or is no Python 3.10 to 3.13: install one, or say make PYTHON=/path/to/it" >&2; exit 1; };
 prepare = $(find_python) $(runs) exec "$$python" $(BOOTSTRAP)
 
+# l2kit ends when this make does, also after its kill -9
+owned = L2KIT_OWNER=$$PPID
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-quick check format gas gas-snapshot ape lock clean venv-demo venv-test
 
@@ -43,10 +46,10 @@ help:
 	echo "make clean       remove .venv, .l2kit and every cache"
 
 demo: venv-demo
-	exec $(BIN)/l2kit demo all $(ARGS)
+	$(owned) exec $(BIN)/l2kit demo all $(ARGS)
 
 gas: venv-demo
-	exec $(BIN)/l2kit gas $(ARGS)
+	$(owned) exec $(BIN)/l2kit gas $(ARGS)
 
 gas-snapshot: venv-test
 	UPDATE_GAS=1 exec $(PYTEST) tests/gas/test_snapshot.py

@@ -50,5 +50,5 @@ def devnet() -> Iterator[Devnet]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a node, so that ``make test-quick`` can leave it out."""
     for item in items:
-        if {"node", "devnet"} & set(getattr(item, "fixturenames", ())):
+        if {"node", "devnet", "shared_rig", "fresh_rig"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("node")

@@ -18,6 +18,7 @@ from toolkit.devnet.accounts import DEV_MNEMONIC, USERS, Account, dev_accounts
 from toolkit.devnet.chain import Chain
 from toolkit.devnet.nodes import DEV_CHAIN_ID, Node, attach, check_port, start_anvil, start_hardhat
 from toolkit.devnet.process import Child, RunFolder
+from toolkit.devnet.rpc import without_secrets
 from toolkit.errors import BadInput, NodeError, RpcError, ServiceError
 from toolkit.rollup.client import RollupClient
 from toolkit.rollup.deploy import RollupContracts, deploy_rollup
@@ -162,7 +163,8 @@ class Devnet:
             if options.l2_port == options.port:
                 raise BadInput(f"L1 and the sequencer cannot both have port {options.port}")
         if options.l1_rpc is not None and (options.port is not None or options.node != "anvil"):
-            raise BadInput(f"the node at {options.l1_rpc} already runs: neither another node nor a port can be chosen")
+            where = without_secrets(options.l1_rpc)
+            raise BadInput(f"the node at {where} already runs: neither another node nor a port can be chosen")
 
     def _start_node(self) -> Node:
         options = self.options
@@ -180,7 +182,7 @@ class Devnet:
             if self.l1.balance(account.address) < NEEDED_EACH:
                 raise BadInput(
                     f"{account.name} ({account.address}) owns less than {NEEDED_EACH // ETHER:,} ETH on "
-                    f"{self.node.url}; l2kit needs the development accounts of the mnemonic '{DEV_MNEMONIC}'"
+                    f"{self.node.rpc.shown}; l2kit needs the development accounts of the mnemonic '{DEV_MNEMONIC}'"
                 )
 
     def _deploy(self) -> None:

@@ -8,7 +8,8 @@ pragma solidity 0.8.37;
 /// may be confirmed by anyone; its siblings are then dead.
 ///
 /// An assertion is its id, keccak(abi.encode(parent, batch, accumulator, machineHash)): the accumulator binds it to one
-/// history of the Inbox, so that an assertion made before a reorganisation cannot mean another one after it.
+/// history of the Inbox. Who asserts names it, so that a transaction made before a reorganisation and mined again after it
+/// cannot assert about other batches.
 ///
 /// The `DISPUTE` contract alone may hold an assertion (while it is being disputed), release it, or reject it.
 interface IRollup {
@@ -70,6 +71,8 @@ interface IRollup {
     error UnknownParent(bytes32 parent);
     /// @notice An assertion must go further than its parent.
     error NoProgress(uint256 batch, uint256 parentBatch);
+    /// @notice The assertion is about other batches than the Inbox holds.
+    error WrongAccumulator(bytes28 named, bytes28 known);
     /// @notice The same assertion stands already.
     error AlreadyAsserted(bytes32 id);
     /// @notice No such assertion waits for its confirmation.
@@ -106,8 +109,10 @@ interface IRollup {
     function GENESIS() external view returns (bytes32);
 
     /// @notice Assert that the state reached from `parent`'s by running the machine up to `batch` hashes to
-    /// `machineHash`. Anyone may, with the bond as value.
-    function assertState(bytes32 parent, uint256 batch, bytes32 machineHash)
+    /// `machineHash`. Anyone may, with the bond as value. Reverts with the Inbox's UnknownAccumulator where that of `batch`
+    /// is not there.
+    /// @param accumulator The Inbox's after `batch` batches, as the asserter knows them.
+    function assertState(bytes32 parent, uint256 batch, bytes28 accumulator, bytes32 machineHash)
         external
         payable
         returns (bytes32 id);

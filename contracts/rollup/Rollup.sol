@@ -40,7 +40,7 @@ contract Rollup is IRollup {
     }
 
     /// @inheritdoc IRollup
-    function assertState(bytes32 parent, uint256 batch, bytes32 machineHash)
+    function assertState(bytes32 parent, uint256 batch, bytes28 accumulator, bytes32 machineHash)
         external
         payable
         returns (bytes32 id)
@@ -49,7 +49,8 @@ contract Rollup is IRollup {
         Assertion memory base = _assertions[parent];
         if (base.status != Status.Pending && base.status != Status.Confirmed) revert UnknownParent(parent);
         if (batch <= base.batch) revert NoProgress(batch, base.batch);
-        bytes28 accumulator = INBOX.accumulator(batch);
+        bytes28 known = INBOX.accumulator(batch);
+        if (accumulator != known) revert WrongAccumulator(accumulator, known);
         id = _id(parent, batch, accumulator, machineHash);
         if (_assertions[id].status != Status.None) revert AlreadyAsserted(id);
         uint256 deadline = block.timestamp + CHALLENGE_WINDOW;

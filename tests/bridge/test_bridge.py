@@ -8,12 +8,13 @@ import pytest
 from eth_abi.abi import encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rollup_core.evm import ETHER, TX_GAS_CAP, Contract, Evm
+from rollup_core.evm import ETHER, Contract, Evm, refusal
 
 from toolkit.bridge.claims import Claim, withdrawal_claim
 from toolkit.compile import artifact, compile_sources
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
+from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.errors import BadInput, Reverted
 from toolkit.rollup.machine import MAX_BALANCE, Message, Withdrawal, deposit_data
 from toolkit.rollup.merkle import empty_roots
@@ -141,13 +142,6 @@ def world() -> World:
     return World()
 
 
-def _refused(error: str, call: Any) -> tuple[Any, ...]:
-    with pytest.raises(Reverted) as caught:
-        call()
-    assert caught.value.error == error, caught.value
-    return caught.value.arguments
-
-
 def test_deposits_are_held_and_announced_in_order(world: World) -> None:
     world.call("depositETH", BOB, sender=ALICE, value=3 * ETHER)
     world.call("depositERC20", world.token.address, ALICE, 5)
@@ -168,13 +162,13 @@ def test_a_deposit_may_be_as_large_as_an_account(world: World, amount: int) -> N
 def test_deposits_of_nothing_too_much_or_to_nobody_are_refused_and_nothing_is_kept(world: World) -> None:
     token = world.odd.address
     before = world.balance(ALICE)
-    assert _refused("BadAmount", lambda: world.call("depositETH", BOB)) == (0,)
-    assert _refused("BadAmount", lambda: world.call("depositERC20", token, BOB, 0)) == (0,)
-    assert _refused("BadAmount", lambda: world.call("depositERC20", token, BOB, MAX_BALANCE + 1)) == (MAX_BALANCE + 1,)
+    assert refusal("BadAmount", lambda: world.call("depositETH", BOB)) == (0,)
+    assert refusal("BadAmount", lambda: world.call("depositERC20", token, BOB, 0)) == (0,)
+    assert refusal("BadAmount", lambda: world.call("depositERC20", token, BOB, MAX_BALANCE + 1)) == (MAX_BALANCE + 1,)
     for nobody in (ZERO, world.bridge.address):
-        assert _refused("BadRecipient", lambda to=nobody: world.call("depositETH", to, value=1)) == (nobody.lower(),)
-        _refused("BadRecipient", lambda to=nobody: world.call("depositERC20", token, to, 1))
-    assert _refused("NotAToken", lambda: world.call("depositERC20", ZERO, BOB, 1)) == (ZERO,)
+        assert refusal("BadRecipient", lambda to=nobody: world.call("depositETH", to, value=1)) == (nobody.lower(),)
+        refusal("BadRecipient", lambda to=nobody: world.call("depositERC20", token, to, 1))
+    assert refusal("NotAToken", lambda: world.call("depositERC20", ZERO, BOB, 1)) == (ZERO,)
     with pytest.raises(Reverted):
         world.call("depositERC20", BOB, BOB, 1)  # no contract there
     with pytest.raises(Reverted):
@@ -186,7 +180,7 @@ def test_deposits_of_nothing_too_much_or_to_nobody_are_refused_and_nothing_is_ke
 
 def test_a_token_that_takes_a_fee_is_refused(world: World) -> None:
     world.evm.call(world.odd, "setFee", 1)
-    refused = _refused("InexactTransfer", lambda: world.call("depositERC20", world.odd.address, BOB, 100))
+    refused = refusal("InexactTransfer", lambda: world.call("depositERC20", world.odd.address, BOB, 100))
     assert refused == (world.odd.address.lower(), 99, 100)
     world.consumes()
 
@@ -194,7 +188,7 @@ def test_a_token_that_takes_a_fee_is_refused(world: World) -> None:
 def test_a_token_that_deposits_during_a_deposit_gains_nothing(world: World) -> None:
     world.evm.call(world.odd, "transfer", world.odd.address, 1000)
     world.evm.call(world.odd, "reenter", world.bridge.address, 7)
-    refused = _refused("InexactTransfer", lambda: world.call("depositERC20", world.odd.address, BOB, 100))
+    refused = refusal("InexactTransfer", lambda: world.call("depositERC20", world.odd.address, BOB, 100))
     assert refused == (world.odd.address.lower(), 107, 100)
     world.consumes()
 
@@ -219,10 +213,10 @@ def test_a_withdrawal_is_paid_once_whatever_outbox_shows_it(world: World) -> Non
     (old,) = world.confirm(first)
     new, _ = world.confirm(first, Withdrawal(1, alice, ETH, 1))
     world.claim(old)
-    assert _refused("AlreadyClaimed", lambda: world.claim(old)) == (0,)
-    _refused("AlreadyClaimed", lambda: world.claim(new))
+    assert refusal("AlreadyClaimed", lambda: world.claim(old)) == (0,)
+    refusal("AlreadyClaimed", lambda: world.claim(new))
     full = list(new.proof) + list(empty_roots(32)[len(new.proof) : 32])
-    _refused("AlreadyClaimed", lambda: world.claim(new, proof=full))
+    refusal("AlreadyClaimed", lambda: world.claim(new, proof=full))
 
 
 def test_an_old_outbox_stays_good(world: World) -> None:
@@ -237,7 +231,7 @@ def test_an_old_outbox_stays_good(world: World) -> None:
 def test_an_unconfirmed_outbox_pays_nothing(world: World) -> None:
     world.call("depositETH", BOB, value=10)
     claim = withdrawal_claim([Withdrawal(0, bytes.fromhex(BOB[2:]), ETH, 4)], 0)
-    assert _refused("NotConfirmed", lambda: world.claim(claim)) == (claim.outbox_root,)
+    assert refusal("NotConfirmed", lambda: world.claim(claim)) == (claim.outbox_root,)
 
 
 def test_a_claim_changed_in_any_part_is_refused(world: World) -> None:
@@ -278,18 +272,18 @@ def test_an_owner_that_takes_no_ether_gets_a_credit(world: World) -> None:
     (claim,) = world.confirm(Withdrawal(0, receiver.address_bytes, ETH, 4))
     world.claim(claim)
     assert world.call("credits", ZERO, receiver.address) == 4
-    _refused("AlreadyClaimed", lambda: world.claim(claim))
+    refusal("AlreadyClaimed", lambda: world.claim(claim))
 
     def claim_credit(to: str) -> None:
         data = keccak256(b"claimCredit(address,address)")[:4] + encode(["address", "address"], [ZERO, to])
         world.evm.call(receiver, "act", world.bridge.address, data)
 
-    refused = _refused("PayoutFailed", lambda: claim_credit(receiver.address))
+    refused = refusal("PayoutFailed", lambda: claim_credit(receiver.address))
     assert refused == (ZERO, receiver.address.lower(), 4)
     before = world.balance(ALICE)
     claim_credit(ALICE)
     assert (world.balance(ALICE) - before, world.call("credits", ZERO, receiver.address)) == (4, 0)
-    assert _refused("NoCredit", lambda: claim_credit(ALICE)) == (ZERO, receiver.address.lower())
+    assert refusal("NoCredit", lambda: claim_credit(ALICE)) == (ZERO, receiver.address.lower())
 
 
 @pytest.mark.parametrize(("asset", "needs"), [("ETH", 48_000), ("token", 250_000)])

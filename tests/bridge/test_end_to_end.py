@@ -21,7 +21,6 @@ from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.witness import witness_at
 
 ETHER, ETH = 10**18, bytes(20)
-TX_GAS_CAP = 1 << 24
 BOND = 10**17
 
 
@@ -70,7 +69,7 @@ class Driver:
     def settle(self) -> tuple[int, int]:
         """Assert the state, wait, confirm; returns the gas of both."""
         rollup, state, proposer = self.contracts.rollup.functions, self.state, self.accounts["proposer"]
-        call = rollup.assertState(self.confirmed, state.batch, state.machine_hash)
+        call = rollup.assertState(self.confirmed, state.batch, state.accumulator, state.machine_hash)
         asserted = self.chain.send(proposer, call, value=BOND)
         name = self.contracts.rollup.events.Asserted().process_receipt(asserted)[0]["args"]["id"]
         self.node.travel(7 * DAY)

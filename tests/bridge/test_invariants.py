@@ -93,7 +93,7 @@ class World:
         state = self.state
         if self.pending is None:
             if state.batch > self.final.batch:
-                arguments: tuple[Any, ...] = (self.confirmed, state.batch, state.machine_hash)
+                arguments: tuple[Any, ...] = (self.confirmed, state.batch, state.accumulator, state.machine_hash)
                 name = self.evm.call(self.rollup, "assertState", *arguments, sender=PROPOSER, value=BOND)
                 self.pending = (name, state.copy())
             return

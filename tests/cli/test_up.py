@@ -7,23 +7,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import eventually
 
 from toolkit.devnet import Chain, check_port, free_port
 
+pytestmark = pytest.mark.node
 
-def eventually(true: Callable[[], bool], seconds: float = 30) -> bool:
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+ROOT = Path(__file__).parents[2]
 
 
 class Running:
@@ -91,6 +86,30 @@ def test_nothing_is_left_after_kill_9(up: Running) -> None:
     up.process.kill()
     up.process.communicate(timeout=30)
     assert up.leaves_nothing()
+    assert up.output.exists()  # nobody was there to remove it; it is not in the next one's way
+    with subprocess.Popen(
+        [sys.executable, "-m", "toolkit", "up", "--output", str(up.output)], stdout=subprocess.DEVNULL
+    ) as again:
+        assert eventually(lambda: json.loads(up.output.read_text()) != up.devnet, 60)
+        again.send_signal(signal.SIGTERM)
+    assert not up.output.exists()
+
+
+def test_file_of_a_devnet_that_runs_is_not_overwritten(up: Running) -> None:
+    command = [sys.executable, "-m", "toolkit", "up", "--output", str(up.output)]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (second.returncode, second.stdout) == (1, "")
+    assert f"{up.output} is that of a devnet that runs; name another file" in second.stderr
+    assert json.loads(up.output.read_text()) == up.devnet
+
+
+def test_it_ends_with_the_make_that_runs_it() -> None:
+    make = subprocess.Popen(["make", "gas"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert make.stderr is not None
+    assert "..." in make.stderr.readline()  # it is at work
+    make.kill()
+    out, errors = make.communicate(timeout=30)  # these are open as long as it runs
+    assert (out, errors.splitlines()[-1]) == ("", "l2kit: ended by SIGTERM; everything it started has been stopped")
 
 
 def test_second_ctrl_c_does_not_disturb_the_end(up: Running) -> None:

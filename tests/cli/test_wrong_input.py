@@ -36,8 +36,10 @@ def refused(result: Result) -> str:
         (["dmo"], "there is no command 'dmo'; did you mean 'demo'?"),
         (["frobnicate"], "there is no command 'frobnicate'; there are up, demo, gas"),
         (["--frobnicate"], "No such option: --frobnicate; see 'l2kit --help'"),
-        (["demo", "withdrwa"], "'withdrwa' is not one of"),
+        (["demo", "withdrwa"], "for '[deposit|withdraw|channel|all]': 'withdrwa' is not one of"),
+        (["demo", "--payments"], "Option '--payments' requires an argument; see 'l2kit demo --help'"),
         (["demo", "--count", "0"], "0 is not in the range"),
+        (["demo", "--count", "ten"], "'ten' is not a valid integer; see"),
         (["up", "--node", "geth"], "'geth' is not one of"),
         (["up", "--port", "99999999"], "port 99999999 is not between 1 and 65535"),
         (["up", "--l2-port", "0"], "port 0 is not between 1 and 65535"),
@@ -46,6 +48,8 @@ def refused(result: Result) -> str:
         (["up", "--l1-rpc", "http://127.0.0.1:1", "--node", "hardhat"], "neither another node nor a port can be"),
         (["up", "--chain-id", "99999999999999999999"], "99999999999999999999 is not in the range"),
         (["up", "--l1-rpc", "localhost:8545"], "'localhost:8545' is not an http:// or https:// URL"),
+        (["up", "--output", "nowhere/devnet.json"], "cannot write nowhere/devnet.json: its folder does not exist"),
+        (["up", "--output", "/"], "cannot write /: it is a folder"),
         (["gas", "--json", "--markdown"], "--json and --markdown cannot both"),
         (["demo", "--payments", "nowhere.csv"], "cannot read nowhere.csv: No such file"),
     ],
@@ -84,6 +88,7 @@ def test_reader_that_has_gone_is_told_nothing() -> None:
     assert (result.returncode, result.stderr) == (1, "")
 
 
+@pytest.mark.node
 def test_closed_standard_streams_are_no_error() -> None:
     script = f'"{sys.executable}" -m toolkit demo deposit <&- >&- 2>&-'
     assert subprocess.run(["sh", "-c", script], timeout=120, check=False).returncode == 0
@@ -99,8 +104,9 @@ def test_wrong_chain_id_is_told(node: Node) -> None:
     assert f"the node at {node.url} is on chain 31337, not on chain 5" in sentence
 
 
-def test_file_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "mine.json").write_text("[1, 2]")
+@pytest.mark.parametrize("text", ["[1, 2]", "{}", '{"logs": 1}', '{"logs": {"a": 1}}', "hello", ""])
+def test_file_of_somebody_else_is_not_overwritten(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.json").write_text(text)
     sentence = refused(l2kit("up", "--output", "mine.json", cwd=tmp_path))
     assert "mine.json exists and is not from l2kit" in sentence
-    assert (tmp_path / "mine.json").read_text() == "[1, 2]"
+    assert (tmp_path / "mine.json").read_text() == text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from toolkit import Devnet
@@ -9,7 +11,7 @@ from toolkit.demo import bridge
 from toolkit.demo.program import run
 from toolkit.demo.story import Story
 from toolkit.technique.meter import Balances, CheckFailed, Meter
-from toolkit.technique.workload import ETHER, seeded
+from toolkit.technique.workload import ETHER, read_csv, seeded
 
 
 def quiet(_: str) -> None:
@@ -44,6 +46,17 @@ def test_everything_ends_with_every_technique_in_the_table(devnet: Devnet) -> No
     assert set(table) == {"L1 ETH transfers", "L1 ERC20 transfers", "Payment channel", "Rollup (calldata batches)"}
     assert all(row["payments"] == 20 and row["total_gas"] > 0 for row in table.values())
     assert any("the verifier agrees" in str(event.get("checked")) for event in story.events)
+    for event in story.events:  # as the command prints them, behind "  " or "  ok  ", gas from column 62 on
+        assert len(event.get("step", "")) <= (78 if event.get("gas") is None else 60), event
+        assert len(event.get("checked", "")) <= 74, event
+
+
+def test_stand_ins_are_told_of(devnet: Devnet, tmp_path: Path) -> None:
+    (tmp_path / "payments.csv").write_text(f"from,to,amount\ncarol,0x{'ab' * 20},1\n")
+    story = Story()
+    run("channel", devnet, read_csv(tmp_path / "payments.csv", devnet.accounts), story, quiet)
+    told = [event.get("step") for event in story.events]
+    assert "accounts of ours stand in for addresses whose keys are not here: 1" in told
 
 
 def test_balance_that_is_not_right_is_found(devnet: Devnet) -> None:

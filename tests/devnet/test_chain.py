@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from web3.types import TxReceipt
 
 from toolkit.devnet import Account, Call, Chain
+from toolkit.devnet.chain import BURST
 from toolkit.errors import BadInput, Reverted
 
 
@@ -28,6 +30,28 @@ def test_send_many_interleaves_accounts_in_the_given_order(chain: Chain, account
     calls = [Call(rich, poor.address, value=10**17, gas=21_000), Call(poor, rich.address, value=10**16, gas=21_000)]
     chain.send_many(calls * 3)  # poor can pay only because rich paid first
     assert 26 * 10**16 < chain.balance(poor.address) <= 27 * 10**16
+
+
+def test_send_many_lets_few_transactions_wait_at_once(
+    chain: Chain, accounts: dict[str, Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anvil stands still when about 1,000 wait to be mined."""
+    waiting = [0]
+    send, receipts = chain.rpc.batch, chain.receipts
+
+    def count_sent(calls: list[tuple[str, list[str]]]) -> list[str]:
+        waiting[-1] += len(calls)
+        return send(calls)
+
+    def wait_for(hashes: list[bytes]) -> list[TxReceipt]:
+        waiting.append(0)
+        return receipts(hashes)
+
+    monkeypatch.setattr(chain.rpc, "batch", count_sent)
+    monkeypatch.setattr(chain, "receipts", wait_for)
+    chain.send_many([Call(accounts["alice"], accounts["bob"].address, value=1, gas=21_000)] * 1_001)
+    assert sum(waiting) == 1_001
+    assert max(waiting) <= BURST
 
 
 def test_account_without_money_is_told(chain: Chain, accounts: dict[str, Account]) -> None:

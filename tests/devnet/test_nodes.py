@@ -63,6 +63,7 @@ def test_attach_to_nobody_is_told() -> None:
         attach(url)
 
 
+@pytest.mark.node
 def test_public_chain_is_refused() -> None:
     with RunFolder() as folder:
         pretender = start_anvil(folder, chain_id=1)
@@ -85,6 +86,7 @@ def test_port_out_of_range_is_told(port: int) -> None:
         check_port(port)
 
 
+@pytest.mark.node
 def test_killed_node_is_told() -> None:
     with RunFolder() as folder:
         node = start_anvil(folder)
@@ -96,6 +98,7 @@ def test_killed_node_is_told() -> None:
             Chain(node.url)
 
 
+@pytest.mark.node
 def test_stopped_node_leaves_its_port_free() -> None:
     with RunFolder() as folder:
         node = start_anvil(folder)

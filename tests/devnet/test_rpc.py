@@ -11,8 +11,9 @@ import pytest
 from eth_account import Account as EthAccount
 
 from toolkit.devnet import Account, Chain, Rpc, Transaction, attach
+from toolkit.devnet.rpc import without_secrets
 from toolkit.devnet.transaction import TX_GAS_CAP
-from toolkit.errors import BadInput, NodeError, RpcError
+from toolkit.errors import BadInput, L2KitError, NodeError, RpcError
 
 Serve = Callable[[bytes], str]
 
@@ -87,6 +88,29 @@ def test_silent_node_is_told() -> None:
 def test_what_is_no_url_is_told(url: str) -> None:
     with pytest.raises(BadInput, match="is not an http:// or https:// URL"):
         attach(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://127.0.0.1:8545", "http://127.0.0.1:8545"),
+        ("http://user:secret@host:1/path", "http://***@host:1/path"),
+        ("https://user:sec@ret@host", "https://***@host"),
+        ("https://host/rpc?key=secret", "https://host/rpc?***"),
+        ("http://user:sec/ret@host", "http://***@host"),
+        ("user:secret@host", "***@host"),
+    ],
+)
+def test_messages_show_no_password(url: str, shown: str) -> None:
+    assert without_secrets(url) == shown
+
+
+def test_password_is_in_no_message(serve: Serve) -> None:
+    url = serve(b"hello").replace("://", "://user:secret@") + "?key=secret"
+    for call in (lambda: attach(url), lambda: Rpc(url).quantity("eth_chainId"), lambda: attach(f"ftp{url}")):
+        with pytest.raises(L2KitError) as caught:
+            call()
+        assert "***@" in str(caught.value) and "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("to", [None, b"\x11" * 20])

@@ -14,13 +14,12 @@ from eth_utils.abi import collapse_if_tuple
 from toolkit.compile import Artifact
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
+from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.errors import Reverted
 
 pyrevm = pytest.importorskip("pyrevm", reason="pyrevm has no wheel for this Python")
 
 ETHER = 10**18
-TX_GAS_CAP = 16_777_216
-"""EIP-7825's."""
 
 
 @dataclass
@@ -101,6 +100,14 @@ class Evm:
         data = bytes.fromhex(found[1]) if found else b""
         name, types = self.errors.get(data[:4], ("", []))
         return Reverted(name, decode(types, data[4:]) if name else (), data, str(error)[:120])
+
+
+def refusal(error: str, call: Any) -> tuple[Any, ...]:
+    """The arguments of the custom error that ``call`` must end in."""
+    with pytest.raises(Reverted) as caught:
+        call()
+    assert caught.value.error == error, caught.value
+    return caught.value.arguments
 
 
 def _type(entry: Mapping[str, Any]) -> str:

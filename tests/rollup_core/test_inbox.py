@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from toolkit.compile import artifact, compile_sources
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
-from toolkit.errors import Reverted
 from toolkit.rollup.deploy import create_address
 from toolkit.rollup.machine import GENESIS_CHAIN, Batch, Message, batch_hash, extend, genesis_accumulator
 from toolkit.rollup.merkle import list_root
 
-from .evm import Contract, Evm
+from .evm import Contract, Evm, refusal
 
 SEQUENCER, ALICE, BOB = (checksum(bytes([number]) * 20) for number in (0x5E, 0xA1, 0xB0))
 WINDOW, RING, MAX_PENDING = 3600, 4, 4096
@@ -116,13 +115,6 @@ def inbox() -> Inbox:
     return Inbox()
 
 
-def _refused(error: str, call: Any) -> Reverted:
-    with pytest.raises(Reverted) as caught:
-        call()
-    assert caught.value.error == error, caught.value
-    return caught.value
-
-
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**64))
 def test_accumulators_are_the_specification_s_whatever_is_sent_and_posted(seed: int) -> None:
@@ -149,15 +141,15 @@ def test_a_batch_must_consume_exactly_its_snapshot(inbox: Inbox) -> None:
     three = inbox.waiting[0].reference()
     flipped = bytes([two[0] ^ 1]) + two[1:]
     for wrong in (b"", one, two, two + one, one + two + three, one + one, one + flipped):
-        _refused("WrongMessages", lambda wrong=wrong: inbox.post(references=wrong))
+        refusal("WrongMessages", lambda wrong=wrong: inbox.post(references=wrong))
     inbox.post(references=one + two)
-    _refused("WrongMessages", lambda: inbox.post(references=b""))
+    refusal("WrongMessages", lambda: inbox.post(references=b""))
     inbox.post(references=three)
     assert inbox.call("pendingMessages") == 0
 
 
 def test_nothing_may_be_consumed_where_nothing_was_sent(inbox: Inbox) -> None:
-    _refused("WrongMessages", lambda: inbox.post(references=bytes(36)))
+    refusal("WrongMessages", lambda: inbox.post(references=bytes(36)))
 
 
 def test_a_message_s_hash_binds_its_time(inbox: Inbox) -> None:
@@ -165,17 +157,17 @@ def test_a_message_s_hash_binds_its_time(inbox: Inbox) -> None:
     inbox.post()
     sent = inbox.snapshot[0]
     moved = Message(sent.sender, sent.timestamp + 1, sent.data, sent.account)
-    _refused("WrongMessages", lambda: inbox.post(references=moved.reference()))
+    refusal("WrongMessages", lambda: inbox.post(references=moved.reference()))
 
 
 def test_only_the_sequencer_posts(inbox: Inbox) -> None:
-    assert _refused("NotSequencer", lambda: inbox.post(sender=ALICE)).arguments == (ALICE.lower(), SEQUENCER.lower())
+    assert refusal("NotSequencer", lambda: inbox.post(sender=ALICE)) == (ALICE.lower(), SEQUENCER.lower())
 
 
 @pytest.mark.parametrize("number", [0, 1, 3, 2**32 + 2, 2**256 - 1])
 def test_a_batch_out_of_order_is_refused(inbox: Inbox, number: int) -> None:
     inbox.post()
-    assert _refused("OutOfOrder", lambda: inbox.post(number=number)).arguments == (number,)
+    assert refusal("OutOfOrder", lambda: inbox.post(number=number)) == (number,)
 
 
 def test_order_holds_around_the_ring(inbox: Inbox) -> None:
@@ -183,12 +175,12 @@ def test_order_holds_around_the_ring(inbox: Inbox) -> None:
         inbox.post()
         for number in range(3 * RING + 2):
             if number != posted + 1:
-                _refused("OutOfOrder", lambda number=number: inbox.post(number=number))
+                refusal("OutOfOrder", lambda number=number: inbox.post(number=number))
 
 
 def test_bytes_that_are_no_whole_items_are_refused(inbox: Inbox) -> None:
-    assert _refused("NotWhole", lambda: inbox.post([bytes(75)])).arguments == (75, 76)
-    assert _refused("NotWhole", lambda: inbox.post(references=bytes(35))).arguments == (35, 36)
+    assert refusal("NotWhole", lambda: inbox.post([bytes(75)])) == (75, 76)
+    assert refusal("NotWhole", lambda: inbox.post(references=bytes(35))) == (35, 36)
 
 
 def test_a_batch_through_a_contract_is_refused(inbox: Inbox) -> None:
@@ -198,8 +190,8 @@ def test_a_batch_through_a_contract_is_refused(inbox: Inbox) -> None:
     data = keccak256(b"postBatch(uint256,bytes32,bytes,bytes)")[:4] + encode(
         ["uint256", "bytes32", "bytes", "bytes"], [1, bytes(32), b"", b""]
     )
-    refused = _refused("NotDirect", lambda: inbox.evm.call(forwarder, "forward", own.address, data))
-    assert refused.arguments == (forwarder.address.lower(),)
+    refused = refusal("NotDirect", lambda: inbox.evm.call(forwarder, "forward", own.address, data))
+    assert refused == (forwarder.address.lower(),)
 
 
 def test_a_batch_from_a_contract_without_code_as_yet_is_refused(inbox: Inbox) -> None:
@@ -207,21 +199,21 @@ def test_a_batch_from_a_contract_without_code_as_yet_is_refused(inbox: Inbox) ->
     future = checksum(create_address(bytes.fromhex(inbox.evm.deployer[2:]), 2))
     own = inbox.evm.deploy(artifact("Inbox"), future, WINDOW, RING, 76, 100)
     builder = compile_sources({"test/Builder.sol": _BUILDER})["Builder"]
-    assert _refused("NotDirect", lambda: inbox.evm.deploy(builder, own.address)).arguments == (future.lower(),)
+    assert refusal("NotDirect", lambda: inbox.evm.deploy(builder, own.address)) == (future.lower(),)
 
 
 def test_a_long_message_is_refused(inbox: Inbox) -> None:
     inbox.send(bytes(100))
-    assert _refused("MessageTooLong", lambda: inbox.send(bytes(101))).arguments == (101, 100)
+    assert refusal("MessageTooLong", lambda: inbox.send(bytes(101))) == (101, 100)
 
 
 def test_a_full_queue_refuses_messages_until_they_are_consumed_within_the_gas_cap(inbox: Inbox) -> None:
     """Every call here has EIP-7825's 16,777,216 gas: a full queue fits one batch."""
     for _ in range(MAX_PENDING):
         inbox.send(b"\xff" * 57)
-    assert _refused("InboxFull", lambda: inbox.send(b"")).arguments == (MAX_PENDING,)
+    assert refusal("InboxFull", lambda: inbox.send(b"")) == (MAX_PENDING,)
     inbox.post()
-    _refused("InboxFull", lambda: inbox.send(b""))
+    refusal("InboxFull", lambda: inbox.send(b""))
     inbox.post()
     inbox.send(b"")
     assert inbox.call("accumulator", 2) == inbox.accumulators[2]
@@ -244,8 +236,8 @@ def test_anyone_posts_when_the_sequencer_is_late_and_not_a_second_earlier(inbox:
         inbox.send(b"let me in", BOB)
         late = inbox.last()
         inbox.evm.set_time(posted_at + WINDOW - 1)
-        early = _refused("TooEarly", lambda late=late: inbox.post(sender=BOB, late=late))
-        assert early.arguments == (posted_at + WINDOW - 1, posted_at + WINDOW)
+        early = refusal("TooEarly", lambda late=late: inbox.post(sender=BOB, late=late))
+        assert early == (posted_at + WINDOW - 1, posted_at + WINDOW)
         inbox.evm.set_time(posted_at + WINDOW)
         inbox.post([b"\x01" * 76], sender=BOB, late=late)
         assert inbox.call("accumulator", len(inbox.batches)) == inbox.accumulators[-1]
@@ -256,11 +248,11 @@ def test_a_late_batch_must_show_the_last_one(inbox: Inbox) -> None:
     genesis = inbox.last()
     inbox.post([b"\x02" * 76])
     inbox.evm.set_time(inbox.evm.now + WINDOW)
-    _refused("WrongLastBatch", lambda: inbox.post(sender=BOB, late=genesis))
+    refusal("WrongLastBatch", lambda: inbox.post(sender=BOB, late=genesis))
     before, last = inbox.last()
     older = (*last[:5], last[5] - WINDOW, last[6])
-    _refused("WrongLastBatch", lambda: inbox.post(sender=BOB, late=(before, older)))
-    _refused("OutOfOrder", lambda: inbox.post(sender=BOB, late=(before, last), number=1))
+    refusal("WrongLastBatch", lambda: inbox.post(sender=BOB, late=(before, older)))
+    refusal("OutOfOrder", lambda: inbox.post(sender=BOB, late=(before, last), number=1))
     inbox.post(sender=BOB, late=(before, last))
 
 
@@ -271,9 +263,7 @@ def test_accumulators_leave_the_ring_and_anyone_may_bring_them_back(inbox: Inbox
     for number in range(newest - RING + 1, newest + 1):
         assert inbox.call("accumulator", number) == inbox.accumulators[number]
     for number in (0, 1, newest - RING, newest + 1):
-        assert _refused("UnknownAccumulator", lambda number=number: inbox.call("accumulator", number)).arguments == (
-            number,
-        )
+        assert refusal("UnknownAccumulator", lambda number=number: inbox.call("accumulator", number)) == (number,)
     hashes = [batch.hash for batch in inbox.batches]
     # Back to 5 from the ring, and from there to 1 and to 0, where the ring does not reach any more.
     for number, until in ((5, newest), (1, 5), (0, 1)):
@@ -294,14 +284,14 @@ def test_a_checkpoint_must_lead_to_what_is_known(inbox: Inbox) -> None:
         (2, inbox.accumulators[1], hashes[1:-1]),
     ]
     for arguments in wrong:
-        _refused("WrongChain", lambda arguments=arguments: inbox.call("checkpoint", *arguments))
-    _refused("UnknownAccumulator", lambda: inbox.call("checkpoint", 1, inbox.accumulators[1], hashes[1:2]))
-    _refused("UnknownAccumulator", lambda: inbox.call("checkpoint", 99, inbox.accumulators[1], []))
+        refusal("WrongChain", lambda arguments=arguments: inbox.call("checkpoint", *arguments))
+    refusal("UnknownAccumulator", lambda: inbox.call("checkpoint", 1, inbox.accumulators[1], hashes[1:2]))
+    refusal("UnknownAccumulator", lambda: inbox.call("checkpoint", 99, inbox.accumulators[1], []))
 
 
 @pytest.mark.parametrize(("ring", "record"), [(1, 76), (0, 76), (4, 0), (4, 64)])
 def test_parameters_that_cannot_work_are_refused(ring: int, record: int) -> None:
-    assert _refused("BadParameters", lambda: Inbox(ring=ring, record=record)).arguments == (ring, record)
+    assert refusal("BadParameters", lambda: Inbox(ring=ring, record=record)) == (ring, record)
 
 
 def test_the_hash_of_a_batch_binds_every_part_of_it() -> None:

@@ -10,9 +10,9 @@ from eth_abi.abi import encode
 from toolkit.compile import artifact, compile_sources
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
-from toolkit.errors import Reverted
+from toolkit.rollup.contracts import encode_assert
 
-from .evm import Contract, Evm
+from .evm import Contract, Evm, refusal
 
 SEQUENCER, ALICE, BOB, DISPUTE, THIEF = (checksum(bytes([n]) * 20) for n in (0x5E, 0xA1, 0xB0, 0xD1, 0x7F))
 WINDOW, BOND = 7 * 24 * 3600, 10**17
@@ -70,9 +70,12 @@ class World:
 
     def put(self, parent: Claim, batch: int, name: str = "right", *, sender: str = ALICE, value: int = BOND) -> Claim:
         claim = self.claim(parent, batch, name)
-        args = (claim.parent, claim.batch, claim.machine_hash)
-        assert self.call("assertState", *args, sender=sender, value=value) == claim.id
+        assert self.assert_state(claim, sender=sender, value=value) == claim.id
         return claim
+
+    def assert_state(self, claim: Claim, *, sender: str = ALICE, value: int = BOND) -> Any:
+        args = (claim.parent, claim.batch, claim.accumulator, claim.machine_hash)
+        return self.call("assertState", *args, sender=sender, value=value)
 
     def confirm(self, claim: Claim) -> None:
         self.call("confirm", claim.parent, claim.batch, claim.accumulator, claim.outbox, claim.inner, sender=BOB)
@@ -93,13 +96,6 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-def _refused(error: str, call: Any) -> tuple[Any, ...]:
-    with pytest.raises(Reverted) as caught:
-        call()
-    assert caught.value.error == error, caught.value
-    return caught.value.arguments
 
 
 def test_the_beginning_is_confirmed(world: World) -> None:
@@ -125,23 +121,23 @@ def test_confirming_a_second_too_early_is_refused(world: World) -> None:
     claim = world.put(world.genesis, 2)
     deadline = world.evm.now + WINDOW
     world.wait(WINDOW - 1)
-    assert _refused("WindowOpen", lambda: world.confirm(claim)) == (deadline - 1, deadline)
+    assert refusal("WindowOpen", lambda: world.confirm(claim)) == (deadline - 1, deadline)
 
 
 def test_only_what_was_asserted_is_confirmed_and_only_once(world: World) -> None:
     claim = world.put(world.genesis, 2)
     world.wait()
-    _refused("NotPending", lambda: world.confirm(world.claim(world.genesis, 2, "wrong")))
+    refusal("NotPending", lambda: world.confirm(world.claim(world.genesis, 2, "wrong")))
     world.confirm(claim)
-    _refused("ParentNotConfirmed", lambda: world.confirm(claim))
-    _refused("ParentNotConfirmed", lambda: world.confirm(world.genesis))
+    refusal("ParentNotConfirmed", lambda: world.confirm(claim))
+    refusal("ParentNotConfirmed", lambda: world.confirm(world.genesis))
 
 
 def test_a_child_waits_for_its_parent_but_not_for_its_window(world: World) -> None:
     parent = world.put(world.genesis, 2)
     child = world.put(parent, 3, sender=BOB)
     world.wait()
-    assert _refused("ParentNotConfirmed", lambda: world.confirm(child)) == (parent.id,)
+    assert refusal("ParentNotConfirmed", lambda: world.confirm(child)) == (parent.id,)
     world.confirm(parent)
     world.confirm(child)
     assert [world.status(each) for each in (world.genesis, parent, child)] == [NONE, NONE, CONFIRMED]
@@ -150,50 +146,56 @@ def test_a_child_waits_for_its_parent_but_not_for_its_window(world: World) -> No
 
 @pytest.mark.parametrize("value", [0, BOND - 1, BOND + 1])
 def test_the_bond_is_exact(world: World, value: int) -> None:
-    assert _refused("WrongBond", lambda: world.put(world.genesis, 2, value=value)) == (value, BOND)
+    assert refusal("WrongBond", lambda: world.put(world.genesis, 2, value=value)) == (value, BOND)
 
 
 def test_an_assertion_needs_a_parent_that_lives(world: World) -> None:
     stranger = world.claim(world.genesis, 2)
-    assert _refused("UnknownParent", lambda: world.put(stranger, 3)) == (stranger.id,)
+    assert refusal("UnknownParent", lambda: world.put(stranger, 3)) == (stranger.id,)
     claim = world.put(world.genesis, 2)
     world.wait()
     world.confirm(claim)
-    _refused("UnknownParent", lambda: world.put(world.genesis, 3))
+    refusal("UnknownParent", lambda: world.put(world.genesis, 3))
 
 
 @pytest.mark.parametrize("batch", [1, 2])
 def test_an_assertion_goes_further_than_its_parent(world: World, batch: int) -> None:
     parent = world.put(world.genesis, 2)
-    assert _refused("NoProgress", lambda: world.put(parent, batch)) == (batch, 2)
+    assert refusal("NoProgress", lambda: world.put(parent, batch)) == (batch, 2)
 
 
 def test_an_assertion_about_no_batch_is_refused(world: World) -> None:
-    call = lambda: world.call("assertState", world.genesis.id, 6, bytes(32), value=BOND)  # noqa: E731
-    assert _refused("UnknownAccumulator", call) == (6,)
-    _refused(
-        "UnknownAccumulator", lambda: world.call("assertState", world.genesis.id, 2**32 + 2, bytes(32), value=BOND)
-    )
+    for batch in (6, 2**32 + 2):
+        nothing = Claim(world.genesis.id, batch, bytes(28), bytes(32), bytes(32))
+        assert refusal("UnknownAccumulator", lambda nothing=nothing: world.assert_state(nothing)) == (batch,)
+
+
+def test_an_assertion_about_other_batches_than_the_inbox_holds_is_refused(world: World) -> None:
+    """As one is that was made before a reorganisation, and is mined again after it."""
+    claim = world.claim(world.genesis, 2)
+    other = Claim(claim.parent, 2, b"\x0e" * 28, claim.outbox, claim.inner)
+    assert refusal("WrongAccumulator", lambda: world.assert_state(other)) == (other.accumulator, claim.accumulator)
+    assert world.balance(world.rollup.address) == 0
 
 
 def test_the_same_assertion_stands_once(world: World) -> None:
     claim = world.put(world.genesis, 2)
-    assert _refused("AlreadyAsserted", lambda: world.put(world.genesis, 2, sender=BOB)) == (claim.id,)
+    assert refusal("AlreadyAsserted", lambda: world.put(world.genesis, 2, sender=BOB)) == (claim.id,)
 
 
 def test_one_sibling_is_confirmed_and_the_other_can_only_be_reclaimed(world: World) -> None:
     short, long = world.put(world.genesis, 2), world.put(world.genesis, 4, sender=BOB)
     grandchild = world.put(long, 5, sender=BOB)
     world.wait()
-    assert _refused("NotLeftBehind", lambda: world.reclaim(long)) == (long.id,)
+    assert refusal("NotLeftBehind", lambda: world.reclaim(long)) == (long.id,)
     world.confirm(short)
-    _refused("ParentNotConfirmed", lambda: world.confirm(long))
-    _refused("NotLeftBehind", lambda: world.reclaim(grandchild))
+    refusal("ParentNotConfirmed", lambda: world.confirm(long))
+    refusal("NotLeftBehind", lambda: world.reclaim(grandchild))
     before = world.balance(BOB)
     world.reclaim(long)
     world.reclaim(grandchild)
     assert world.balance(BOB) == before + 2 * BOND
-    _refused("NotPending", lambda: world.reclaim(long))
+    refusal("NotPending", lambda: world.reclaim(long))
     assert not world.call("confirmedOutbox", world.claim(long, 5, "never").outbox)
 
 
@@ -203,7 +205,7 @@ def test_a_sibling_is_not_reclaimed_inside_its_window(world: World) -> None:
     world.wait()
     second = world.put(world.genesis, 3, sender=BOB)
     world.confirm(first)
-    _refused("WindowOpen", lambda: world.reclaim(second))
+    refusal("WindowOpen", lambda: world.reclaim(second))
 
 
 def test_a_held_assertion_waits_for_every_dispute(world: World) -> None:
@@ -211,11 +213,11 @@ def test_a_held_assertion_waits_for_every_dispute(world: World) -> None:
     world.call("hold", claim.id, sender=DISPUTE)
     world.call("hold", claim.id, sender=DISPUTE)
     world.wait()
-    assert _refused("IsHeld", lambda: world.confirm(claim)) == (claim.id, 2)
+    assert refusal("IsHeld", lambda: world.confirm(claim)) == (claim.id, 2)
     world.call("release", claim.id, sender=DISPUTE)
-    _refused("IsHeld", lambda: world.confirm(claim))
+    refusal("IsHeld", lambda: world.confirm(claim))
     world.call("release", claim.id, sender=DISPUTE)
-    _refused("NotHeld", lambda: world.call("release", claim.id, sender=DISPUTE))
+    refusal("NotHeld", lambda: world.call("release", claim.id, sender=DISPUTE))
     world.confirm(claim)
 
 
@@ -229,13 +231,13 @@ def test_a_rejected_assertion_pays_the_winner_and_takes_its_children_with_it(wor
     assert world.balance(BOB) == before + BOND
     assert world.status(wrong) == REJECTED
     world.wait()
-    _refused("NotPending", lambda: world.confirm(wrong))
-    _refused("UnknownParent", lambda: world.put(wrong, 4))
-    _refused("AlreadyAsserted", lambda: world.put(world.genesis, 2, "wrong"))
-    _refused("ParentNotConfirmed", lambda: world.confirm(child))
+    refusal("NotPending", lambda: world.confirm(wrong))
+    refusal("UnknownParent", lambda: world.put(wrong, 4))
+    refusal("AlreadyAsserted", lambda: world.put(world.genesis, 2, "wrong"))
+    refusal("ParentNotConfirmed", lambda: world.confirm(child))
     world.confirm(right)
-    _refused("NotPending", lambda: world.reclaim(wrong))
-    _refused("NotLeftBehind", lambda: world.reclaim(child))
+    refusal("NotPending", lambda: world.reclaim(wrong))
+    refusal("NotLeftBehind", lambda: world.reclaim(child))
     assert world.call("confirmedOutbox", right.outbox) and not world.call("confirmedOutbox", wrong.outbox)
 
 
@@ -247,7 +249,7 @@ def test_of_two_disputes_the_first_to_reject_decides(world: World) -> None:
     world.call("reject", wrong.id, BOB, sender=DISPUTE)
     for name, arguments in (("release", ()), ("reject", (THIEF,)), ("hold", ())):
         call = lambda name=name, arguments=arguments: world.call(name, wrong.id, *arguments, sender=DISPUTE)  # noqa: E731
-        assert _refused("NotPending", call) == (wrong.id,)
+        assert refusal("NotPending", call) == (wrong.id,)
     assert world.balance(BOB) == before + BOND  # one bond, once
     assert world.balance(world.rollup.address) == 0
 
@@ -260,9 +262,9 @@ def test_an_assertion_left_behind_is_still_in_its_disputes_hands(world: World) -
         world.call("hold", held.id, sender=DISPUTE)
     world.wait()
     world.confirm(right)
-    _refused("IsHeld", lambda: world.reclaim(wrong))
+    refusal("IsHeld", lambda: world.reclaim(wrong))
     world.call("reject", wrong.id, BOB, sender=DISPUTE)
-    _refused("NotPending", lambda: world.reclaim(wrong))
+    refusal("NotPending", lambda: world.reclaim(wrong))
     world.call("release", slow.id, sender=DISPUTE)
     before = world.balance(THIEF)
     world.reclaim(slow)
@@ -281,8 +283,8 @@ def test_nothing_left_behind_comes_back(world: World) -> None:
     world.confirm(second)
     for gone, parent in ((first, world.genesis), (other, world.genesis)):
         assert world.status(gone) == NONE
-        _refused("UnknownParent", lambda gone=gone, parent=parent: world.put(parent, gone.batch))
-        _refused("NotPending", lambda gone=gone: world.reclaim(gone))
+        refusal("UnknownParent", lambda gone=gone, parent=parent: world.put(parent, gone.batch))
+        refusal("NotPending", lambda gone=gone: world.reclaim(gone))
 
 
 def test_an_outbox_may_be_confirmed_again(world: World) -> None:
@@ -302,24 +304,22 @@ def test_disputes_begin_inside_the_window_only(world: World) -> None:
     world.wait(WINDOW - 1)
     world.call("hold", claim.id, sender=DISPUTE)
     world.wait(1)
-    assert _refused("WindowClosed", lambda: world.call("hold", claim.id, sender=DISPUTE)) == (deadline, deadline)
+    assert refusal("WindowClosed", lambda: world.call("hold", claim.id, sender=DISPUTE)) == (deadline, deadline)
 
 
 def test_only_the_dispute_contract_holds_releases_and_rejects(world: World) -> None:
     claim = world.put(world.genesis, 2)
     for name, arguments in (("hold", ()), ("release", ()), ("reject", (THIEF,))):
         call = lambda name=name, arguments=arguments: world.call(name, claim.id, *arguments, sender=THIEF)  # noqa: E731
-        assert _refused("NotDispute", call) == (THIEF.lower(), DISPUTE.lower())
-    _refused("NotHeld", lambda: world.call("reject", claim.id, THIEF, sender=DISPUTE))
-    _refused("NotPending", lambda: world.call("hold", world.genesis.id, sender=DISPUTE))
+        assert refusal("NotDispute", call) == (THIEF.lower(), DISPUTE.lower())
+    refusal("NotHeld", lambda: world.call("reject", claim.id, THIEF, sender=DISPUTE))
+    refusal("NotPending", lambda: world.call("hold", world.genesis.id, sender=DISPUTE))
 
 
 def test_a_proposer_that_takes_no_ether_gets_a_credit_and_blocks_nobody(world: World) -> None:
     picky = world.evm.deploy(compile_sources({"Picky.sol": _PICKY})["Picky"])
     claim = world.claim(world.genesis, 2)
-    data = keccak256(b"assertState(bytes32,uint256,bytes32)")[:4] + encode(
-        ["bytes32", "uint256", "bytes32"], [claim.parent, claim.batch, claim.machine_hash]
-    )
+    data = encode_assert(claim.parent, claim.batch, claim.accumulator, claim.machine_hash)
     world.evm.call(picky, "act", world.rollup.address, data, value=BOND)
     world.wait()
     world.confirm(claim)
@@ -330,8 +330,8 @@ def test_a_proposer_that_takes_no_ether_gets_a_credit_and_blocks_nobody(world: W
         data = keccak256(b"claimCredit(address)")[:4] + encode(["address"], [to])
         world.evm.call(picky, "act", world.rollup.address, data)
 
-    assert _refused("PayoutFailed", lambda: claim_credit(picky.address)) == (picky.address.lower(), BOND)
+    assert refusal("PayoutFailed", lambda: claim_credit(picky.address)) == (picky.address.lower(), BOND)
     before = world.balance(BOB)
     claim_credit(BOB)
     assert world.balance(BOB) == before + BOND
-    assert _refused("NoCredit", lambda: claim_credit(BOB)) == (picky.address.lower(),)
+    assert refusal("NoCredit", lambda: claim_credit(BOB)) == (picky.address.lower(),)

@@ -18,7 +18,7 @@ from toolkit.devnet.l1 import L1, selector, topic
 from toolkit.errors import BadInput, NodeError, ProtocolError
 from toolkit.rollup import contracts as c
 from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, WHOLE_BALANCE, Header
-from toolkit.rollup.derive import History
+from toolkit.rollup.derive import History, Replica
 from toolkit.rollup.follower import Follower
 from toolkit.rollup.machine import Account, Batch, Genesis, Message, State, apply_batch, deposit_data, extend
 from toolkit.rollup.operations import Transfer, Withdraw
@@ -124,6 +124,31 @@ def test_calldata_is_read_wherever_its_parts_stand(records: list[bytes], gap: in
     )  # fmt: skip
     history.add(batch_log(history, records, [], calldata))
     assert list(history.posted[0].batch.records) == records
+
+
+def asserted_log(replica: Replica, name: int, parent: bytes, batch: int, wrong: bool = False) -> L1Log:
+    derived = replica.derived[batch]
+    machine_hash = b"\x66" * 32 if wrong else derived.machine_hash
+    words = (batch.to_bytes(32, "big"), derived.accumulator.ljust(32, b"\0"), machine_hash, bytes(64))
+    return log_of(ROLLUP, (c.ASSERTED, bytes([name]) * 32, parent), b"".join(words))
+
+
+def test_of_siblings_that_are_right_the_first_made_is_built_on() -> None:
+    """It is confirmed first; what is built on the other is left behind then, however far that goes."""
+    replica = Replica(CONTRACTS)
+    for _ in range(3):
+        replica.add(batch_log(replica.history, [], []))
+    genesis = CONTRACTS.genesis_assertion
+    assert replica.tip() == (genesis, 0)
+    replica.add(asserted_log(replica, 1, genesis, 3, wrong=True))
+    assert replica.tip() == (genesis, 0)
+    replica.add(asserted_log(replica, 2, genesis, 1))
+    replica.add(asserted_log(replica, 3, genesis, 3))
+    assert replica.tip() == (b"\x02" * 32, 1)
+    replica.add(asserted_log(replica, 4, b"\x02" * 32, 2))
+    assert replica.tip() == (b"\x04" * 32, 2)
+    replica.add(log_of(ROLLUP, (c.CONFIRMED, b"\x02" * 32), bytes(32)))
+    assert replica.tip() == (b"\x04" * 32, 2)
 
 
 # --- the sequencer's mind ---

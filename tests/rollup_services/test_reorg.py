@@ -85,6 +85,28 @@ def test_operations_on_a_deposit_that_l1_forgot_are_dropped_with_a_reason(rig: R
     assert sequencer.client.wait_for_post(again.hash).status == "posted"
 
 
+def test_assertion_mined_again_on_another_history_asserts_nothing(fresh_rig: Rig) -> None:
+    rig, rollup = fresh_rig, fresh_rig.contracts.rollup
+    snapshot, first = rig.node.snapshot(), rig.chain.block_number() + 1
+    rig.start("sequencer")
+    proposer = rig.start("proposer")
+    rig.deposit("alice", ETHER)
+    proposer.client.wait_until(lambda: proposer.client.status()["assertions"] > 0, "an assertion")
+    made = rollup.events.Asserted().get_logs(from_block=first)[0]
+    raw = rig.chain.rpc.call("eth_getRawTransactionByHash", "0x" + made["transactionHash"].hex())
+    rig.stop_all()
+
+    rig.node.revert(snapshot)
+    rig.node.travel(3600)  # a batch's time is part of it, so these are others
+    sequencer = rig.start("sequencer", "another")
+    rig.deposit("bob", ETHER)
+    sequencer.client.wait_until(lambda: sequencer.client.status()["posted"] >= made["args"]["batch"], "as many batches")
+    rig.chain.rpc.call("eth_sendRawTransaction", raw)
+    (receipt,) = rig.chain.receipts([made["transactionHash"]])
+    assert receipt["status"] == 0
+    assert rig.chain.balance(rollup.address) == 0  # the bond is still the proposer's
+
+
 def test_another_rollup_at_the_same_place_ends_the_service(fresh_rig: Rig) -> None:
     rig = fresh_rig
     verifier = rig.start("verifier")

@@ -27,6 +27,28 @@ def test_late_verifier_rebuilds_the_same_state(rig: Rig) -> None:
     assert again.client.status()["machineHash"] == early.client.status()["machineHash"]
 
 
+def test_somebody_s_shorter_assertion_costs_no_second_window(fresh_rig: Rig) -> None:
+    rig, rollup = fresh_rig, fresh_rig.contracts.rollup
+    sequencer = rig.start("sequencer")
+    rig.deposit("bob", ETHER)
+    sequencer.client.wait_until(lambda: sequencer.client.status()["posted"] >= 2, "two batches")
+    rig.stop_all()
+    verifier = rig.start("verifier")
+    last = verifier.client.status()["batches"]
+
+    genesis, bond = rig.chain.call(rollup.functions.GENESIS()), rig.chain.call(rollup.functions.BOND())
+    for batch in (1, last):
+        derived = verifier.client.call("l2_batch", batch)
+        right = rollup.functions.assertState(genesis, batch, derived["accumulator"], derived["machineHash"])
+        rig.chain.send(rig.accounts["grace"], right, value=bond)
+        rig.node.travel(3600)
+    proposer = rig.start("proposer")
+    proposer.client.wait_until(lambda: proposer.client.status()["assertions"] == 3, "the proposer's assertion")
+    rig.node.travel(WINDOW)
+    proposer.client.wait_until(lambda: proposer.client.status()["confirmedBatch"] == last, "all to be confirmed")
+    assert proposer.client.status()["assertions"] == 3
+
+
 def test_wrong_assertion_is_reported_and_not_built_on(rig: Rig) -> None:
     sequencer, verifier = rig.start("sequencer"), rig.start("verifier")
     rig.deposit("bob", ETHER)
@@ -37,7 +59,9 @@ def test_wrong_assertion_is_reported_and_not_built_on(rig: Rig) -> None:
     rollup, mallory = rig.contracts.rollup, rig.accounts["grace"]
     genesis = rig.chain.call(rollup.functions.GENESIS())
     bond = rig.chain.call(rollup.functions.BOND())
-    rig.chain.send(mallory, rollup.functions.assertState(genesis, batch, b"\x66" * 32), value=bond)
+    accumulator = rig.chain.call(rig.contracts.inbox.functions.accumulator(batch))
+    wrong = rollup.functions.assertState(genesis, batch, accumulator, b"\x66" * 32)
+    rig.chain.send(mallory, wrong, value=bond)
     verifier.client.wait_until(lambda: verifier.client.status()["disagreed"] == 1, "the disagreement")
     (assertion,) = verifier.client.call("l2_assertions")
     derived = verifier.client.call("l2_batch", batch)["machineHash"]

@@ -131,7 +131,12 @@ def test_what_a_kill_left_is_removed_and_repaired(empty_home: Path, fake_npm: li
     assert sorted(path.name for path in (empty_home / "npm").iterdir()) == ["anvil"]
 
 
-def test_killed_installation_is_repaired_by_the_next(empty_home: Path) -> None:
+def test_killed_installation_is_repaired_by_the_next(
+    empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     root = checkout()
     assert root is not None
     (empty_home / "npm").mkdir()
@@ -147,6 +152,7 @@ def test_killed_installation_is_repaired_by_the_next(empty_home: Path) -> None:
     assert not (empty_home / "npm" / "solidity").exists()
     assert (include_path() / "solady" / "package.json").is_file()
     assert not any((empty_home / "npm").glob(".solidity-*"))
+    assert not any(temporary.iterdir())
 
 
 def test_two_processes_install_once(empty_home: Path, tmp_path: Path) -> None:

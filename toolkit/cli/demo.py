@@ -13,7 +13,7 @@ from toolkit.demo.story import SUBJECTS, Story
 
 
 @click.command()
-@click.argument("subject", type=click.Choice(SUBJECTS), default="all")
+@click.argument("subject", type=click.Choice(SUBJECTS), default="all", metavar=f"[{'|'.join(SUBJECTS)}]")
 @workload_options
 @devnet_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the story.")

@@ -68,8 +68,8 @@ def run() -> NoReturn:
     except signals.Ended as ended:
         _fail(ended.sentence, int(str(ended.code)))
     except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "l2kit"
-        _fail(f"{_sentence(error.format_message())}; see '{where} --help'", 2)
+        command = [word for word in sys.argv[1:2] if word in COMMANDS]  # the error's own context may be missing
+        _fail(f"{_sentence(error.format_message())}; see '{' '.join(['l2kit', *command])} --help'", 2)
     except click.ClickException as error:
         _fail(_sentence(error.format_message()), error.exit_code)
     except L2KitError as error:

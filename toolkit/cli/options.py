@@ -17,6 +17,10 @@ MAX_CHAIN_ID = (1 << 63) - 37  # EIP-2294
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class _Within(click.IntRange):
+    name = "integer"  # click says of "x" that it is no valid "integer range"
+
+
 def devnet_options(command: F) -> F:
     """Where the devnet runs."""
     return _with(
@@ -32,7 +36,7 @@ def devnet_options(command: F) -> F:
             click.option("--l1-rpc", metavar="URL", help="Use the node that runs at URL instead of starting one."),
             click.option(
                 "--chain-id",
-                type=click.IntRange(1, MAX_CHAIN_ID),
+                type=_Within(1, MAX_CHAIN_ID),
                 metavar="NUMBER",
                 help="L1's chain id; with --l1-rpc it is checked.",
             ),
@@ -53,7 +57,7 @@ def workload_options(command: F) -> F:
                 help="Your own payments, a CSV file with the columns from,to,amount (ETH), instead of seeded ones.",
             ),
             click.option(
-                "--count", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="Seeded payments."
+                "--count", type=_Within(1, 100_000), default=1_000, show_default=True, help="Seeded payments."
             ),
             click.option("--seed", type=int, default=1, show_default=True, help="Of the seeded payments."),
         ],

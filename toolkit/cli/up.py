@@ -51,20 +51,20 @@ def up(output: Path | None, as_json: bool, **given: Any) -> None:
             step("starting the devnet")
             stack.enter_context(devnet)
         description = describe(devnet)
-        files = [devnet.folder.path / "devnet.json", *([output] if output else [])]
-        try:
-            for file in files:
-                _write(file, json.dumps(description, indent=2) + "\n")
-            if as_json:
-                show.as_json(description)
-            else:
-                _screen(description, files[-1])
-            while True:
-                time.sleep(_WATCH_SECONDS)
-                devnet.check_alive()
-        finally:
-            if output:
-                output.unlink(missing_ok=True)
+        text = json.dumps(description, indent=2) + "\n"
+        file = devnet.folder.path / "devnet.json"
+        _write(file, text)
+        if output:
+            _check_output(output)  # another devnet may have taken it meanwhile
+            stack.callback(output.unlink, missing_ok=True)
+            _write(output, text)
+        if as_json:
+            show.as_json(description)
+        else:
+            _screen(description, output or file)
+        while True:
+            time.sleep(_WATCH_SECONDS)
+            devnet.check_alive()
 
 
 def describe(devnet: Devnet) -> dict[str, Any]:
@@ -92,9 +92,11 @@ def describe(devnet: Devnet) -> dict[str, Any]:
 
 
 def _screen(description: dict[str, Any], file: Path) -> None:
+    from toolkit.devnet.rpc import without_secrets
+
     ether = 10**18
     l1, l2 = description["l1"], description["l2"]
-    show.out.print(f"L1  {l1['rpc']}  chain {l1['chain_id']}, {l1['name']}", markup=False)
+    show.out.print(f"L1  {without_secrets(l1['rpc'])}  chain {l1['chain_id']}, {l1['name']}", markup=False)
     show.out.print(f"L2  {l2['rpc']}  {l2['name']} on L1; send transfers here (JSON-RPC, l2_*)", markup=False)
     for role in ("proposer", "verifier"):
         show.out.print(f"    {description['services'][role]}  {role}", markup=False)
@@ -110,17 +112,20 @@ def _screen(description: dict[str, Any], file: Path) -> None:
 
 def _check_output(file: Path) -> None:
     folder = file.absolute().parent
-    if file.is_dir() or not folder.is_dir():
-        raise BadInput(f"cannot write {file}: its folder does not exist, or it is a folder itself")
+    if file.is_dir():
+        raise BadInput(f"cannot write {file}: it is a folder")
+    if not folder.is_dir():
+        raise BadInput(f"cannot write {file}: its folder does not exist")
     if not os.access(folder, os.W_OK):
         raise BadInput(f"cannot write {file}: nothing can be made in its folder")
     if file.exists():
         try:
-            ours = "l2kit" in json.loads(file.read_text())
-        except (OSError, ValueError):
-            ours = False
-        if not ours:
-            raise BadInput(f"{file} exists and is not from l2kit; name another file")
+            logs = [Path(log) for log in json.loads(file.read_text())["logs"].values()]
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            raise BadInput(f"{file} exists and is not from l2kit; name another file") from None
+        # Whoever was killed left the file behind, but neither logs nor processes.
+        if any(log.exists() for log in logs):
+            raise BadInput(f"{file} is that of a devnet that runs; name another file, or end that devnet first")
 
 
 def _write(file: Path, text: str) -> None:

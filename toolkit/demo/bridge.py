@@ -95,7 +95,7 @@ class _Trip:
         batch = access.sequencer.wait_for_post(last, seconds=PATIENCE_SECONDS).batch or 0
         story.step(f"the sequencer has posted batch {batch} to L1")
         access.wait_asserted(batch)
-        story.step(f"the proposer has asserted the state after batch {batch} with a bond; the verifier agrees")
+        story.step(f"the proposer has asserted the state after batch {batch}; the verifier agrees")
         access.travel(access.challenge_window)
         story.step(f"{access.challenge_window // DAY} days pass: the challenge window is over")
         access.wait_confirmed(batch)
@@ -126,8 +126,8 @@ class _Trip:
         self._story.table(f"Balances {when}", ["", "ETH on L1", "ETH on L2", "DEV on L1", "DEV on L2"], rows)
 
     def _check_l1(self, ether: dict[str, int], tokens: dict[str, int]) -> None:
-        facts = self._ether.check(ether) + self._tokens.check(tokens)
-        self._story.checked("L1: " + ", ".join(facts))
+        for balances, changes in ((self._ether, ether), (self._tokens, tokens)):
+            self._story.checked("L1: " + ", ".join(balances.check(changes)))
 
     def _check_l2(self, changes: dict[str, tuple[int, int]]) -> None:
         for who in (self._alice, self._bob):

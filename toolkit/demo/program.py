@@ -25,7 +25,7 @@ def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Ca
         CheckFailed: a balance is not what it must be.
     """
     story.section("The devnet")
-    story.step(f"{devnet.node.version()} at {devnet.node.url}, chain {devnet.l1.chain_id}, contracts deployed")
+    story.step(f"{devnet.node.version()} at {devnet.node.rpc.shown}, chain {devnet.l1.chain_id}, contracts deployed")
     story.step("sequencer, proposer and verifier run as processes of their own")
     if subject == "deposit":
         step("deposit")
@@ -55,6 +55,10 @@ class _Teller:
 
     def hear(self, run: Run, phase: str) -> None:
         self._step(f"{run.name}: {phase}")
+        if self._run is None and self._workload.stand_ins:
+            count = len(self._workload.stand_ins)
+            self._story.section("The payments")
+            self._story.step(f"accounts of ours stand in for addresses whose keys are not here: {count}")
         if self._run is not run:
             self.end()
             self._run, self._told = run, 0

@@ -26,8 +26,8 @@ from toolkit.devnet.rpc import BATCH, Rpc
 from toolkit.devnet.transaction import TX_GAS_CAP, Transaction
 from toolkit.errors import BadInput, NodeError, Reverted, RpcError
 
-__all__ = ["TX_GAS_CAP", "Call", "Chain"]
-
+BURST = 2 * BATCH
+"""Transactions that wait to be mined at the same time; Anvil's automine stands still when about 1,000 do."""
 _TIP = 10**9
 _MINED_SECONDS = 120.0
 _POLL_SECONDS = 0.02
@@ -163,7 +163,7 @@ class Chain:
         fees = self._fees(headroom=20)
         nonces: dict[str, int] = {}
         receipts: list[TxReceipt] = []
-        for part in self._affordable(calls, fees[0]):
+        for part in self._parts(calls, fees[0]):
             signed = []
             for call in part:
                 name = call.account.address
@@ -182,15 +182,18 @@ class Chain:
             receipts += new
         return receipts
 
-    def _affordable(self, calls: Sequence[Call], max_fee: int) -> Iterator[list[Call]]:
-        """The calls in parts: a node takes only what the sender can pay from what it owned before the part."""
+    def _parts(self, calls: Sequence[Call], max_fee: int) -> Iterator[list[Call]]:
+        """The calls in parts of `BURST` at most, each to be mined before the next.
+
+        A node takes only what the sender can pay from what it owned before the part.
+        """
         part: list[Call] = []
         left: dict[str, int] = {}
         for call in calls:
             name, spends = call.account.address, call.value + call.gas * max_fee
             if name not in left:
                 left[name] = self.balance(name)
-            if left[name] < spends and part:
+            if part and (left[name] < spends or len(part) == BURST):
                 yield part
                 part, left = [], {name: self.balance(name)}
             left[name] -= spends

@@ -25,7 +25,7 @@ class L1:
     """A JSON-RPC connection to an L1 node that never blocks the event loop.
 
     Attributes:
-        url: of the node.
+        shown: the node's URL as messages show it.
 
     Raises (every method):
         NodeError: the node does not answer.
@@ -33,8 +33,8 @@ class L1:
     """
 
     def __init__(self, url: str, *, timeout_seconds: float = 20.0) -> None:
-        self.url = url
         self._rpc = Rpc(url, timeout_seconds)
+        self.shown = self._rpc.shown
         self._thread = ThreadPoolExecutor(1, "l1")  # one connection, so one call at a time
 
     async def call(self, method: str, *params: Any) -> Any:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from toolkit.devnet.accounts import DEV_MNEMONIC
 from toolkit.devnet.process import Child, RunFolder
-from toolkit.devnet.rpc import Rpc
+from toolkit.devnet.rpc import Rpc, without_secrets
 from toolkit.errors import BadInput, L2KitError, NodeError, RpcError, ServiceError
 
 DEV_CHAIN_ID = 31337
@@ -83,7 +83,7 @@ class _JsonRpcNode:
 
     def revert(self, snapshot: str) -> None:
         if self._cheat("evm_revert", snapshot) is not True:
-            raise NodeError(f"the node at {self.url} has no snapshot {snapshot}; each can be reverted to once")
+            raise NodeError(f"the node at {self.rpc.shown} has no snapshot {snapshot}; each can be reverted to once")
 
     def travel(self, seconds: int) -> int:
         if seconds < 0:
@@ -107,7 +107,7 @@ class _JsonRpcNode:
         except RpcError as error:
             if error.code == -32601:
                 raise NodeError(
-                    f"the node at {self.url} has no {method}: snapshots and time travel need a development node "
+                    f"the node at {self.rpc.shown} has no {method}: snapshots and time travel need a development node "
                     "such as Anvil or Hardhat"
                 ) from error
             raise
@@ -215,7 +215,7 @@ def attach(url: str, *, chain_id: int | None = None) -> Node:
     except ValueError:  # a port that is no number, or a bracket that is not closed
         usable = False
     if not usable:
-        raise BadInput(f"{url!r} is not an http:// or https:// URL")
+        raise BadInput(f"{without_secrets(url)!r} is not an http:// or https:// URL")
     probe = Rpc(url, ATTACH_SECONDS)
     try:
         chain_id_found = probe.quantity("eth_chainId")
@@ -224,11 +224,11 @@ def attach(url: str, *, chain_id: int | None = None) -> Node:
     node = _JsonRpcNode(url)
     node.chain_id = chain_id_found
     if chain_id is not None and node.chain_id != chain_id:
-        raise BadInput(f"the node at {url} is on chain {node.chain_id}, not on chain {chain_id}")
+        raise BadInput(f"the node at {node.rpc.shown} is on chain {node.chain_id}, not on chain {chain_id}")
     if node.chain_id in PUBLIC_CHAINS:
         name = PUBLIC_CHAINS[node.chain_id]
         raise BadInput(
-            f"the node at {url} is on {name} (chain {node.chain_id}); l2kit works on development chains only"
+            f"the node at {node.rpc.shown} is on {name} (chain {node.chain_id}); l2kit works on development chains only"
         )
     return node
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,11 +12,20 @@ import requests
 from toolkit.errors import NodeError, RpcError
 
 BATCH = 200
-"""Calls in one JSON-RPC batch; Anvil's automine slows down when about 1,000 transactions are pending at once."""
+"""Calls in one JSON-RPC batch."""
+
+
+def without_secrets(url: str) -> str:
+    """``url`` as messages show it: without the user and password before its host, and without its query."""
+    return re.sub(r"\?.*", "?***", re.sub(r"^(\w+://)?.*@", r"\1***@", url))
 
 
 class Rpc:
     """A JSON-RPC connection.
+
+    Attributes:
+        url: of the node.
+        shown: the same `without_secrets`.
 
     Raises (every call):
         NodeError: nobody answers at the URL, or not in JSON-RPC.
@@ -24,7 +34,7 @@ class Rpc:
 
     def __init__(self, url: str, timeout: float = 60.0) -> None:
         """``timeout`` is how long the node may be silent (seconds)."""
-        self.url = url
+        self.url, self.shown = url, without_secrets(url)
         self._timeout = timeout
         self._ids = itertools.count(1)
         self._session = requests.Session()
@@ -40,7 +50,7 @@ class Rpc:
         try:
             return int(found, 16)
         except (TypeError, ValueError) as error:
-            raise NodeError(f"the answer of {self.url} to {method} is not a number: {found!r:.100}") from error
+            raise NodeError(f"the answer of {self.shown} to {method} is not a number: {found!r:.100}") from error
 
     def response(self, method: str, params: Iterable[Any]) -> dict[str, Any]:
         """Call one method and return the whole answer, its error included."""
@@ -89,19 +99,19 @@ class Rpc:
             return response.json()
         except requests.exceptions.JSONDecodeError as error:
             raise NodeError(
-                f"what answers at {self.url} does not speak JSON-RPC (HTTP {response.status_code})"
+                f"what answers at {self.shown} does not speak JSON-RPC (HTTP {response.status_code})"
             ) from error
         except requests.Timeout as error:
-            raise NodeError(f"no Ethereum node answers at {self.url} within {self._timeout:g} s") from error
+            raise NodeError(f"no Ethereum node answers at {self.shown} within {self._timeout:g} s") from error
         except requests.RequestException as error:
-            raise NodeError(f"no Ethereum node answers at {self.url}") from error
+            raise NodeError(f"no Ethereum node answers at {self.shown}") from error
 
     def _answer(self, method: str, answer: Any) -> dict[str, Any]:
         if isinstance(answer, dict):
             error = answer.get("error")
             if isinstance(error, dict) or (error is None and "result" in answer):
                 return answer
-        raise NodeError(f"the answer of {self.url} to {method} is not JSON-RPC")
+        raise NodeError(f"the answer of {self.shown} to {method} is not JSON-RPC")
 
     @staticmethod
     def _result(method: str, answer: dict[str, Any]) -> Any:

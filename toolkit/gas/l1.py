@@ -15,7 +15,19 @@ ERC20_GAS = 80_000
 """Gas limit of one ERC20 transfer (the first to an address costs about 51,000)."""
 
 
-class L1Eth:
+class _OnL1:
+    """Payments that are made and settled on L1 itself."""
+
+    def settle(self) -> Sequence[Cost]:
+        """A payment on L1 is settled."""
+        return []
+
+    def exit(self) -> Sequence[Cost]:
+        """The money never left L1."""
+        return []
+
+
+class L1Eth(_OnL1):
     """Every payment is an ETH transfer of its own."""
 
     name = "L1 ETH transfers"
@@ -37,20 +49,12 @@ class L1Eth:
         ]
         return [cost("ETH transfers", *self._meter.send_many(calls))]
 
-    def settle(self) -> Sequence[Cost]:
-        """A payment on L1 is settled."""
-        return []
-
-    def exit(self) -> Sequence[Cost]:
-        """The money never left L1."""
-        return []
-
     def check(self) -> Sequence[str]:
         """Everybody's ETH."""
         return self._balances.check({name: self._workload.net(name) for name in self._workload.accounts})
 
 
-class L1Erc20:
+class L1Erc20(_OnL1):
     """Every payment is an ERC20 transfer of its own. The payers own the tokens already, and so does every payee."""
 
     name = "L1 ERC20 transfers"
@@ -71,14 +75,6 @@ class L1Erc20:
             data = self._token.encode_abi("transfer", [accounts[each.payee].address, each.amount])
             calls.append(Call(accounts[each.payer], self._token.address, data=bytes.fromhex(data[2:]), gas=ERC20_GAS))
         return [cost("ERC20 transfers", *self._meter.send_many(calls))]
-
-    def settle(self) -> Sequence[Cost]:
-        """A payment on L1 is settled."""
-        return []
-
-    def exit(self) -> Sequence[Cost]:
-        """The money never left L1."""
-        return []
 
     def check(self) -> Sequence[str]:
         """Everybody's tokens."""

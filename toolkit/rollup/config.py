@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.crypto import SECP256K1_N
+from toolkit.devnet.rpc import without_secrets
 from toolkit.errors import BadInput
 
 KEY_VARIABLE = "L2KIT_KEY"
@@ -89,7 +90,7 @@ class Config:
                 raise BadInput(f"the configuration lacks {name!r}")
         values["data"] = folder / values["data"]
         if not values["l1_rpc"].startswith(("http://", "https://")):
-            raise BadInput(f"l1_rpc {values['l1_rpc']!r} is not an http:// or https:// URL")
+            raise BadInput(f"l1_rpc {without_secrets(values['l1_rpc'])!r} is not an http:// or https:// URL")
         config = Config(**values)
         if config.batch_records < 2:
             raise BadInput(f"batch_records {config.batch_records} leaves no room for a transfer to a new account (2)")

@@ -22,7 +22,7 @@ POST_BATCH = "postBatch(uint256,bytes32,bytes,bytes)"
 POST_LATE_BATCH = (
     "postLateBatch(bytes28,(bytes32,bytes32,uint256,bytes32,uint256,uint256,address),uint256,bytes32,bytes,bytes)"
 )
-ASSERT_STATE = "assertState(bytes32,uint256,bytes32)"
+ASSERT_STATE = "assertState(bytes32,uint256,bytes28,bytes32)"
 CONFIRM = "confirm(bytes32,uint256,bytes28,bytes32,bytes32)"
 
 MESSAGE_SENT = topic("MessageSent(address,bytes)")
@@ -35,7 +35,7 @@ ERRORS = (
     "NotSequencer(address,address)", "OutOfOrder(uint256)", "WrongMessages(bytes28,bytes28)", "NotDirect(address)",
     "NotWhole(uint256,uint256)", "WrongBond(uint256,uint256)", "UnknownParent(bytes32)", "NoProgress(uint256,uint256)",
     "AlreadyAsserted(bytes32)", "NotPending(bytes32)", "ParentNotConfirmed(bytes32)", "WindowOpen(uint256,uint256)",
-    "IsHeld(bytes32,uint256)", "UnknownAccumulator(uint256)",
+    "IsHeld(bytes32,uint256)", "UnknownAccumulator(uint256)", "WrongAccumulator(bytes28,bytes28)",
 )  # fmt: skip
 """What the Inbox and the Rollup may answer to a service."""
 
@@ -123,7 +123,7 @@ async def load_contracts(l1: L1, config: Config) -> Contracts:
     """
     chain_id = await l1.chain_id()
     if chain_id != config.chain_id:
-        raise BadInput(f"the L1 node at {l1.url} is on chain {chain_id}, not on chain {config.chain_id}")
+        raise BadInput(f"the L1 node at {l1.shown} is on chain {chain_id}, not on chain {config.chain_id}")
     for name in ("inbox", "machine", "rollup", "bridge"):
         address = getattr(config, name)
         if not await l1.has_code(address):
@@ -212,9 +212,10 @@ def encode_post_batch(number: int, header: bytes, records: Sequence[bytes], mess
     )
 
 
-def encode_assert(parent: bytes, batch: int, machine_hash: bytes) -> bytes:
+def encode_assert(parent: bytes, batch: int, accumulator: bytes, machine_hash: bytes) -> bytes:
     """The calldata of ``Rollup.assertState``."""
-    return selector(ASSERT_STATE) + parent + batch.to_bytes(32, "big") + machine_hash
+    words = (parent, batch.to_bytes(32, "big"), accumulator.ljust(32, b"\0"), machine_hash)
+    return selector(ASSERT_STATE) + b"".join(words)
 
 
 def encode_confirm(parent: bytes, batch: int, accumulator: bytes, outbox_root: bytes, inner_hash: bytes) -> bytes:

@@ -114,11 +114,13 @@ class Derived:
 
     Attributes:
         batch: batches applied.
+        accumulator: of the Inbox after them (28 bytes).
         outbox_root, inner_hash, machine_hash: what assertions and claims speak of (32 bytes each).
         withdrawals: how many the outbox holds.
     """
 
     batch: int
+    accumulator: bytes
     outbox_root: bytes
     inner_hash: bytes
     machine_hash: bytes
@@ -179,7 +181,7 @@ class Replica:
         history: the Inbox's.
         state: the machine after every batch on L1.
         derived: the machine after 0, 1, 2, ... batches.
-        assertions: by id.
+        assertions: by id, in the order in which they were made.
         confirmed: the id of the latest confirmed assertion; the genesis assertion's at first.
         records, refused: how many records the machine saw, and how many were without effect.
     """
@@ -199,14 +201,23 @@ class Replica:
         self.derived = [_derived(self.state)]
         self.confirmed = self.contracts.genesis_assertion
 
+    def chosen(self) -> dict[bytes, Assertion]:
+        """The pending assertions that we agree with, by their parents; of siblings the first made, whatever its batch.
+
+        Its window is over first, so it will be confirmed, and what is built on its siblings left behind. Who chose the
+        furthest could be made to wait for another window by anyone who asserts something right, but shorter.
+        """
+        first: dict[bytes, Assertion] = {}
+        for each in self.assertions.values():
+            if each.agree and each.status == "pending":
+                first.setdefault(each.parent, each)
+        return first
+
     def tip(self) -> tuple[bytes, int]:
-        """Id and batch of the furthest assertion that we agree with, from the last confirmed one on."""
-        tip, batch = self.confirmed, self.confirmed_outbox().batch
-        while children := [
-            each for each in self.assertions.values() if each.parent == tip and each.agree and each.status == "pending"
-        ]:
-            best = max(children, key=lambda each: each.batch)
-            tip, batch = best.id, best.batch
+        """Id and batch of the assertion to build on: the last of those chosen, from the confirmed one on."""
+        tip, batch, chosen = self.confirmed, self.confirmed_outbox().batch, self.chosen()
+        while (child := chosen.get(tip)) is not None:
+            tip, batch = child.id, child.batch
         return tip, batch
 
     def add_all(self, logs: Iterable[L1Log]) -> list[object]:
@@ -242,4 +253,5 @@ class Replica:
 
 
 def _derived(state: State) -> Derived:
-    return Derived(state.batch, state.outbox_root, state.inner_hash, state.machine_hash, len(state.withdrawals))
+    hashes = (state.accumulator, state.outbox_root, state.inner_hash, state.machine_hash)
+    return Derived(state.batch, *hashes, len(state.withdrawals))

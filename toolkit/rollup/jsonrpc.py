@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from toolkit.devnet.accounts import checksum
 from toolkit.errors import BadInput, L2KitError
+
+if TYPE_CHECKING:
+    from toolkit.rollup.machine import State
+
+ETH = "0x" + "00" * 20
+"""The token that is no token."""
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -32,6 +39,14 @@ class ApiError(L2KitError):
         """The error member of a JSON-RPC answer."""
         shown = {"code": self.code, "message": str(self)}
         return shown if self.data is None else {**shown, "data": self.data}
+
+
+def account(state: State, owner: bytes, token: bytes) -> dict[str, Any]:
+    """What l2_account answers of an owner's account of a token (20 bytes each)."""
+    index = state.index_of(owner, token)
+    balance, nonce = (0, 0) if index is None else state.accounts[index][2:]
+    named = {"owner": checksum(owner), "token": checksum(token)}
+    return {"account": index, **named, "balance": str(balance), "nonce": nonce}
 
 
 def quantity(value: Any, what: str, bits: int) -> int:

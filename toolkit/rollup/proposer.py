@@ -60,21 +60,18 @@ class ProposerService:
         return {"role": "proposer", "address": checksum(self._sender.address), **await self._watcher.status()}
 
     async def _confirm_next(self) -> bool:
-        """Confirm the next assertion that is right and whose window is over; whether there was one."""
+        """Confirm the assertion that is next, if its window is over; whether it was."""
         replica = self._watcher.replica
-        for assertion in replica.assertions.values():
-            ripe = assertion.status == "pending" and assertion.deadline <= self._watcher.timestamp
-            if not (ripe and assertion.agree and assertion.parent == replica.confirmed):
-                continue
-            derived = replica.derived[assertion.batch]
-            accumulator = replica.history.posted[assertion.batch - 1].accumulator
-            data = encode_confirm(
-                assertion.parent, assertion.batch, accumulator, derived.outbox_root, derived.inner_hash
-            )
-            receipt = await self._sender.send(self._contracts.rollup, data)
-            log.info("confirmed batch %d in block %d", assertion.batch, receipt.block)
-            return True
-        return False
+        assertion = replica.chosen().get(replica.confirmed)
+        if assertion is None or assertion.deadline > self._watcher.timestamp:
+            return False
+        derived = replica.derived[assertion.batch]
+        data = encode_confirm(
+            assertion.parent, derived.batch, derived.accumulator, derived.outbox_root, derived.inner_hash
+        )
+        receipt = await self._sender.send(self._contracts.rollup, data)
+        log.info("confirmed batch %d in block %d", assertion.batch, receipt.block)
+        return True
 
     async def _assert_next(self) -> bool:
         """Assert the state after the last batch, unless that was done, or was only just done."""
@@ -87,7 +84,7 @@ class ProposerService:
         last = replica.derived[-1]
         if last.batch <= batch or now < self._last_assertion + self._assert_seconds:
             return False
-        data = encode_assert(parent, last.batch, last.machine_hash)
+        data = encode_assert(parent, last.batch, last.accumulator, last.machine_hash)
         receipt = await self._sender.send(self._contracts.rollup, data, value=self._contracts.bond)
         self._last_assertion = now
         log.info("asserted batch %d in block %d: machine hash %s", last.batch, receipt.block, hex_of(last.machine_hash))

@@ -14,7 +14,8 @@ from web3.types import TxReceipt
 from toolkit.bridge.claims import withdrawal_claim
 from toolkit.bridge.client import claim, deposit_erc20, deposit_eth
 from toolkit.devnet.accounts import Account
-from toolkit.devnet.chain import TX_GAS_CAP, Chain
+from toolkit.devnet.chain import Chain
+from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.rollup.client import ETH
 from toolkit.rollup.codec import Header, RegisterRecord
 from toolkit.rollup.deploy import deploy_rollup
@@ -127,7 +128,9 @@ class _Drive:
         rollup, state = self._contracts.rollup, self._state
         bond = rollup.functions.BOND().call()
         asserted = self._chain.send(
-            self._proposer, rollup.functions.assertState(self._parent, state.batch, state.machine_hash), value=bond
+            self._proposer,
+            rollup.functions.assertState(self._parent, state.batch, state.accumulator, state.machine_hash),
+            value=bond,
         )
         self._travel(WINDOW)
         confirmed = self._chain.send(

@@ -14,8 +14,6 @@ from toolkit.rollup.sequencer import Refused
 from toolkit.rollup.sequencing import Busy, SequencerService, Signed
 from toolkit.rollup.store import Entry
 
-ETH = "0x" + "00" * 20
-
 
 class SequencerApi:
     """What the sequencer answers over HTTP."""
@@ -57,16 +55,12 @@ class SequencerApi:
         """One withdrawal; its receipt."""
         return _only(await self._send([withdrawal], _withdrawal))
 
-    async def account(self, owner: Any, token: Any = "0x" + "00" * 20) -> dict[str, Any]:
+    async def account(self, owner: Any, token: Any = jsonrpc.ETH) -> dict[str, Any]:
         """Index, balance and nonce of an owner's account of a token, everything confirmed included."""
         owner, token = jsonrpc.data(owner, "owner", 20), jsonrpc.data(token, "token", 20)
         service = self._service
         async with service.lock:
-            state = service.sequencer.state
-            index = state.index_of(owner, token)
-            balance, nonce = (0, 0) if index is None else state.accounts[index][2:]
-        named = {"owner": checksum(owner), "token": checksum(token)}
-        return {"account": index, **named, "balance": str(balance), "nonce": nonce}
+            return jsonrpc.account(service.sequencer.state, owner, token)
 
     async def receipt(self, hash: Any) -> dict[str, Any]:
         """What became of an operation, by its hash."""
@@ -185,7 +179,7 @@ def _fields(item: Any, what: str) -> dict[str, Any]:
 def _common(fields: dict[str, Any]) -> tuple[int, bytes, int, int, int, bytes]:
     return (
         jsonrpc.quantity(fields.get("account"), "account", 32),
-        jsonrpc.data(fields.get("token", ETH), "token", 20),
+        jsonrpc.data(fields.get("token", jsonrpc.ETH), "token", 20),
         jsonrpc.quantity(fields.get("amount"), "amount", 128),
         jsonrpc.quantity(fields.get("fee", 0), "fee", 128),
         jsonrpc.quantity(fields.get("nonce"), "nonce", 64),

@@ -117,7 +117,7 @@ async def serve(role: str, config: Config, key: bytes | None) -> None:
             await server.start()
             url = f"http://{server.host}:{server.port}"
             _announce(ready, role, url)
-            log.info("the %s answers at %s and follows L1 at %s", role, url, config.l1_rpc)
+            log.info("the %s answers at %s and follows L1 at %s", role, url, l1.shown)
             running = asyncio.create_task(service.run())
             await asyncio.wait([ending, running], return_when=asyncio.FIRST_COMPLETED)
             await _end(running)

@@ -6,8 +6,6 @@ import asyncio
 import logging
 from typing import Any
 
-from toolkit.devnet.accounts import checksum
-from toolkit.devnet.l1 import hex_of
 from toolkit.rollup import jsonrpc
 from toolkit.rollup.contracts import BatchPosted, Contracts
 from toolkit.rollup.derive import Replica
@@ -96,12 +94,8 @@ class Watcher:
             }
             return {**self.replica.history.posted[index - 1].as_json(), **hashes}
 
-    async def account(self, owner: Any, token: Any = "0x" + "00" * 20) -> dict[str, Any]:
+    async def account(self, owner: Any, token: Any = jsonrpc.ETH) -> dict[str, Any]:
         """Index, balance and nonce of an owner's account of a token, as posted to L1."""
         owner, token = jsonrpc.data(owner, "owner", 20), jsonrpc.data(token, "token", 20)
         async with self.lock:
-            state = self.replica.state
-            index = state.index_of(owner, token)
-            balance, nonce = (0, 0) if index is None else state.accounts[index][2:]
-        named = {"owner": checksum(owner), "token": checksum(token)}
-        return {"account": index, **named, "balance": str(balance), "nonce": nonce}
+            return jsonrpc.account(self.replica.state, owner, token)

@@ -114,7 +114,7 @@ def _npm_ci(folder: Path, group: str) -> None:
         *("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"),
         *("--userconfig", os.devnull, "--cache", str(home() / "npm" / "cache")),
     ]
-    environment = {**os.environ, "npm_config_logs_max": "0"}
+    environment = {**os.environ, "npm_config_logs_max": "0", "NODE_DISABLE_COMPILE_CACHE": "1"}
     try:
         done = subprocess.run(
             command,

@@ -493,6 +493,23 @@ def test_a_token_that_takes_fees_harms_its_own_channels_only(world: World) -> No
     assert world.ether(world.channels.address_bytes) == 0
 
 
+def test_a_token_that_shrinks_harms_its_own_channels_only(world: World) -> None:
+    token = plain_token(world)
+    ether = world.both(100, 50)
+    other = world.both(1000, 500, token=plain_token(world).address_bytes, exponent=0)
+    channel = world.both(1000, 500, token=token.address_bytes, exponent=0)
+    world.evm.call(token, "burn", world.channels.address, 1)
+    world.close_now(A, channel, 0, LATER, KEY_B)
+    assert world.credit(B, token.address_bytes) == 500, "paid when somebody makes up for what is missing"
+    with refused(""):
+        world.call(B, "claimCredit", token.address, checksum(B))
+    world.evm.call(token, "mint", world.channels.address, 1)
+    world.call(B, "claimCredit", token.address, checksum(B))
+    for each in (ether, other):
+        world.close_now(A, each, 0, LATER, KEY_B)
+    assert world.credit(B, other.token) == world.credit(B) == 0
+
+
 def test_a_token_that_calls_the_sender_back_cannot_be_used_to_take_more(world: World) -> None:
     token = plain_token(world)
     victim = world.both(1000, 500, token=token.address_bytes, exponent=0)

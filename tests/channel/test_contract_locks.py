@@ -167,6 +167,18 @@ def test_what_is_not_resolved_stays_pending_in_its_order(world: World) -> None:
     assert world.pending_locks(channel) == bytes(32)
 
 
+def test_of_a_pending_an_expired_and_a_shown_lock_the_first_is_left(world: World) -> None:
+    third, third_hash = secret("three")
+    locks = [Lock(HASH, 2, LATER), Lock(OTHER_HASH, 1, SOON), Lock(third_hash, 4, LATER)]
+    channel, state = locked(world, *locks)
+    world.close_alone(A, channel, state)
+    world.pass_by(SOON + 1 - world.now)
+    world.unlock(channel, locks, [HIDDEN, OTHER_SECRET, third])
+    assert pending_of(world) == locks[:1]
+    assert world.pending_locks(channel) == locks_root(locks[:1])
+    assert world.position(channel).balance_a == 90 - 4
+
+
 def test_nothing_resolved_changes_nothing(world: World) -> None:
     lock = Lock(HASH, 5, SOON)
     channel, state = locked(world, lock)

@@ -94,14 +94,16 @@ def test_what_cannot_be_closed_is_left_out(world: World) -> None:
     other_net = replace(closing(world, 5, net=0), net=1)
     gone = closing(world, 6, net=0)
     not_mine_channel = world.open(100, opener=C, counterparty=B)
-    not_mine = Closing(not_mine_channel, 0, world.close_signature(not_mine_channel, KEY_B, 0, LATER))
+    not_mine, nor_mine = (
+        Closing(not_mine_channel, 0, world.close_signature(not_mine_channel, each, 0, LATER)) for each in (KEY_B, KEY_C)
+    )
     own = closing(world, 7, net=0)
     own = replace(own, signature=world.close_signature(own.channel, KEY_A, 0, LATER))
     wrong_token = replace(own, channel=replace(own.channel, token=C, terms=own.channel.terms))
     world.pass_by(12)
     too_new = closing(world, 8, net=0)
     world.close_now(A, gone.channel, 0, LATER, key(6))
-    bad = [expired, forged, unsigned, other_net, gone, not_mine, own, wrong_token, too_new]
+    bad = [expired, forged, unsigned, other_net, gone, not_mine, nor_mine, own, wrong_token, too_new]
     before = world.ether(A)
     assert close_many(world, good[0], *bad, good[1], good[0]) == 2
     assert closed_ids(world) == [each.channel.id for each in good]

@@ -142,6 +142,18 @@ def test_an_offset_or_length_beyond_the_calldata_is_an_ordinary_signature(world:
     send(world, close_alone(channel, State(1, 30), ((size - 1).to_bytes(32, "big"), bytes(32))))
 
 
+def test_a_length_that_runs_over_is_not_filled_up(world: World, wallet: Contract) -> None:
+    """A good signature that ends in a zero byte, less that byte."""
+    channel = with_wallet(world, wallet)
+    signed = (world.state(channel, KEY_C, nonce, 30) for nonce in range(1, 10_000))
+    state, signature = next(each for each in signed if each.signature[-1] == 0)
+    call = close_alone(channel, state)
+    cut = call[:-64] + len(call).to_bytes(32, "big") + (64).to_bytes(32, "big") + signature[:-1]
+    with refused("BadSignature", wallet.address.lower()):
+        send(world, cut)
+    send(world, cut + signature[-1:])
+
+
 def test_a_wallet_opens_pays_challenges_withdraws_and_closes(world: World, wallet: Contract) -> None:
     """As A, through its own calls, against an ordinary B."""
 

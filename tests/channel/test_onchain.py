@@ -8,15 +8,28 @@ import pytest
 from web3.contract import Contract
 from web3.logs import DISCARD
 
-from toolkit.channel.onchain import OnChain
+from toolkit.channel import receipts
+from toolkit.channel.onchain import Closing, OnChain
 from toolkit.channel.position import Position
-from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, Side, SignedState, Signing, State
+from toolkit.channel.state import (
+    ETHER,
+    Channel,
+    ChannelTerms,
+    Deposits,
+    Lock,
+    Side,
+    SignedState,
+    Signing,
+    State,
+    Withdrawal,
+    locks_root,
+)
 from toolkit.crypto import sign
 from toolkit.devnet import Account, Chain, Node
 from toolkit.errors import BadInput, Reverted
 
 from .people import DAY
-from .world import odd
+from .world import odd, secret
 
 pytestmark = pytest.mark.node
 
@@ -24,18 +37,24 @@ ONE = 10**9
 """1 ETH in gwei, 1 token of 18 decimals in units of 10**9."""
 
 TARGETS = {
-    "open and fund (ETH)": 45_500,
-    "open and fund (ERC20)": 64_000,
-    "top up (ETH)": 28_701,
-    "close by a party (ETH)": 46_000,
-    "close by anyone (ETH)": 53_500,
-    "close by a party (ERC20)": 55_500,
-    "unilateral start (ETH)": 35_000,
-    "newer state (ETH)": 35_000,
-    "settle (ETH)": 41_000,
-    "settle (ERC20)": 50_000,
+    "channel: open and fund (ETH)": 45_500,
+    "channel: open and fund (ERC20)": 64_000,
+    "channel: top up (ETH)": 28_701,
+    "channel: close by a party (ETH)": 46_000,
+    "channel: close by anyone (ETH)": 53_500,
+    "channel: close by a party (ERC20)": 55_500,
+    "channel: unilateral start (ETH)": 35_000,
+    "channel: newer state (ETH)": 35_000,
+    "channel: settle (ETH)": 41_000,
+    "channel: settle (ERC20)": 50_000,
+    "channel: cooperative withdraw (ERC20)": 60_000,
+    "channel: close 100 together, each (ETH)": 20_000,
+    "channel: unlock one hash lock, extra": 5_000,
 }
 """Receipt gas at most, in steady state: used accounts, funds of others in the contract, both payouts non-zero."""
+
+BLOCK_NUMBER_EXTRA = 3 * 12
+"""Gas of a descriptor's block number of four bytes, none of them zero, over one of a byte or two on a fresh chain."""
 
 
 @dataclass
@@ -125,32 +144,83 @@ def test_the_contract_is_asked_for_where_it_is(stage: Stage) -> None:
         OnChain(stage.chain, stage.carol.address)
 
 
-def test_gas_is_within_its_targets(stage: Stage) -> None:
-    token = bytes.fromhex(stage.token.address[2:])
-    for asset in (ETHER, token):
-        stage.channels.open(stage.carol if asset == ETHER else stage.alice, stage.terms(), ONE, asset)
-    used: dict[str, int] = {}
-    for asset, name in ((ETHER, "ETH"), (token, "ERC20")):
-        channel, receipt = stage.channels.open(stage.alice, stage.terms(), ONE, asset)
-        used[f"open and fund ({name})"] = receipt["gasUsed"]
-        used[f"top up ({name})"] = stage.channels.top_up(stage.bob, channel, Side.B, ONE)["gasUsed"]
-        expiry, net = stage.chain.now() + DAY, ONE // 3
-        by_a, by_b = (stage.signing(channel).sign_close(each.key, net, expiry) for each in (stage.alice, stage.bob))
-        receipt = stage.channels.close_now(stage.alice, channel, net, expiry, by_b)
-        used[f"close by a party ({name})"] = receipt["gasUsed"]
-        channel = stage.both(asset)
-        by_a, by_b = (stage.signing(channel).sign_close(each.key, net, expiry) for each in (stage.alice, stage.bob))
-        receipt = stage.channels.close_now_signed(stage.carol, channel, net, expiry, by_a, by_b)
-        used[f"close by anyone ({name})"] = receipt["gasUsed"]
-        channel = stage.both(asset)
-        older, newer = stage.state(channel, stage.bob, 1000, net), stage.state(channel, stage.alice, 1001, net + 1)
-        used[f"unilateral start ({name})"] = stage.channels.close_alone(stage.alice, channel, older)["gasUsed"]
-        used[f"newer state ({name})"] = stage.channels.challenge(stage.bob, channel, newer)["gasUsed"]
-        stage.node.travel(DAY + 1)
-        used[f"settle ({name})"] = stage.channels.settle(stage.alice, channel)["gasUsed"]
-    over = {name: (used[name], most) for name, most in TARGETS.items() if used[name] > most}
+def test_gas_is_within_its_targets(stage: Stage, accounts: dict[str, Account]) -> None:
+    used = receipts.measure(stage.chain, accounts, stage.channels.contract.address, stage.token, stage.node.travel)
+    assert set(used) == set(TARGETS)
+    described = {name for name in used if "open and" not in name and "top up" not in name and "extra" not in name}
+    worst = {name: gas + BLOCK_NUMBER_EXTRA * (name in described) for name, gas in used.items()}
+    over = {name: (worst[name], most) for name, most in TARGETS.items() if worst[name] > most}
     assert not over
-    assert set(TARGETS) <= set(used)
+
+
+def test_a_permit_opens_a_channel(stage: Stage) -> None:
+    token = bytes.fromhex(stage.token.address[2:])
+    stage.chain.send(stage.alice, stage.token.functions.approve(stage.channels.contract.address, 0))
+    deadline = stage.chain.now() + DAY
+    channel, _ = stage.channels.open_with_permit(stage.alice, stage.terms(), ONE, token, deadline)
+    assert stage.channels.position(channel) == Position(Deposits(ONE, 0))
+    with pytest.raises(Reverted):
+        stage.channels.open_with_permit(stage.alice, stage.terms(), ONE, token, stage.chain.now() - DAY)
+
+
+def test_both_withdraw_from_an_open_channel(stage: Stage) -> None:
+    channel = stage.both(bytes.fromhex(stage.token.address[2:]))
+    withdrawal = Withdrawal(0, 0, ONE + 5, stage.chain.now() + DAY)
+    signature = sign(stage.alice.key, stage.signing(channel).withdrawal_digest(withdrawal))
+    receipt = stage.channels.withdraw(stage.bob, channel, withdrawal, signature)
+    expected = Position(Deposits(ONE, -5), withdrawals=1)
+    (withdrawn,) = stage.channels.contract.events.Withdrawn().process_receipt(receipt, errors=DISCARD)
+    assert Position.unpack(withdrawn["args"]["position"]) == stage.channels.position(channel) == expected
+
+
+def test_many_channels_close_at_once(stage: Stage) -> None:
+    expiry = stage.chain.now() + DAY
+    closings = []
+    for index in range(3):
+        channel = stage.both()
+        signer = stage.bob if index != 1 else stage.carol  # no party: left out
+        signature = stage.signing(channel).sign_close(signer.key, 7, expiry)
+        closings.append(Closing(channel, 7, expiry, signature))
+    before = stage.ether(stage.bob)
+    closed, _ = stage.channels.close_many(stage.alice, closings)
+    assert closed == 2
+    assert stage.ether(stage.bob) - before == 2 * (ONE + 7) * 10**9
+    assert [stage.channels.position(each.channel).exists for each in closings] == [False, True, False]
+
+
+def test_locks_are_shown_revealed_and_settled(stage: Stage) -> None:
+    made = [secret(name) for name in ("shown at once", "shown later", "revealed", "expires")]
+    soon, late = stage.chain.now() + 3600, stage.chain.now() + 3 * DAY
+    locks = [Lock(made[0][1], 1, late), Lock(made[1][1], 2, late), Lock(made[2][1], 4, soon), Lock(made[3][1], 8, soon)]
+    channel = stage.both()
+    newer = stage.signing(channel).sign_state(stage.alice.key, State(2, 0, locks_root(locks)))
+    stage.channels.close_alone(stage.alice, channel, SignedState(State(0, 0), bytes(64)))
+    stage.channels.reveal(stage.carol, made[2][0])
+    assert 0 < stage.channels.revealed_at(made[2][1]) <= soon
+    assert stage.channels.revealed_at(made[3][1]) == 0
+    receipt = stage.channels.challenge(stage.bob, channel, newer, locks, {made[0][1]: made[0][0]})
+    (pending,) = stage.channels.contract.events.LocksPending().process_receipt(receipt, errors=DISCARD)
+    rest = [Lock(each["hash"], each["units"], each["expiry"]) for each in pending["args"]["locks"]]
+    assert rest == [locks[1], locks[3]]
+    assert stage.channels.pending_locks(channel) == locks_root(rest)
+    stage.channels.unlock(stage.carol, channel, rest, {made[1][1]: made[1][0]})
+    position = stage.channels.position(channel)
+    assert (position.balance_a, position.has_locks) == (ONE - 7, True)
+    stage.node.travel(DAY + 1)
+    with pytest.raises(Reverted, match="LocksUnresolved"):
+        stage.channels.settle(stage.bob, channel)
+    before = stage.ether(stage.alice)
+    stage.channels.settle(stage.bob, channel, [locks[3]])
+    assert stage.ether(stage.alice) - before == (ONE - 7) * 10**9
+
+
+def test_a_start_shows_secrets_too(stage: Stage) -> None:
+    known, lock_hash = secret("one")
+    lock = Lock(lock_hash, -5, stage.chain.now() + DAY)
+    channel = stage.both()
+    signed = stage.signing(channel).sign_state(stage.bob.key, State(1, 9, locks_root([lock])))
+    stage.channels.close_alone(stage.alice, channel, signed, [lock], {lock_hash: known})
+    assert stage.channels.position(channel).balance_a == ONE - 9 + 5
 
 
 def test_a_tower_defends_with_both_signatures(stage: Stage) -> None:

@@ -94,7 +94,7 @@ class Guardian:
         """
         found = await self._l1.chain_id()
         if found != self._chain_id:
-            raise BadInput(f"the node at {self._l1.url} is on chain {found}, not on chain {self._chain_id}")
+            raise BadInput(f"the node at {self._l1.shown} is on chain {found}, not on chain {self._chain_id}")
         if not await self._l1.has_code(self._contract):
             raise BadInput(f"there is no contract at {checksum(self._contract)} on chain {found}")
 
@@ -186,7 +186,7 @@ class Guardian:
             [("eth_getBlockByNumber", [tag, False]) for tag in ("latest", "pending")]
         )
         if not isinstance(latest, dict):
-            raise NodeError(f"{self._l1.url} has no latest block: {latest}")
+            raise NodeError(f"{self._l1.shown} has no latest block: {latest}")
         now = int(latest["timestamp"], 16)
         if isinstance(pending, dict):  # not every node has one
             now = max(now, int(pending["timestamp"], 16))

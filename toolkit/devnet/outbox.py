@@ -229,7 +229,7 @@ class Outbox:
             calls.append(("eth_estimateGas", [call, order.at]))
         count, price, *found = await self._l1.answers(calls)
         if isinstance(count, RpcError) or isinstance(price, RpcError):
-            raise NodeError(f"{self._l1.url} knows no nonce or no gas price: {count}, {price}")
+            raise NodeError(f"{self._l1.shown} knows no nonce or no gas price: {count}, {price}")
         estimates: list[int | L2KitError] = []
         for answer in found:
             if isinstance(answer, RpcError):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Any
 
+from toolkit.devnet.l1 import hex_of
 from toolkit.rollup import jsonrpc
 from toolkit.rollup.contracts import BatchPosted, Contracts
 from toolkit.rollup.derive import Replica

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from toolkit.errors import BadInput, ProtocolError
 from .people import CHAIN_ID, CONTRACT, DEPOSITS, KEY_A, KEY_B, KEY_C, A, B, channel
 
 Make = Callable[[bytes], ChannelPeer]
+NOW = 1_800_000_000
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def make(tmp_path: Path) -> Make:
         if key in stores:
             stores[key].close()
         stores[key] = Store(tmp_path / key.hex()[:8])
-        return ChannelPeer(channel(), CHAIN_ID, CONTRACT, key, stores[key], DEPOSITS)
+        return ChannelPeer(channel(), CHAIN_ID, CONTRACT, key, stores[key], DEPOSITS, lambda: NOW)
 
     return peer
 
@@ -112,7 +112,7 @@ def by(key: bytes, nonce: int, net: int, locks: bytes = bytes(32), signing: Sign
     return sign(key, signing.state_digest(State(nonce, net, locks)))
 
 
-LOCK = Lock(keccak256(b"s" * 32), 30, int(time.time()) + 3600)
+LOCK = Lock(keccak256(b"s" * 32), 30, NOW + 3600)
 ROOT = locks_root([LOCK])
 
 
@@ -348,7 +348,7 @@ def test_a_party_that_lost_its_store_is_out_of_step(make: Make, tmp_path: Path) 
     alice, bob = make(KEY_A), make(KEY_B)
     deliver(alice, bob, 5)
     empty = Store(tmp_path / "empty")
-    forgetful = ChannelPeer(channel(), CHAIN_ID, CONTRACT, KEY_B, empty, DEPOSITS)
+    forgetful = ChannelPeer(channel(), CHAIN_ID, CONTRACT, KEY_B, empty, DEPOSITS, lambda: NOW)
     assert meet(alice, forgetful) is Refusal.UNKNOWN_STATE
     assert meet(forgetful, alice) is Refusal.UNKNOWN_STATE
     empty.close()

@@ -125,9 +125,9 @@ class Service:
 
     async def take_up(self, channel: Channel, host: str, port: int) -> None:
         """Serve a channel that we have just opened with whoever listens there."""
-        peer = await self.adopt(channel)
-        if peer is None:
+        if self.shore is None or await self.adopt(channel) is None:
             raise ServiceError(f"L1 does not show channel 0x{channel.id.hex()}")
+        await self.shore.look()
         self._book.contact(channel, host, port)
         self.dial(channel, host, port)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from toolkit.channel import calls
 from toolkit.channel.book import Book
@@ -12,15 +13,17 @@ from toolkit.channel.config import Config
 from toolkit.channel.guard import Sight, Stand
 from toolkit.channel.guardian import Guardian
 from toolkit.channel.node import Node
-from toolkit.channel.peer import ChannelPeer
+from toolkit.channel.peer import ChannelPeer, Refused
 from toolkit.channel.position import Position
 from toolkit.channel.session import Session
-from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, Side, Withdrawal
+from toolkit.channel.state import ETHER, GWEI_EXPONENT, Channel, ChannelTerms, Deposits, Side, Withdrawal
 from toolkit.channel.tower_client import TowerClient
+from toolkit.channel.transition import may_withdraw
 from toolkit.crypto import address_of
 from toolkit.devnet.l1 import L1, Receipt, Sender
 from toolkit.errors import BadInput, L2KitError, ProtocolError, ServiceError
 
+_TRIES = 3
 CLOSE_SECONDS = 3600
 """How long a Close or a Withdrawal that the other party signed is good."""
 
@@ -139,7 +142,7 @@ class Shore:
             await self._approve(token, units * draft.unit)
             receipt = await self._send(calls.open_in_tokens(terms, token, units))
         channel = Channel(self._address, terms, token, receipt.block)
-        deed = Deed(f"opened with {units} units", receipt.transaction, receipt.gas_used)
+        deed = Deed(f"opened with {_shown(channel, units)}", receipt.transaction, receipt.gas_used)
         self._note(channel.id, deed)
         return channel, deed
 
@@ -151,7 +154,7 @@ class Shore:
         else:
             await self._approve(channel.token, units * channel.unit)
             receipt = await self._send(calls.top_up_tokens(channel, for_a, units))
-        return await self._did(peer, f"topped up by {units} units", receipt)
+        return await self._did(peer, f"topped up by {_shown(channel, units)}", receipt)
 
     async def close_now(self, peer: ChannelPeer) -> Deed:
         """Close together: the other party signs, we send it."""
@@ -165,10 +168,20 @@ class Shore:
         number = self._positions[peer.channel.id].withdrawals
         units_a, units_b = (units, 0) if peer.side is Side.A else (0, units)
         withdrawal = Withdrawal(number, units_a, units_b, self.now + CLOSE_SECONDS)
-        signature = await self._session(peer).agree_to_withdraw(withdrawal)
-        return await self._did(
-            peer, f"withdrew {units} units", await self._send(calls.withdraw(peer.channel, withdrawal, signature))
-        )
+        signature = await self._withdrawal_signature(peer, withdrawal)
+        receipt = await self._send(calls.withdraw(peer.channel, withdrawal, signature))
+        return await self._did(peer, f"withdrew {_shown(peer.channel, units)}", receipt)
+
+    async def _withdrawal_signature(self, peer: ChannelPeer, withdrawal: Withdrawal) -> bytes:
+        """The other party's, which may see a little later than we do what has just happened on L1."""
+        for _ in range(_TRIES):
+            try:
+                return await self._session(peer).agree_to_withdraw(withdrawal)
+            except Refused:
+                if may_withdraw(peer.view, withdrawal) is not None:
+                    raise
+            await asyncio.sleep(max(self._config.poll_seconds, 0.5))
+        return await self._session(peer).agree_to_withdraw(withdrawal)
 
     async def tell_towers(self) -> None:
         """Give the newest states to the towers, until cancelled; what has not changed is not sent again."""
@@ -211,3 +224,9 @@ class Shore:
             if self._guardian.busy:
                 raise ServiceError("a transaction of ours that guards a channel is on its way; try again in a moment")
             return await self._sender.send(self._config.contract, data, value=value)
+
+
+def _shown(channel: Channel, units: int) -> str:
+    if channel.token == ETHER:
+        return f"{Decimal(units) / 10**GWEI_EXPONENT:f} ETH"
+    return f"{units * channel.unit} base units of 0x{channel.token.hex()}"

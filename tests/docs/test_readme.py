@@ -77,6 +77,31 @@ def test_pytest_example_passes(tmp_path: Path) -> None:
     assert "1 passed" in ran.stdout, ran.stdout
 
 
+def test_channel_example_runs(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", blocks("python")[2]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "State(nonce=2, net=12" in ran.stdout
+    assert str(10**9 - 12) in ran.stdout
+
+
+def test_the_channels_commands_are_there() -> None:
+    lines = [line for block in blocks("sh") for line in block.splitlines() if "l2kit channel" in line]
+    assert len(lines) > 5
+    for line in lines:
+        words = line.split()[1:3]
+        ran = subprocess.run(
+            [sys.executable, "-m", "toolkit", *words, "--help"], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert ran.returncode == 0, line
+
+
 def named() -> list[str]:
     """The paths in the map of the house, and those that the pages speak of."""
     in_map = re.findall(r"^((?:toolkit|scripts|tests)\S*)", README, re.MULTILINE)

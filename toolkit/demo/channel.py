@@ -69,7 +69,8 @@ class _Scene:
         self._story.step(what, deed["gas"])
 
     def _check(self, changes: Mapping[str, int]) -> None:
-        self._story.checked("L1: " + ", ".join(self._before.check(changes)))
+        for fact in self._before.check(changes):
+            self._story.checked(f"L1: {fact}")
 
     def _stop(self) -> None:
         for peer in self._peers.values():

@@ -23,7 +23,7 @@ def demo(subject: str, payments: Any, count: int, seed: int, as_json: bool, **gi
     \b
     deposit    ETH and tokens from L1 to the rollup
     withdraw   deposit, pay on the rollup, and back to L1 after the challenge window
-    channel    open a payment channel, pay through it, close it
+    channel    a channel with a cheat in it, a payment over three, then yours through one
     all        all of these, then the same payments by every technique, and the gas table
 
     \b

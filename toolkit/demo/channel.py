@@ -34,11 +34,18 @@ def channel(devnet: Devnet, story: Story) -> None:
     Raises:
         CheckFailed: a balance is not what it must be.
     """
-    _Cheated(devnet, story).play()
-    _Routed(devnet, story).play()
+    for kind in (_Cheated, _Routed):
+        scene = kind(devnet, story)
+        try:
+            scene.play()
+        finally:
+            scene.stop()
 
 
 class _Scene:
+    def play(self) -> None:
+        raise NotImplementedError
+
     def __init__(self, devnet: Devnet, story: Story, *names: str) -> None:
         self._devnet, self._story, self._meter = devnet, story, Meter(devnet.l1)
         contract = devnet.contracts["PaymentChannels"].address
@@ -47,6 +54,7 @@ class _Scene:
         self._accounts = [devnet.accounts[name] for name in names]
         self._before = Balances(self._meter, self._accounts)
         self._peers: dict[str, PeerProcess] = {}
+        self._towers: list[Process] = []
 
     def _start(self, account: Account, **settings: Any) -> PeerProcess:
         place = f"{type(self).__name__.strip('_').lower()}-{account.name}"
@@ -72,10 +80,11 @@ class _Scene:
         for fact in self._before.check(changes):
             self._story.checked(f"L1: {fact}")
 
-    def _stop(self) -> None:
-        for peer in self._peers.values():
-            if not peer.child.stopped:
-                peer.stop()
+    def stop(self) -> None:
+        """End the processes."""
+        for process in (*self._peers.values(), *self._towers):
+            if not process.child.stopped:
+                process.stop()
 
 
 class _Cheated(_Scene):
@@ -89,6 +98,7 @@ class _Cheated(_Scene):
         story = self._story
         story.section("A payment channel, a cheat, and a watchtower")
         tower = Process(self._devnet.folder, "tower", "toolkit.channel.tower", self._heidi.key, self._l1)
+        self._towers.append(tower)
         story.step("heidi runs a watchtower: it holds no key of theirs")
         alice, bob = self._start(self._alice), self._start(self._bob, towers=[tower.ready["url"]])
         id_ = self._open(self._alice, self._bob, DEPOSIT)
@@ -101,7 +111,7 @@ class _Cheated(_Scene):
         story.step(
             f"alice pays bob {PAYMENTS:,} times {EACH / ETHER:g} ETH; the last {PAYMENTS - STALE}: {seconds:.2f} s", 0
         )
-        self._tell(alice)
+        self._tell(alice, id_)
         self._wait_for_tower(tower, id_)
         bob.kill()
         alice.stop()
@@ -117,12 +127,9 @@ class _Cheated(_Scene):
         self._did("bob is back; his peer settles, both are paid", settled)
         paid = PAYMENTS * EACH
         self._check({"alice": -paid, "bob": paid})
-        tower.stop()
-        self._stop()
 
-    def _tell(self, alice: PeerProcess) -> None:
-        (status,) = alice.control.channels()
-        own = status["balance"] * GWEI
+    def _tell(self, alice: PeerProcess, id_: bytes) -> None:
+        own = alice.control.status(id_)["balance"] * GWEI
         rows = [["alice", f"{own / ETHER:,.3f}"], ["bob", f"{(DEPOSIT - own) / ETHER:,.3f}"]]
         self._story.table("Balances in the channel", ["", "ETH"], rows)
 
@@ -175,7 +182,6 @@ class _Routed(_Scene):
             deed = self._peers[a.name].control.ask("close_now", channel="0x" + id_.hex())
             self._did(f"{a.name} and {b.name} close together", deed)
         self._check(gains)
-        self._stop()
 
     def _settled(self) -> None:
         """Wait until every hop has settled its lock."""

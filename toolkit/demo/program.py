@@ -36,9 +36,12 @@ def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Ca
     if subject in ("channel", "all"):
         step("payment channels")
         channel.channel(devnet, story)
+    teller = _Teller(workload, story, step)
+    if subject == "channel":
+        lab.carry(devnet, workload, teller.hear, only="Payment channel")
+        teller.end()
     if subject != "all":
         return None
-    teller = _Teller(workload, story, step)
     report = lab.report(devnet, workload, teller.hear, step)
     teller.end()
     story.section("Gas")

@@ -26,8 +26,9 @@ import {Terms} from "./Terms.sol";
 /// period, and it is never extended.
 /// After signing a Close, sign and accept no payment until it has expired; after signing a Withdrawal, pay
 /// as if it were withdrawn already.
-/// Sign only states in which either side can pay all of its locks, and few enough locks for one transaction
-/// (some hundreds): all of them are shown at once. A lock that you do not know the list of cannot be resolved.
+/// Sign only states in which either side can pay all of its locks, whose list you have (without it they cannot
+/// be resolved), few enough for one transaction (hundreds are: all are shown at once), and with expiries that
+/// you can wait for: a channel settles when its last lock has paid or expired.
 /// Reveal your secret, do not show it, where you have signed a newer state that the other side may still
 /// show (after the expiry, say), and where little time is left: an unlock is refused if another one has just
 /// resolved other locks of the list, a reveal never is.

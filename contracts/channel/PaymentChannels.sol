@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {EIP712} from "solady/utils/EIP712.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 
-import {IERC20Permit} from "../lib/IERC20Permit.sol";
+import {Permit} from "../lib/Permit.sol";
 import {Signature} from "../lib/Signature.sol";
 import {ChannelHash} from "./ChannelHash.sol";
 import {Credits} from "./Credits.sol";
@@ -69,7 +69,7 @@ contract PaymentChannels is Credits, EIP712 {
         Signature calldata signature
     ) external returns (bytes32 id) {
         id = _openInTokens(terms, token, units);
-        _tryPermit(token, units * terms.unit(), permitDeadline, signature);
+        Permit.tryFromCaller(token, units * terms.unit(), permitDeadline, signature);
         _collect(token, terms, units);
     }
 
@@ -146,17 +146,6 @@ contract PaymentChannels is Credits, EIP712 {
         unchecked {
             // 56 bits times 10 ** 59.
             SafeTransferLib.safeTransferFrom(token, msg.sender, address(this), units * terms.unit());
-        }
-    }
-
-    /// @dev For the caller's own tokens only, so that it does not matter which contract is called here.
-    function _tryPermit(address token, uint256 amount, uint256 deadline, Signature calldata signature)
-        private
-    {
-        (uint8 v, bytes32 r, bytes32 s) = signature.split();
-        try IERC20Permit(token).permit(msg.sender, address(this), amount, deadline, v, r, s) {}
-            catch {
-            // Somebody may have used it first; the transfer says whether there is an allowance.
         }
     }
 

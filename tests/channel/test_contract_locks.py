@@ -173,7 +173,7 @@ def test_of_a_pending_an_expired_and_a_shown_lock_the_first_is_left(world: World
     channel, state = locked(world, *locks)
     world.close_alone(A, channel, state)
     world.pass_by(SOON + 1 - world.now)
-    world.unlock(channel, locks, [HIDDEN, OTHER_SECRET, third])
+    world.unlock(channel, locks, [HIDDEN, HIDDEN, third])
     assert pending_of(world) == locks[:1]
     assert world.pending_locks(channel) == locks_root(locks[:1])
     assert world.position(channel).balance_a == 90 - 4

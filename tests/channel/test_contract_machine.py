@@ -342,16 +342,18 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         which=which, of=which, by_a=st.booleans(), wait=spans, answers=st.booleans(), hash_=hashes,
-        how=st.tuples(lists, lists, lists, lists), shown=st.integers(0, 3),
+        how=st.tuples(lists, lists, lists, lists), shown=st.integers(0, 3), late=st.sampled_from([0, 0, 1]),
     )  # fmt: skip
     @precondition(lambda self: self.disputable())
     def disputes(
         self, which: int, of: int, by_a: bool, wait: int, answers: bool, hash_: bytes,
-        how: tuple[tuple[int, str] | None, ...], shown: int,
+        how: tuple[tuple[int, str] | None, ...], shown: int, late: int,
     ) -> None:  # fmt: skip
         """The whole way of a channel, as it goes most of the time; the other rules interrupt it."""
         channel = self.disputable()[which % len(self.disputable())]
         self.starts_with(channel, self.state(channel, of), by_a, "", how[0])
+        if wait == 0:
+            self.the_clock_strikes(of, late)
         if shown & 1:
             self.reveals(hash_, C)
         self.world.pass_by(wait)
@@ -462,6 +464,14 @@ class Machine(RuleBasedStateMachine):
     @rule(seconds=spans)
     def time_passes(self, seconds: int) -> None:
         self.world.pass_by(seconds)
+
+    @rule(which=which, late=st.sampled_from([0, 0, 1]))
+    @precondition(lambda self: any(each.pending for each in self.model.open.values()))
+    def the_clock_strikes(self, which: int, late: int) -> None:
+        """The last second of a lock, or the next one."""
+        locks = [lock for each in self.model.open.values() for lock in each.pending]
+        if locks:
+            self.world.pass_by(max(0, locks[which % len(locks)].expiry + late - self.world.now))
 
     @invariant()
     def the_contract_holds_what_it_owes(self) -> None:

@@ -16,7 +16,7 @@ from functools import partial
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from toolkit.channel import calls
@@ -211,13 +211,13 @@ class Game:
         hashes = sorted(plan.cheat_knows)
         calldata = {
             "close": lambda: calls.close_alone(channel, signed),
-            "close, showing": lambda: calls.close_alone_unlocking(channel, signed, locks, secrets),
+            "close, showing": lambda: calls.close_alone_and_unlock(channel, signed, locks, secrets),
             "challenge": lambda: calls.challenge(channel, signed),
-            "challenge, showing": lambda: calls.challenge_unlocking(channel, signed, locks, secrets),
-            "unlock": lambda: calls.unlock(channel, pending, self.chosen(pending, choice)),
+            "challenge, showing": lambda: calls.challenge_and_unlock(channel, signed, locks, secrets),
+            "unlock": lambda: calls.unlock_now(channel, pending, self.chosen(pending, choice)),
             "reveal": lambda: calls.reveal(SECRETS[hashes[which % len(hashes)]]) if hashes else b"",
             "settle": lambda: calls.settle_and_pay(channel),
-            "settle, showing": lambda: calls.settle_unlocking(channel, pending, self.chosen(pending, 31)),
+            "settle, showing": lambda: calls.settle_and_unlock(channel, pending, self.chosen(pending, 31)),
         }[kind + ", showing" * ((kind in ("close", "challenge") and shows) or (kind == "settle" and bool(pending)))]()
         self.send(ADDRESSES[plan.honest.other], calldata)
 
@@ -227,7 +227,7 @@ class Game:
         for at in range(len(locks)):
             secrets = self.chosen(locks, 1 << at)
             if locks[at].payer is self.plan.honest and any(map(any, secrets)):
-                self.send(me, calls.unlock(self.channel, locks, secrets))
+                self.send(me, calls.unlock_now(self.channel, locks, secrets))
                 break
 
     def chosen(self, locks: tuple[Lock, ...], choice: int) -> list[bytes]:
@@ -295,6 +295,7 @@ class Game:
 @pytest.mark.slow
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**64 - 1).map(plan_of))
+@example(plan_of(1367))  # an unlock that is hindered until the lock has expired
 def test_who_does_its_duties_loses_nothing(plan: Plan) -> None:
     game = Game(plan)
     game.act()

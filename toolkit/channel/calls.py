@@ -55,7 +55,7 @@ def close_alone(channel: Channel, newest: SignedState) -> bytes:
     return _CLOSE_ALONE + channel.encode() + _signed(newest)
 
 
-def close_alone_unlocking(
+def close_alone_and_unlock(
     channel: Channel, newest: SignedState, locks: Sequence[Lock], secrets: Sequence[bytes]
 ) -> bytes:
     """The same with the state's locks in order, and for each its secret or `NO_SECRET`."""
@@ -67,7 +67,9 @@ def challenge(channel: Channel, newer: SignedState) -> bytes:
     return _CHALLENGE + channel.encode() + _signed(newer)
 
 
-def challenge_unlocking(channel: Channel, newer: SignedState, locks: Sequence[Lock], secrets: Sequence[bytes]) -> bytes:
+def challenge_and_unlock(
+    channel: Channel, newer: SignedState, locks: Sequence[Lock], secrets: Sequence[bytes]
+) -> bytes:
     """The same with the state's locks in order, and for each its secret or `NO_SECRET`."""
     return _CHALLENGE_UNLOCKING + _with_locks(channel.encode() + _signed(newer), locks, secrets)
 
@@ -77,7 +79,7 @@ def challenge_signed(channel: Channel, state: State, by_a: bytes, by_b: bytes) -
     return _CHALLENGE_SIGNED + channel.encode() + _state(state) + _signature(by_a) + _signature(by_b)
 
 
-def unlock(channel: Channel, locks: Sequence[Lock], secrets: Sequence[bytes]) -> bytes:
+def unlock_now(channel: Channel, locks: Sequence[Lock], secrets: Sequence[bytes]) -> bytes:
     """Anybody shows secrets of the locks that are pending in a closing channel, or `NO_SECRET` for each other one."""
     return _UNLOCK + _with_locks(channel.encode(), locks, secrets)
 
@@ -92,7 +94,7 @@ def settle_and_pay(channel: Channel) -> bytes:
     return _SETTLE_AND_PAY + channel.encode()
 
 
-def settle_unlocking(channel: Channel, locks: Sequence[Lock], secrets: Sequence[bytes]) -> bytes:
+def settle_and_unlock(channel: Channel, locks: Sequence[Lock], secrets: Sequence[bytes]) -> bytes:
     """The same where locks are pending: each must have expired, been revealed, or come with its secret."""
     return _SETTLE_UNLOCKING + _with_locks(channel.encode(), locks, secrets)
 

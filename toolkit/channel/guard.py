@@ -136,7 +136,7 @@ class CloseAlone(Duty):
 
     def encode(self) -> bytes:
         if self.locks:
-            return calls.close_alone_unlocking(self.channel, self.newest, self.locks, self.secrets)
+            return calls.close_alone_and_unlock(self.channel, self.newest, self.locks, self.secrets)
         return calls.close_alone(self.channel, self.newest)
 
 
@@ -151,7 +151,7 @@ class Challenge(Duty):
 
     def encode(self) -> bytes:
         if self.locks:
-            return calls.challenge_unlocking(self.channel, self.newest, self.locks, self.secrets)
+            return calls.challenge_and_unlock(self.channel, self.newest, self.locks, self.secrets)
         return calls.challenge(self.channel, self.newest)
 
 
@@ -177,7 +177,7 @@ class Unlock(Duty):
     secrets: tuple[bytes, ...]
 
     def encode(self) -> bytes:
-        return calls.unlock(self.channel, self.locks, self.secrets)
+        return calls.unlock_now(self.channel, self.locks, self.secrets)
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ class Settle(Duty):
 
     def encode(self) -> bytes:
         if self.locks:
-            return calls.settle_unlocking(self.channel, self.locks, self.secrets)
+            return calls.settle_and_unlock(self.channel, self.locks, self.secrets)
         return calls.settle_and_pay(self.channel)
 
 

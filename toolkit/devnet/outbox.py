@@ -71,6 +71,8 @@ class _Waiting:
     priority_fee: int
     since: float
     hashes: list[bytes] = field(default_factory=list)  # of all versions, any of which may land
+    arrived: bool = False  # the node has said that it has it
+    overtaken: bool = False  # its nonce is used up
     cancelled: bool = False
 
 
@@ -96,6 +98,7 @@ class Outbox:
         self._l1, self._key, self._chain_id, self._errors = l1, key, chain_id, errors
         self._patience_seconds = patience_seconds
         self._waiting: dict[Hashable, _Waiting] = {}
+        self._landed: list[Landed] = []  # not told yet
         self._busy = asyncio.Lock()
 
     @property
@@ -119,38 +122,37 @@ class Outbox:
         async with self._busy:
             current = {order.name: order for order in wanted}
             before = set(self._waiting)
-            landed = await self._collect()
+            await self._collect()
             refused = await self._replace(current)
             refused += await self._send([order for name, order in current.items() if name not in before])
             loop = asyncio.get_running_loop()
             end, pauses = loop.time() + wait_seconds, iter(_POLL_SECONDS)
             while self._waiting and loop.time() < end:
                 await asyncio.sleep(next(pauses, _POLL_SECONDS[-1]))
-                landed += await self._collect()
+                await self._collect()
+            landed, self._landed = self._landed, []
             return Tended(landed, refused)
 
-    async def _collect(self) -> list[Landed]:
+    async def _collect(self) -> None:
         """Take what is in blocks off the waiting, and what cannot be any more."""
         waiting = list(self._waiting.values())
         if not waiting:
-            return []
+            return
         hashes = [hash_ for each in waiting for hash_ in each.hashes]
-        # The count first: a transaction that lands in between has a receipt, and is not taken for lost.
         count, *receipts = await self._l1.batch(
             [self._count(), *(("eth_getTransactionReceipt", [hex_of(hash_)]) for hash_ in hashes)]
         )
         found = dict(zip(hashes, receipts, strict=True))
-        landed = []
         for each in waiting:
             receipt = next((found[hash_] for hash_ in each.hashes if found[hash_] is not None), None)
+            was_overtaken, each.overtaken = each.overtaken, each.nonce < int(count, 16)
             if receipt is not None:
                 del self._waiting[each.order.name]
                 if not each.cancelled:
-                    landed.append(_landed(each.order, receipt))
-            elif each.nonce < int(count, 16):
+                    self._landed.append(_landed(each.order, receipt))
+            elif was_overtaken and each.overtaken:  # twice: a batch's answers need not be of one block
                 log.warning("another transaction of %s took nonce %d", hex_of(self.address), each.nonce)
                 del self._waiting[each.order.name]
-        return landed
 
     async def _replace(self, current: dict[Hashable, Order]) -> list[tuple[Order, L2KitError]]:
         """Send again, for a higher fee, what has waited too long; nothing in place of what would revert now.
@@ -158,7 +160,11 @@ class Outbox:
         A nonce that stays behind would keep back all after it, so none is just left.
         """
         now = asyncio.get_running_loop().time()
-        late = [each for each in self._waiting.values() if now - each.since >= self._patience_seconds]
+        late = [
+            each
+            for each in self._waiting.values()
+            if not each.arrived or (now - each.since >= self._patience_seconds and not each.overtaken)
+        ]
         if not late:
             return []
         orders = [current.get(each.order.name, each.order) for each in late]
@@ -168,9 +174,10 @@ class Outbox:
             each.since, each.order = now, order
             each.cancelled = isinstance(gas, L2KitError)
             before = each.max_fee, each.priority_fee
-            each.priority_fee = _raised(each.priority_fee)
-            each.max_fee = max(2 * price + each.priority_fee, _raised(each.max_fee))
-            log.warning("nonce %d has waited too long, sent again for %d wei a gas", each.nonce, each.max_fee)
+            if each.arrived:
+                each.priority_fee = _raised(each.priority_fee)
+                each.max_fee = max(2 * price + each.priority_fee, _raised(each.max_fee))
+                log.warning("nonce %d has waited too long, sent again for %d wei a gas", each.nonce, each.max_fee)
             error = await self._deliver(each, _CANCEL_GAS if isinstance(gas, L2KitError) else gas)
             if error is not None:
                 each.max_fee, each.priority_fee = before  # what cannot be paid now is no reason to ask for more later
@@ -213,6 +220,7 @@ class Outbox:
             ).signed(self._key)  # fmt: skip
             each.hashes.append(keccak256(raw))
             (answer,) = await self._l1.answers([("eth_sendRawTransaction", [hex_of(raw)])])
+            each.arrived = True
             if not isinstance(answer, RpcError) or "already" in str(answer) or "nonce too low" in str(answer):
                 return None  # where the nonce is gone, the next look at the receipts tells
             if "underpriced" not in str(answer) and "replac" not in str(answer).lower():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,7 @@ ROOT = locks_root([LOCK])
         (2, Settle(b"s" * 32), by(KEY_A, 2, 40), Refusal.BAD_LOCK),
         (2, Cancel(LOCK.hash, 1), by(KEY_A, 2, 10), Refusal.BAD_LOCK),
     ],
+    ids=count(),
 )
 def test_a_bad_change_is_refused_and_counted(
     make: Make, nonce: int, what: Change, signature: bytes, reason: Refusal
@@ -370,6 +372,17 @@ def test_deposits_seen_on_l1_count(make: Make) -> None:
         alice.pay([4])
     alice.seen(Deposits(4, 0), 0, 0)
     alice.pay([4])
+
+
+def test_nothing_is_taken_in_a_channel_that_l1_does_not_show(make: Make) -> None:
+    alice, bob = make(KEY_A), make(KEY_B)
+    deliver(alice, bob, 50)
+    alice.seen(Deposits(0, 0), 0, 0)  # closed while she was away: what she paid has left with it
+    lock = Lock(keccak256(b"s" * 32), -50, int(time.time()) + 60)
+    for gone in (bob.pay([50]), bob.change([Offer(lock)])):
+        fresh = Signed(2, gone[0].change, by(KEY_B, 2, 0))
+        assert alice.receive([fresh]).refused == (2, Refusal.OVER_BALANCE)
+    assert alice.view.agreed == State(1, 50)
 
 
 amounts = st.integers(-1, 40)

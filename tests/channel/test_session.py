@@ -488,6 +488,23 @@ def test_a_withdrawal_that_was_refused_takes_nothing(rig: Rig) -> None:
     rig.play(scene)
 
 
+def test_asking_to_withdraw_in_vain_frees_nothing_that_the_other_may_withdraw(rig: Rig) -> None:
+    async def scene(rig: Rig) -> None:
+        alice = rig.peer("alice", KEY_A)
+        session = await sessions.connect(alice, "127.0.0.1", rig.port)
+        running = asyncio.ensure_future(session.run())
+        theirs = Withdrawal(0, 0, 100, 2_000_000_000)
+        alice.agree_to_withdraw(theirs)  # Bob has her signature
+        for ours in (Withdrawal(0, 10, 0, 2_000_000_000), theirs):
+            with pytest.raises(Refused, match="withdrawing"):
+                await session.agree_to_withdraw(ours)
+            assert alice.view.leaving == theirs
+        await session.disconnect()
+        await running
+
+    rig.play(scene)
+
+
 @given(st.sampled_from(Kind), st.binary(max_size=300))
 def test_any_bytes_are_a_message_or_a_protocol_error(kind: Kind, body: bytes) -> None:
     readers: list[Callable[[bytes], object]] = [

@@ -147,14 +147,19 @@ class Session:
             ServiceError: the connection ended first.
         """
 
+        asked = False
+
         def ask() -> tuple[Message, object]:
+            nonlocal asked
             self.peer.agree_to_withdraw(withdrawal)
+            asked = True
             return wire.ask_withdraw(withdrawal), withdrawal
 
         try:
             return await self._wish_for(ask)
         except Refused:
-            self.peer.stay()  # without their signature nothing can leave
+            if asked:  # else what is on the way is another one, for which they may have our signature
+                self.peer.stay()  # without their signature nothing can leave
             raise
 
     async def _wish_for(self, ask: Callable[[], tuple[Message, object]]) -> bytes:

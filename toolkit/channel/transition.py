@@ -132,8 +132,11 @@ class View:
 
 
 def owned(deposits: Deposits, net: int, side: Side) -> int:
-    """What ``side`` owns (units) after the net transfer; negative where that is more than there is."""
-    return deposits.a - net if side is Side.A else deposits.b + net
+    """What ``side`` owns (units) after the net transfer, never more than there is; negative where it owes some.
+
+    More is owed to a side only where L1 shows fewer units than it did, or none: a channel that is closed pays nobody.
+    """
+    return min(deposits.a - net if side is Side.A else deposits.b + net, deposits.total)
 
 
 def locked(locks: Sequence[Offer], side: Side) -> int:
@@ -161,6 +164,8 @@ def changed(tip: Tip, deposits: Deposits, author: Side, change: Change, now: int
         case Pay(units):
             if units <= 0:
                 return Refusal.NOT_A_PAYMENT
+            if units > free(deposits, tip, author):
+                return Refusal.OVER_BALANCE
             net += units if author is Side.A else -units
         case Offer(lock, _):
             if lock.units == 0:
@@ -168,6 +173,8 @@ def changed(tip: Tip, deposits: Deposits, author: Side, change: Change, now: int
             known = lock_of(tip, lock.hash) is not None
             if known or lock.payer is not author or len(locks) >= MAX_LOCKS or lock.expiry > now + MAX_LOCK_SECONDS:
                 return Refusal.BAD_LOCK
+            if abs(lock.units) > free(deposits, tip, author):
+                return Refusal.OVER_BALANCE
             locks = (*locks, change)
         case Settle():
             lock_ = lock_of(tip, change.hash)
@@ -182,10 +189,7 @@ def changed(tip: Tip, deposits: Deposits, author: Side, change: Change, now: int
             locks = tuple(offer for offer in locks if offer.lock is not lock_)
     if locks is not tip.locks:
         root = locks_root([offer.lock for offer in locks])
-    after = Tip(State(nonce + 1, net, root), locks)
-    if free(deposits, after, author) < 0 and not isinstance(change, Cancel):
-        return Refusal.OVER_BALANCE
-    return after
+    return Tip(State(nonce + 1, net, root), locks)
 
 
 def may_change(view: View) -> Refusal | None:

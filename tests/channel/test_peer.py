@@ -378,7 +378,7 @@ def test_nothing_is_taken_in_a_channel_that_l1_does_not_show(make: Make) -> None
     alice, bob = make(KEY_A), make(KEY_B)
     deliver(alice, bob, 50)
     alice.seen(Deposits(0, 0), 0, 0)  # closed while she was away: what she paid has left with it
-    lock = Lock(keccak256(b"s" * 32), -50, int(time.time()) + 60)
+    lock = Lock(keccak256(b"s" * 32), -50, NOW + 60)
     for gone in (bob.pay([50]), bob.change([Offer(lock)])):
         fresh = Signed(2, gone[0].change, by(KEY_B, 2, 0))
         assert alice.receive([fresh]).refused == (2, Refusal.OVER_BALANCE)

@@ -111,15 +111,17 @@ class _Cheated(_Scene):
         story.step(
             f"alice pays bob {PAYMENTS:,} times {EACH / ETHER:g} ETH; the last {PAYMENTS - STALE}: {seconds:.2f} s", 0
         )
-        self._tell(alice, id_)
+        self._tell("Balances in the channel", alice.control.status(id_)["balance"] * GWEI)
         self._wait_for_tower(tower, id_)
         bob.kill()
         alice.stop()
         story.step("bob's machine dies (kill -9); the tower has his newest state")
         receipt = self._meter.keep(self._onchain.close_alone(self._alice, descriptor, stale))
         story.step(f"alice closes with the state after {STALE} payments", receipt["gasUsed"])
+        self._would_pay(descriptor)
         deed = self._wait_for_deed(tower, id_)
         self._did(f"the tower answers with the state after {PAYMENTS:,} payments", deed)
+        self._would_pay(descriptor)
         self._devnet.travel(seconds=PERIOD + 1)
         story.step("24 hours pass: the challenge period is over")
         bob = self._start(self._bob)
@@ -128,10 +130,13 @@ class _Cheated(_Scene):
         paid = PAYMENTS * EACH
         self._check({"alice": -paid, "bob": paid})
 
-    def _tell(self, alice: PeerProcess, id_: bytes) -> None:
-        own = alice.control.status(id_)["balance"] * GWEI
+    def _would_pay(self, descriptor: Channel) -> None:
+        """What L1 pays when the challenge period is over, as it stands."""
+        self._tell("L1 would pay", self._onchain.position(descriptor).balance_a * GWEI)
+
+    def _tell(self, title: str, own: int) -> None:
         rows = [["alice", f"{own / ETHER:,.3f}"], ["bob", f"{(DEPOSIT - own) / ETHER:,.3f}"]]
-        self._story.table("Balances in the channel", ["", "ETH"], rows)
+        self._story.table(title, ["", "ETH"], rows)
 
     def _wait_for_tower(self, tower: Process, id_: bytes) -> None:
         tower.child.wait_until(

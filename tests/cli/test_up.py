@@ -40,10 +40,13 @@ class Running:
 
     def leaves_nothing(self) -> bool:
         """Whether its folder is gone, its processes are, and its port is free."""
-        gone = eventually(lambda: not self.folder.exists())
-        children = subprocess.run(["pgrep", "-f", str(self.folder)], capture_output=True, check=False).stdout
+
+        def children() -> bytes:  # that name the folder, as the process does that removes it
+            return subprocess.run(["pgrep", "-f", str(self.folder)], capture_output=True, check=False).stdout
+
+        gone = eventually(lambda: not self.folder.exists() and not children())
         check_port(self.port)
-        return gone and not children
+        return gone
 
 
 @pytest.fixture

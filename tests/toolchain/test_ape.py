@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from eth_utils.address import is_address
 from toolkit.compile import SETTINGS, compile_contracts
 from toolkit.toolchain import checkout
 from toolkit.toolchain.folders import lock
+from toolkit.toolchain.solidity import fmt, lint
 
 pytest.importorskip("ape_foundry", reason="ape is not installed: make test installs it")
 pytestmark = pytest.mark.node
@@ -74,6 +76,17 @@ def test_ape_deploys_everything_with_one_script(tmp_path: Path) -> None:
     assert set(addresses) >= {"Token", "PaymentChannels", "Inbox", "PaymentsMachine", "Rollup", "Bridge"}
     assert all(is_address(address) for address in addresses.values())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_ape_leaves_behind_is_neither_formatted_nor_linted() -> None:
+    left = ROOT / "contracts" / ".cache" / "left"
+    with lock("ape-tests", waiting_for="testing ape"):
+        left.mkdir(parents=True)
+        try:
+            (left / "Left.sol").write_text("contract   Left {uint x=1;}")
+            assert (fmt(["--check"]), lint()) == (0, 0)
+        finally:
+            shutil.rmtree(left.parent)
 
 
 def test_config_names_no_place_of_this_machine() -> None:

@@ -37,7 +37,9 @@ def _forge(*arguments: str, environment: dict[str, str] | None = None) -> int:
         raise ToolchainError(
             "the contracts are formatted and linted in a checkout, and l2kit runs from an installation"
         )
-    command = [str(forge_path()), *arguments, "--root", str(root)]
+    # by name, for ape leaves libraries in contracts/.cache now and then
+    rooms = sorted(str(path) for path in (root / "contracts").iterdir() if path.is_dir() and path.name[0] != ".")
+    command = [str(forge_path()), *arguments, "--root", str(root), *rooms]
     config = {"FOUNDRY_CONFIG": str(root / "contracts" / "foundry.toml")}
     return subprocess.run(
         command, env={**os.environ, **config, **(environment or {})}, cwd=root, check=False

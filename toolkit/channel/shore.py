@@ -97,7 +97,7 @@ class Shore:
             peer.freeze()
 
     def _stand(self, peer: ChannelPeer) -> Stand:
-        return peer.stand(self._book.known.secrets, leave=peer.channel.id in self._book.leaving)
+        return peer.stand(self._node.spendable(peer), leave=peer.channel.id in self._book.leaving)
 
     def _note(self, channel: bytes, deed: Deed) -> None:
         self.deeds.setdefault(channel, []).append(deed)
@@ -178,7 +178,7 @@ class Shore:
             await asyncio.sleep(self._config.poll_seconds)
             for number, client in enumerate(clients):
                 for peer in list(self._node.peers.values()):
-                    stand = peer.stand_for_tower(self._book.known.secrets)
+                    stand = peer.stand_for_tower(self._node.spendable(peer))
                     mark = (stand.newest, tuple(stand.secrets))
                     if stand.newest.nonce == 0 or told.get((number, peer.channel.id)) == mark:
                         continue

@@ -39,9 +39,11 @@ from typing import Any
 
 from aiohttp import web
 
+from toolkit.channel import calls
 from toolkit.channel.config import hex_bytes, key_from_environment
 from toolkit.channel.guard import Sight, Stand
 from toolkit.channel.guardian import Guardian
+from toolkit.channel.position import Position
 from toolkit.channel.service import say_ready, write_ready
 from toolkit.channel.state import Channel, Signing
 from toolkit.channel.tower_client import Unwelcome, parse
@@ -112,6 +114,7 @@ class Tower:
         self._sight: Sight | None = None
         self._gone: dict[bytes, int] = {}
         self._trouble: str | None = None
+        self._checking = asyncio.Lock()  # so that strangers' questions to L1 never queue up before the guardian's
         self._stopped = asyncio.Event()
 
     async def run(self, announce: Callable[[dict[str, Any]], None]) -> None:
@@ -226,8 +229,10 @@ class Tower:
     async def _check_exists(self, channel: Channel) -> None:
         if len(self._store.stands) >= self.config.max_channels:
             raise Unwelcome(429, "too many channels", str(self.config.max_channels))
-        sight = await self._guardian.look([Stand(channel, None)])
-        if not sight.positions[channel.id].exists:
+        # Not a guardian's look, which reads logs from the block on that the descriptor names, true or not.
+        async with self._checking:
+            answer = await self._l1.read(self.config.contract, calls.position(channel.id))
+        if not Position.decode(answer).exists:
             raise Unwelcome(404, "no such channel on L1", f"0x{channel.id.hex()}")
 
     async def _on_channel(self, request: web.Request) -> web.Response:

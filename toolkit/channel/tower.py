@@ -163,7 +163,9 @@ class Tower:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self.config.poll_seconds)
-            with contextlib.suppress(L2KitError):  # it is in `_trouble`, and the next look tries again
+            # Whatever it is (a full disk, a node that answers nonsense): it is in `_trouble`, and the next look tries
+            # again. Nothing may end the watch while the process seems well.
+            with contextlib.suppress(Exception):
                 await self._watch_once()
 
     async def _watch_once(self) -> None:
@@ -173,9 +175,9 @@ class Tower:
             for done in await self._guardian.act_all(stands, self._sight):
                 self._store.note(done)
             self._forget_the_closed(stands, self._sight)
-        except L2KitError as error:
-            self._trouble = str(error)
-            sys.stderr.write(f"{error}\n")
+        except Exception as error:
+            self._trouble = str(error) if isinstance(error, L2KitError) else repr(error)
+            sys.stderr.write(f"{self._trouble}\n")
             sys.stderr.flush()
             raise
         self._trouble = self._guardian.trouble

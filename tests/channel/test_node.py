@@ -18,7 +18,7 @@ from toolkit.channel.book import Book
 from toolkit.channel.change import Cancel, Offer
 from toolkit.channel.node import Node, PaymentFailed
 from toolkit.channel.peer import ChannelPeer
-from toolkit.channel.route import Failure, Held, Hop, Knowledge, Policy
+from toolkit.channel.route import Bill, Failure, Held, Hop, Knowledge, Policy
 from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, Lock, Side
 from toolkit.channel.store import Store
 from toolkit.channel.transition import lock_of
@@ -319,7 +319,7 @@ def cancelled(reason: Failure) -> list[route.Intent]:
 
 
 KNOWN = Knowledge(secrets={HASH: SECRET})
-INVOICE = Knowledge(secrets={HASH: SECRET}, invoices={HASH: 1_001})
+INVOICE = Knowledge(secrets={HASH: SECRET}, invoices={HASH: Bill(1_001)})
 
 
 def test_a_hop_forwards_what_pays_it() -> None:
@@ -348,6 +348,31 @@ def test_a_payee_shows_its_secret_to_who_pays_enough_and_early_enough() -> None:
     shown = Knowledge(secrets=INVOICE.secrets, invoices=INVOICE.invoices, accepted={(b"c" * 32, HASH)})
     assert decided(held(), shown, now=START + 10_800) == show, "it must not be given up once the secret was shown"
     assert decided(held(), shown, now=START + 10_801) == cancelled(Failure.EXPIRED)
+
+
+def test_a_payee_shows_its_secret_for_the_asset_that_it_asked_for_only() -> None:
+    assert decided(held(token=b"t" * 20), INVOICE) == cancelled(Failure.UNDERPAID)
+    assert decided(held(exponent=8), INVOICE) == cancelled(Failure.UNDERPAID)
+    assert not INVOICE.may_show(held(token=b"t" * 20))
+
+
+def test_a_secret_goes_to_l1_only_for_enough(net: Net) -> None:
+    """Who offers a trifle and closes on L1, or never takes it back, must not get the proof of payment there."""
+
+    async def scene(net: Net) -> None:
+        carol, dave = net.nodes["carol"], net.nodes["dave"]
+        channel = net.channel("carol", "dave").id
+        peer = dave.peers[channel]
+        hashes = [dave.invoice(10_000) for _ in range(3)]
+        dave.sessions[channel]._listener = None  # so that the locks stay
+        for hash_, units in zip(hashes, (9_999, 10_000, 1), strict=True):
+            await carol.sessions[channel].change([Offer(Lock(hash_, units, START + 7_200))])
+        dave.book.accept(channel, hashes[2])
+        await until(lambda: len(peer.view.locks) == 3)
+        assert set(peer.stand(dave.spendable(peer)).secrets) == set(hashes[1:])
+        assert set(peer.stand_for_tower(dave.spendable(peer)).secrets) == set(hashes[1:])
+
+    net.play(scene)
 
 
 def test_a_secret_that_l1_noted_in_time_counts_for_good() -> None:

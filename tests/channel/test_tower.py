@@ -6,15 +6,17 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from toolkit.channel.guard import Stand
+from toolkit.channel.guard import Sight, Stand
 from toolkit.channel.onchain import OnChain
 from toolkit.channel.process import Process, on_l1
 from toolkit.channel.state import Channel, ChannelTerms, Lock, Side, SignedState, Signing, State, locks_root
+from toolkit.channel.tower import Tower, TowerConfig
 from toolkit.channel.tower_client import TowerClient, Unwelcome, encode, parse
 from toolkit.crypto import keccak256, sign
 from toolkit.devnet import Account, Chain, Node, RunFolder
@@ -193,6 +195,30 @@ def test_hostile_uploads_are_refused_and_counted(watch: Watch) -> None:
         "not well formed": 6, "too big": 1, "too many channels": 1,
     }  # fmt: skip
     assert told(tower, good)["nonce"] == 9
+
+
+def test_no_upload_makes_it_read_logs_from_before_the_channels_it_has(watch: Watch, tmp_path: Path) -> None:
+    """On a public chain that takes hours, in which nothing would be guarded."""
+    config = TowerConfig(watch.chain.chain_id, watch.onchain.address, tmp_path, watch.node.url)
+    tower = Tower(config, watch.accounts["heidi"].key)
+    looked = []
+    look = tower._guardian.look
+
+    async def noted(stands: Iterable[Stand]) -> Sight:
+        looked.append(list(stands))
+        return await look(looked[-1])
+
+    tower._guardian.look = noted  # type: ignore[method-assign]
+    unknown = Channel(watch.alice.address_bytes, ChannelTerms(watch.bob.address_bytes, DAY), bytes(20), 0)
+
+    async def upload() -> None:
+        with pytest.raises(Unwelcome, match="no such channel on L1"):
+            await tower._take(encode(watch.stand(9, 90, channel=unknown)))
+
+    asyncio.run(upload())
+    tower._store.close()
+    tower._l1.close()
+    assert looked == []
 
 
 @pytest.mark.parametrize(

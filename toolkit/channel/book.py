@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from toolkit.channel.route import Failure, Knowledge
+from toolkit.channel.route import Bill, Failure, Knowledge
 from toolkit.channel.state import Channel
 from toolkit.channel.store import Store
 from toolkit.crypto import keccak256
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS secret (hash BLOB PRIMARY KEY, secret BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS invoice (hash BLOB PRIMARY KEY, units INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS invoice (
+    hash BLOB PRIMARY KEY, units INTEGER NOT NULL, token BLOB NOT NULL, exponent INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accepted (
     channel BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (channel, hash)
 ) WITHOUT ROWID;
@@ -35,7 +37,9 @@ class Book:
         self._db.executescript(_SCHEMA)
         rows = self._db.execute
         self._secrets: dict[bytes, bytes] = dict(rows("SELECT hash, secret FROM secret"))
-        self._invoices: dict[bytes, int] = dict(rows("SELECT hash, units FROM invoice"))
+        self._invoices: dict[bytes, Bill] = {
+            hash_: Bill(*bill) for hash_, *bill in rows("SELECT hash, units, token, exponent FROM invoice")
+        }
         self._accepted: set[tuple[bytes, bytes]] = set(rows("SELECT channel, hash FROM accepted"))
         self._forwarded: dict[bytes, bytes] = dict(rows("SELECT hash, channel FROM forwarded"))
         self._failures: dict[bytes, int] = dict(rows("SELECT hash, reason FROM failure"))
@@ -60,12 +64,13 @@ class Book:
             self._db.execute("INSERT INTO secret VALUES (?,?)", (hash_, secret))
             self._secrets[hash_] = secret
 
-    def invoice(self, secret: bytes, units: int) -> bytes:
+    def invoice(self, secret: bytes, bill: Bill) -> bytes:
         """Wait for a payment; returns the hash that whoever pays must lock."""
         hash_ = keccak256(secret)
+        # The invoice first: a secret without one may be shown to anybody.
+        self._db.execute("INSERT INTO invoice VALUES (?,?,?,?)", (hash_, *bill))
+        self._invoices[hash_] = bill
         self.learn(secret)
-        self._db.execute("INSERT INTO invoice VALUES (?,?)", (hash_, units))
-        self._invoices[hash_] = units
         return hash_
 
     def accept(self, channel: bytes, hash_: bytes) -> None:

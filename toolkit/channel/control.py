@@ -5,7 +5,8 @@
     {"do": "pay", "channel": "0x...", "amounts": [units, ...]}    answered once all are acknowledged
     {"do": "invoice", "units": n}                                 answered with the hash that the payer needs
     {"do": "send", "hash": "0x...", "units": n, "to": ["0x... (each hop, and last the payee)"]}
-                                                                  answered with the secret, the proof of payment
+                                                                  answered with the secret, the proof of payment;
+                                                                  both in ETH (units are gwei), or as "open" has it
     {"do": "payment", "hash": "0x..."}                            "paid", "pending" or "failed"
     {"do": "close", "channel": "0x...", "expiry": unix time}      answered with the other party's signature of the Close
 

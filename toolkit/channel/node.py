@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,9 +12,9 @@ from toolkit.channel import route
 from toolkit.channel.book import Book
 from toolkit.channel.change import Cancel, Change, Offer, Settle
 from toolkit.channel.peer import ChannelPeer, Refused
-from toolkit.channel.route import CancelLock, Failure, Forward, Held, Hop, Intent, Policy, SettleLock, Show
+from toolkit.channel.route import Bill, CancelLock, Failure, Forward, Held, Hop, Intent, Policy, SettleLock, Show
 from toolkit.channel.session import Session
-from toolkit.channel.state import Lock, Side
+from toolkit.channel.state import ETHER, GWEI_EXPONENT, MAX_UNITS, Lock, Side
 from toolkit.channel.transition import lock_of
 from toolkit.crypto import keccak256
 from toolkit.errors import BadInput, L2KitError, ServiceError
@@ -100,20 +100,26 @@ class Node:
         self.book.learn(secret)
         self.look()
 
-    def invoice(self, units: int) -> bytes:
-        """Wait for a payment of ``units`` over any channel; returns the 32-byte hash that its payer must lock."""
-        if units <= 0:
-            raise BadInput(f"an invoice is about more than nothing, not {units} units")
-        return self.book.invoice(secrets.token_bytes(32), units)
+    def invoice(self, units: int, token: bytes = ETHER, exponent: int = GWEI_EXPONENT) -> bytes:
+        """Wait for a payment of ``units`` over any channel in ``token``, whose units are 10**exponent base units.
 
-    async def pay(self, hash_: bytes, units: int, to: Sequence[bytes], token: bytes | None = None) -> bytes:
+        Returns the 32-byte hash that its payer must lock.
+        """
+        if not 0 < units <= MAX_UNITS:
+            raise BadInput(f"an invoice is about 1 to {MAX_UNITS} units, not {units}")
+        return self.book.invoice(secrets.token_bytes(32), Bill(units, token, exponent))
+
+    async def pay(
+        self, hash_: bytes, units: int, to: Sequence[bytes], token: bytes = ETHER, exponent: int = GWEI_EXPONENT
+    ) -> bytes:
         """Pay an invoice over several channels; returns its secret, the proof of payment.
 
         Args:
             hash_: of the invoice.
             units: what the payee gets.
             to: 20-byte addresses of the hops and, last, of the payee.
-            token: 20-byte address of the asset, where there are channels in several.
+            token: 20-byte address of the asset.
+            exponent: a unit of it is 10**exponent base units.
 
         Raises:
             BadInput: there is no channel with the first hop, or the payment was made already.
@@ -125,7 +131,7 @@ class Node:
         if hash_ in self._waiting or any(lock_of(peer.view.tip, hash_) for peer in self.peers.values()):
             raise BadInput(f"the invoice 0x{hash_.hex()} is being paid already")
         first, *rest = route.plan(units, to, int(self._now()), self.policy)
-        peer = self._toward(first, lambda channel: token is None or channel.channel.token == token)
+        peer = self._toward(first, (token, exponent))
         if peer is None:
             raise BadInput(
                 f"there is no open channel with 0x{first.to.hex()} through which {first.units} units could be paid now"
@@ -152,7 +158,7 @@ class Node:
 
     def look(self) -> None:
         """Do whatever is to be done about the pending locks."""
-        for intent in route.intents(self._held(), self.book.known, self.policy, int(self._now())):
+        for intent in route.intents(self._held(self.peers.values()), self.book.known, self.policy, int(self._now())):
             self._do(intent)
         for hash_, done in self._waiting.items():
             if done.done():
@@ -180,17 +186,22 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _held(self) -> list[Held]:
+    def spendable(self, peer: ChannelPeer) -> dict[bytes, bytes]:
+        """The secrets (by hash) of a channel's locks, as far as L1 and a tower may have them."""
+        known = self.book.known
+        return {each.lock.hash: known.secrets[each.lock.hash] for each in self._held([peer]) if known.may_show(each)}
+
+    def _held(self, peers: Iterable[ChannelPeer]) -> list[Held]:
         held = []
-        for channel, peer in self.peers.items():
-            view = peer.view
+        for peer in peers:
+            view, channel = peer.view, peer.channel.id
             live = channel in self.sessions and not view.frozen
             agreed = {offer.lock.hash for offer in view.locks}
             still = {offer.lock.hash for offer in view.tip.locks}
             for lock, onward in {*view.locks, *view.tip.locks}:
                 unsettled = lock.hash not in agreed or lock.hash not in still
                 moving = unsettled or (channel, lock.hash) in self._moving
-                held.append(Held(channel, peer.side, lock, onward, live, moving))
+                held.append(Held(channel, peer.side, lock, onward, live, moving, *_asset(peer)))
         return held
 
     def _do(self, intent: Intent) -> None:
@@ -210,9 +221,7 @@ class Node:
                 self._move(channel, lock.hash, self._forward(channel, lock.hash, hop, rest))
 
     async def _forward(self, channel: bytes, hash_: bytes, hop: Hop, rest: bytes) -> None:
-        promised = self.peers[channel].channel
-        asset = (promised.token, promised.terms.unit_exponent)
-        peer = self._toward(hop, lambda onward: (onward.channel.token, onward.channel.terms.unit_exponent) == asset)
+        peer = self._toward(hop, _asset(self.peers[channel]))
         if peer is None:
             self.book.fail(hash_, Failure.NO_CHANNEL)
         self.book.forward(hash_, channel if peer is None else peer.channel.id)
@@ -228,12 +237,12 @@ class Node:
             self.book.fail(hash_, Failure.OVER_BALANCE)
             raise
 
-    def _toward(self, hop: Hop, fits: Callable[[ChannelPeer], bool]) -> ChannelPeer | None:
-        """The channel with ``hop`` in which we own most, where that is enough."""
+    def _toward(self, hop: Hop, asset: tuple[bytes, int]) -> ChannelPeer | None:
+        """The channel with ``hop`` in which we own most of the asset, where that is enough."""
         found = [
             peer
             for channel, peer in self.peers.items()
-            if peer.is_other(hop.to) and channel in self.sessions and not peer.view.frozen and fits(peer)
+            if peer.is_other(hop.to) and channel in self.sessions and not peer.view.frozen and _asset(peer) == asset
         ]
         best = max(found, key=lambda peer: peer.balance, default=None)
         return best if best is not None and best.balance >= hop.units else None
@@ -261,3 +270,8 @@ class Node:
         task = asyncio.ensure_future(safely())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _asset(peer: ChannelPeer) -> tuple[bytes, int]:
+    """Token and unit exponent."""
+    return peer.channel.token, peer.channel.terms.unit_exponent

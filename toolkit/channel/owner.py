@@ -82,7 +82,7 @@ class Owner:
             case "open":
                 return await self._open(command)
             case "invoice":
-                return {"hash": _hex(self._service.node.invoice(int(command["units"])))}
+                return {"hash": _hex(self._service.node.invoice(int(command["units"]), *_asset(command)))}
             case "send":
                 return await self._send(command)
             case "payment":
@@ -114,8 +114,7 @@ class Owner:
                 return {}
 
     async def _open(self, command: dict[str, Any]) -> dict[str, Any]:
-        token = hex_bytes(command["token"], 20) if command.get("token") else ETHER
-        exponent = int(command.get("exponent", GWEI_EXPONENT))
+        token, exponent = _asset(command)
         where = host_and_port(command["peer"])
         channel, deed = await self._shore().open(
             hex_bytes(command["to"], 20), int(command["units"]), int(command.get("period", _DAY)), token, exponent
@@ -125,8 +124,8 @@ class Owner:
 
     async def _send(self, command: dict[str, Any]) -> dict[str, Any]:
         to = [hex_bytes(each, 20) for each in command["to"]]
-        token = hex_bytes(command["token"], 20) if command.get("token") else None
-        secret = await self._service.node.pay(hex_bytes(command["hash"], 32), int(command["units"]), to, token)
+        hash_, units = hex_bytes(command["hash"], 32), int(command["units"])
+        secret = await self._service.node.pay(hash_, units, to, *_asset(command))
         return {"secret": _hex(secret)}
 
     def _status(self, peer: ChannelPeer) -> dict[str, Any]:
@@ -168,6 +167,12 @@ class Owner:
         if self._service.shore is None:
             raise BadInput("this peer was started without an L1 node")
         return self._service.shore
+
+
+def _asset(command: dict[str, Any]) -> tuple[bytes, int]:
+    """Token and unit exponent; ETH in gwei where nothing else is said."""
+    token = hex_bytes(command["token"], 20) if command.get("token") else ETHER
+    return token, int(command.get("exponent", GWEI_EXPONENT))
 
 
 def _deed(deed: Deed) -> dict[str, Any]:

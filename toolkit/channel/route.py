@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
-from toolkit.channel.state import Lock, Side
+from toolkit.channel.state import ETHER, GWEI_EXPONENT, Lock, Side
 from toolkit.errors import BadInput, ProtocolError
 
 MAX_HOPS = 20
@@ -31,7 +31,7 @@ class Failure(IntEnum):
     UNKNOWN_HASH = 1
     """The payee waits for no such payment."""
     UNDERPAID = 2
-    """The payee waits for more."""
+    """The payee waits for more, or for another asset."""
     NO_CHANNEL = 3
     """A hop has no open channel with the next one, or is not connected with it."""
     OVER_BALANCE = 4
@@ -128,6 +128,23 @@ def promised(lock: Lock, hop: Hop, policy: Policy, now: int) -> Failure | None:
     return None
 
 
+class Bill(NamedTuple):
+    """What a payee waits for.
+
+    Attributes:
+        units: how many.
+        token, exponent: of the channels in which they count (20-byte address; a unit is 10**exponent base units).
+    """
+
+    units: int
+    token: bytes = ETHER
+    exponent: int = GWEI_EXPONENT
+
+    def paid_by(self, each: Held) -> bool:
+        """Whether a lock is enough for it."""
+        return (each.token, each.exponent) == (self.token, self.exponent) and abs(each.lock.units) >= self.units
+
+
 class Held(NamedTuple):
     """A lock that is pending in a channel of ours, in the newest state that both signed.
 
@@ -138,6 +155,7 @@ class Held(NamedTuple):
         route: where the payment goes on to; encoded.
         live: whether changes can be made now: the other party is connected and nobody closes the channel.
         moving: whether a change of ours that takes the lock away is on the way.
+        token, exponent: the channel's.
     """
 
     channel: bytes
@@ -146,6 +164,8 @@ class Held(NamedTuple):
     route: bytes
     live: bool
     moving: bool
+    token: bytes = ETHER
+    exponent: int = GWEI_EXPONENT
 
     @property
     def ours(self) -> bool:
@@ -159,7 +179,7 @@ class Knowledge:
 
     Attributes:
         secrets: hash -> 32-byte secret.
-        invoices: hash -> units that it waits for as a payee.
+        invoices: hash -> what it waits for as a payee.
         forwarded: hash -> channel in which it forwarded.
         failures: hash -> why the next hop cancelled.
         accepted: (channel, hash) of the locks to whose payer it has shown, as the payee, the secret.
@@ -167,7 +187,7 @@ class Knowledge:
     """
 
     secrets: Mapping[bytes, bytes] = field(default_factory=dict)
-    invoices: Mapping[bytes, int] = field(default_factory=dict)
+    invoices: Mapping[bytes, Bill] = field(default_factory=dict)
     forwarded: Mapping[bytes, bytes] = field(default_factory=dict)
     failures: Mapping[bytes, int] = field(default_factory=dict)
     accepted: Collection[tuple[bytes, bytes]] = ()
@@ -177,6 +197,12 @@ class Knowledge:
         """Whether the secret of ``lock`` is known and L1 would take it, or has taken it."""
         in_time = min(now, self.revealed.get(lock.hash, now)) <= lock.expiry
         return lock.hash in self.secrets and in_time
+
+    def may_show(self, each: Held) -> bool:
+        """Whether the secret of a lock, which proves a payment, may be shown off chain or on L1: only for enough."""
+        hash_ = each.lock.hash
+        bill = self.invoices.get(hash_)
+        return hash_ in self.secrets and (bill is None or (each.channel, hash_) in self.accepted or bill.paid_by(each))
 
 
 class Show(NamedTuple):
@@ -234,7 +260,7 @@ def intents(held: Sequence[Held], known: Knowledge, policy: Policy, now: int) ->
 def _about_ours(each: Held, known: Knowledge, policy: Policy, now: int, given: Collection[bytes]) -> Intent | None:
     channel, lock = each.channel, each.lock
     if lock.hash in known.invoices and (channel, lock.hash) not in known.accepted:
-        failure = _unacceptable(lock, known.invoices[lock.hash], policy, now)
+        failure = _unacceptable(each, known.invoices[lock.hash], policy, now)
         return Show(channel, known.secrets[lock.hash]) if failure is None else CancelLock(channel, lock.hash, failure)
     if known.counts(lock, now):
         return Show(channel, known.secrets[lock.hash])
@@ -261,8 +287,8 @@ def _about_new(each: Held, policy: Policy, now: int) -> Intent:
     return Forward(channel, lock, hops[0], encode(hops[1:]))
 
 
-def _unacceptable(lock: Lock, units: int, policy: Policy, now: int) -> Failure | None:
+def _unacceptable(each: Held, bill: Bill, policy: Policy, now: int) -> Failure | None:
     """Why a payee does not show the secret: afterwards it has the lock alone to be paid."""
-    if abs(lock.units) < units:
+    if not bill.paid_by(each):
         return Failure.UNDERPAID
-    return Failure.TOO_SOON if lock.expiry < now + policy.margin else None
+    return Failure.TOO_SOON if each.lock.expiry < now + policy.margin else None

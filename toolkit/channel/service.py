@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from toolkit.channel.shore import Shore
 
 _REDIAL_SECONDS = (0.05, 5.0)
+_MOST_TROUBLES = 1_000
+"""That are told apart: strangers choose what they send."""
 
 
 class Service:
@@ -63,6 +65,7 @@ class Service:
             self._add(each.channel, each.deposits)
         self._tasks: set[asyncio.Task[None]] = set()
         self._dialling: dict[bytes, asyncio.Task[None]] = {}
+        self._adopting = asyncio.Lock()  # so that strangers' questions to L1 never queue up before the guardian's
         self._stopped = asyncio.Event()
 
     def _shore(self) -> Shore | None:
@@ -111,7 +114,8 @@ class Service:
 
     def report(self, error: Exception) -> None:
         """Count and log something that went wrong without harm."""
-        self.refused[str(error)[:200]] += 1
+        what = str(error)[:200]
+        self.refused[what if what in self.refused or len(self.refused) < _MOST_TROUBLES else "others"] += 1
         sys.stderr.write(f"refused: {error}\n")
         sys.stderr.flush()
 
@@ -120,7 +124,8 @@ class Service:
         known = self.node.peers.get(channel.id)
         if known is not None or self.shore is None:
             return known
-        deposits = await self.shore.deposits_in_new(channel)
+        async with self._adopting:
+            deposits = await self.shore.deposits_in_new(channel)
         return None if deposits is None else self._add(channel, deposits)
 
     async def take_up(self, channel: Channel, host: str, port: int) -> None:
@@ -182,7 +187,11 @@ class Service:
                 self.report(error)
                 wait = min(2 * wait, longest)
             else:
-                wait = shortest if await self._keep(session) else min(2 * wait, longest)
+                try:
+                    wait = shortest if await self._keep(session) else min(2 * wait, longest)
+                except Exception as error:  # a full disk, say; the next connection may do better
+                    self.report(error)
+                    wait = longest
             await asyncio.sleep(wait)
 
     async def _keep(self, session: Session) -> bool:

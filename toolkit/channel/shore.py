@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -21,7 +21,7 @@ from toolkit.channel.tower_client import TowerClient
 from toolkit.channel.transition import may_withdraw
 from toolkit.crypto import address_of
 from toolkit.devnet.l1 import L1, Receipt, Sender
-from toolkit.errors import BadInput, L2KitError, ProtocolError, ServiceError
+from toolkit.errors import BadInput, ProtocolError, ServiceError
 
 _TRIES = 3
 CLOSE_SECONDS = 3600
@@ -67,12 +67,12 @@ class Shore:
         self._l1.close()
 
     async def watch(self) -> None:
-        """Look at L1 every ``poll_seconds``, until cancelled."""
+        """Look at L1 every ``poll_seconds``, until cancelled: no error ends it, whatever it is."""
         while True:
             await asyncio.sleep(self._config.poll_seconds)
             try:
                 await self.look()
-            except L2KitError as error:
+            except Exception as error:
                 self._report(error)
 
     async def look(self) -> None:
@@ -80,6 +80,14 @@ class Shore:
         peers = list(self._node.peers.values())
         sight = await self._guardian.look([self._stand(peer) for peer in peers])
         self.now = sight.now
+        try:
+            self._heed(peers, sight)
+        finally:  # a disk that is full, say, is no reason to guard nothing
+            async with self._sending:
+                for done in await self._guardian.act_all([self._stand(peer) for peer in peers], sight):
+                    self._note(done.channel, Deed(done.what, done.transaction, done.gas))
+
+    def _heed(self, peers: Sequence[ChannelPeer], sight: Sight) -> None:
         for peer in peers:
             self._see(peer, sight)
         self._book.revealed.update({hash_: when for hash_, when in sight.revealed.items() if when})
@@ -87,9 +95,6 @@ class Shore:
         for hash_ in wanted & sight.shown.keys() - self._book.known.secrets.keys():
             self._book.learn(sight.shown[hash_])
         self._node.look()
-        async with self._sending:
-            for done in await self._guardian.act_all([self._stand(peer) for peer in peers], sight):
-                self._note(done.channel, Deed(done.what, done.transaction, done.gas))
 
     def _see(self, peer: ChannelPeer, sight: Sight) -> None:
         # A channel that L1 does not show (closed, a node that lags behind, a reorganisation) has nothing to pay with.
@@ -100,7 +105,7 @@ class Shore:
             peer.freeze()
 
     def _stand(self, peer: ChannelPeer) -> Stand:
-        return peer.stand(self._book.known.secrets, leave=peer.channel.id in self._book.leaving)
+        return peer.stand(self._node.spendable(peer), leave=peer.channel.id in self._book.leaving)
 
     def _note(self, channel: bytes, deed: Deed) -> None:
         self.deeds.setdefault(channel, []).append(deed)
@@ -185,22 +190,23 @@ class Shore:
 
     async def tell_towers(self) -> None:
         """Give the newest states to the towers, until cancelled; what has not changed is not sent again."""
-        clients = [TowerClient(url) for url in self._config.towers]
-        told: dict[tuple[int, bytes], object] = {}
-        while clients:
+        await asyncio.gather(*(self._tell(TowerClient(url)) for url in self._config.towers))
+
+    async def _tell(self, tower: TowerClient) -> None:
+        told: dict[bytes, object] = {}
+        while True:
             await asyncio.sleep(self._config.poll_seconds)
-            for number, client in enumerate(clients):
-                for peer in list(self._node.peers.values()):
-                    stand = peer.stand_for_tower(self._book.known.secrets)
-                    mark = (stand.newest, tuple(stand.secrets))
-                    if stand.newest.nonce == 0 or told.get((number, peer.channel.id)) == mark:
-                        continue
-                    try:
-                        await client.keep(stand)
-                    except L2KitError as error:
-                        self._report(error)
-                    else:
-                        told[number, peer.channel.id] = mark
+            for peer in list(self._node.peers.values()):
+                stand = peer.stand_for_tower(self._node.spendable(peer))
+                mark = (stand.newest, tuple(stand.secrets))
+                if stand.newest.nonce == 0 or told.get(peer.channel.id) == mark:
+                    continue
+                try:
+                    await tower.keep(stand)
+                except Exception as error:
+                    self._report(error)
+                else:
+                    told[peer.channel.id] = mark
 
     async def _did(self, peer: ChannelPeer, what: str, receipt: Receipt) -> Deed:
         deed = Deed(what, receipt.transaction, receipt.gas_used)
@@ -216,14 +222,13 @@ class Shore:
             await self._l1.read(token, calls.allowance(self._address, self._config.contract)), "big"
         )
         if allowed < amount:
-            async with self._sending:
-                await self._sender.send(token, calls.approve(self._config.contract, amount))
+            await self._send(calls.approve(self._config.contract, amount), to=token)
 
-    async def _send(self, data: bytes, value: int = 0) -> Receipt:
+    async def _send(self, data: bytes, value: int = 0, to: bytes | None = None) -> Receipt:
         async with self._sending:
             if self._guardian.busy:
                 raise ServiceError("a transaction of ours that guards a channel is on its way; try again in a moment")
-            return await self._sender.send(self._config.contract, data, value=value)
+            return await self._sender.send(to or self._config.contract, data, value=value)
 
 
 def _shown(channel: Channel, units: int) -> str:

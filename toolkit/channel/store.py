@@ -136,10 +136,11 @@ class Store:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.db.execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            if self.db.in_transaction:  # else it was undone with the error: a full disk, say
+                self.db.execute("ROLLBACK")
             raise
-        self.db.execute("COMMIT")
 
     def _save(self, channel: Channel, view: View) -> None:
         self.db.execute(

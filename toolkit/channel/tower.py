@@ -39,9 +39,11 @@ from typing import Any
 
 from aiohttp import web
 
+from toolkit.channel import calls
 from toolkit.channel.config import hex_bytes, key_from_environment
 from toolkit.channel.guard import Sight, Stand
 from toolkit.channel.guardian import Guardian
+from toolkit.channel.position import Position
 from toolkit.channel.service import say_ready, write_ready
 from toolkit.channel.state import Channel, Signing
 from toolkit.channel.tower_client import Unwelcome, parse
@@ -112,6 +114,7 @@ class Tower:
         self._sight: Sight | None = None
         self._gone: dict[bytes, int] = {}
         self._trouble: str | None = None
+        self._checking = asyncio.Lock()  # so that strangers' questions to L1 never queue up before the guardian's
         self._stopped = asyncio.Event()
 
     async def run(self, announce: Callable[[dict[str, Any]], None]) -> None:
@@ -160,7 +163,9 @@ class Tower:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self.config.poll_seconds)
-            with contextlib.suppress(L2KitError):  # it is in `_trouble`, and the next look tries again
+            # Whatever it is (a full disk, a node that answers nonsense): it is in `_trouble`, and the next look tries
+            # again. Nothing may end the watch while the process seems well.
+            with contextlib.suppress(Exception):
                 await self._watch_once()
 
     async def _watch_once(self) -> None:
@@ -170,9 +175,9 @@ class Tower:
             for done in await self._guardian.act_all(stands, self._sight):
                 self._store.note(done)
             self._forget_the_closed(stands, self._sight)
-        except L2KitError as error:
-            self._trouble = str(error)
-            sys.stderr.write(f"{error}\n")
+        except Exception as error:
+            self._trouble = str(error) if isinstance(error, L2KitError) else repr(error)
+            sys.stderr.write(f"{self._trouble}\n")
             sys.stderr.flush()
             raise
         self._trouble = self._guardian.trouble
@@ -226,8 +231,10 @@ class Tower:
     async def _check_exists(self, channel: Channel) -> None:
         if len(self._store.stands) >= self.config.max_channels:
             raise Unwelcome(429, "too many channels", str(self.config.max_channels))
-        sight = await self._guardian.look([Stand(channel, None)])
-        if not sight.positions[channel.id].exists:
+        # Not a guardian's look, which reads logs from the block on that the descriptor names, true or not.
+        async with self._checking:
+            answer = await self._l1.read(self.config.contract, calls.position(channel.id))
+        if not Position.decode(answer).exists:
             raise Unwelcome(404, "no such channel on L1", f"0x{channel.id.hex()}")
 
     async def _on_channel(self, request: web.Request) -> web.Response:

@@ -7,29 +7,27 @@ same line goes to standard output. Its owner speaks to it through the Unix socke
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
-import json
 import logging
 import os
-import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as websocket_serve
 
+from toolkit.channel import running
 from toolkit.channel import session as sessions
 from toolkit.channel.book import Book
-from toolkit.channel.config import Config, key_from_environment
+from toolkit.channel.config import Config
 from toolkit.channel.node import Node
 from toolkit.channel.owner import Owner
 from toolkit.channel.peer import ChannelPeer
+from toolkit.channel.running import Announce, write_ready
 from toolkit.channel.session import Session
 from toolkit.channel.state import Channel, Deposits
 from toolkit.channel.store import Store
@@ -79,7 +77,7 @@ class Service:
         """Unix time: L1's, which may have travelled, where a node is asked."""
         return max(time.time(), self.shore.now if self.shore else 0)
 
-    async def run(self, announce: Callable[[dict[str, Any]], None]) -> None:
+    async def run(self, announce: Announce) -> None:
         """Serve until `stop`; once it answers says so in ``ready.json`` and to ``announce``."""
         ready = self.config.data / "ready.json"
         try:
@@ -238,38 +236,14 @@ async def _listening(
         await server.wait_closed()
 
 
-def write_ready(file: Path, what: dict[str, Any]) -> None:
-    """Write ``what`` to a file that is there whole or not at all."""
-    written = file.with_suffix(".new")
-    written.write_text(json.dumps(what))
-    written.replace(file)
-
-
-def say_ready(what: dict[str, Any]) -> None:
-    """One line of JSON on standard output."""
-    sys.stdout.write(json.dumps(what) + "\n")
-    sys.stdout.flush()
-
-
-async def serve(service: Service, announce: Callable[[dict[str, Any]], None] = say_ready) -> None:
-    """Run the service until SIGTERM or SIGINT; ``announce`` is told where it listens."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, service.stop)
-    await service.run(announce)
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Run the service; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m toolkit.channel.service", description="A payment channel peer.")
-    parser.add_argument("--config", type=Path, required=True, help="the JSON file")
-    options = parser.parse_args(arguments)
-    try:
-        service = Service(Config.load(options.config), key_from_environment())
-        asyncio.run(serve(service))
-    except L2KitError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    """Run it; returns the exit code."""
+    return running.main(
+        "toolkit.channel.service",
+        "A payment channel peer.",
+        lambda file, key: Service(Config.load(file), key),
+        arguments,
+    )
 
 
 if __name__ == "__main__":

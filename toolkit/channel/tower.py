@@ -24,27 +24,24 @@ asks for a password.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import json
 import os
-import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from toolkit.channel import calls
-from toolkit.channel.config import hex_bytes, key_from_environment
+from toolkit.channel import calls, running
+from toolkit.channel.config import hex_bytes
 from toolkit.channel.guard import Sight, Stand
 from toolkit.channel.guardian import Guardian
 from toolkit.channel.position import Position
-from toolkit.channel.service import say_ready, write_ready
+from toolkit.channel.running import Announce, write_ready
 from toolkit.channel.state import Channel, Signing
 from toolkit.channel.tower_client import Unwelcome, parse
 from toolkit.channel.tower_store import TowerStore
@@ -117,7 +114,7 @@ class Tower:
         self._checking = asyncio.Lock()  # so that strangers' questions to L1 never queue up before the guardian's
         self._stopped = asyncio.Event()
 
-    async def run(self, announce: Callable[[dict[str, Any]], None]) -> None:
+    async def run(self, announce: Announce) -> None:
         """Watch until `stop`; once it answers says so in ``ready.json`` and to ``announce``.
 
         Raises:
@@ -268,24 +265,14 @@ def _hex(data: bytes) -> str:
     return "0x" + data.hex()
 
 
-async def serve(tower: Tower, announce: Callable[[dict[str, Any]], None] = say_ready) -> None:
-    """Run the tower until SIGTERM or SIGINT; ``announce`` is told where it answers."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, tower.stop)
-    await tower.run(announce)
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Run the tower; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m toolkit.channel.tower", description="A watchtower for channels.")
-    parser.add_argument("--config", type=Path, required=True, help="the JSON file")
-    options = parser.parse_args(arguments)
-    try:
-        asyncio.run(serve(Tower(TowerConfig.load(options.config), key_from_environment())))
-    except L2KitError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    """Run it; returns the exit code."""
+    return running.main(
+        "toolkit.channel.tower",
+        "A watchtower for channels.",
+        lambda file, key: Tower(TowerConfig.load(file), key),
+        arguments,
+    )
 
 
 if __name__ == "__main__":

@@ -72,7 +72,8 @@ def peer(name: str, port: int, towers: tuple[str, ...], fee_ppm: int, devnet: Pa
     """
     from toolkit.channel.config import Config
     from toolkit.channel.local import Local
-    from toolkit.channel.service import Service, serve
+    from toolkit.channel.running import serve
+    from toolkit.channel.service import Service
 
     local = Local.find(devnet)
     key = local.key(name)
@@ -102,7 +103,8 @@ def tower(account: str, port: int, devnet: Path | None, as_json: bool) -> None:
       l2kit channel tower
     """
     from toolkit.channel.local import Local
-    from toolkit.channel.tower import Tower, TowerConfig, serve
+    from toolkit.channel.running import serve
+    from toolkit.channel.tower import Tower, TowerConfig
 
     local = Local.find(devnet)
     config = local.configure("tower", port=port)

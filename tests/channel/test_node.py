@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ from toolkit.channel import session as sessions
 from toolkit.channel.book import Book
 from toolkit.channel.change import Cancel, Offer
 from toolkit.channel.node import Node, PaymentFailed
-from toolkit.channel.peer import ChannelPeer
+from toolkit.channel.peer import ChannelPeer, Refused
 from toolkit.channel.route import Bill, Failure, Held, Hop, Knowledge, Policy
 from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, Lock, Side
 from toolkit.channel.store import Store
@@ -82,7 +83,8 @@ class Net:
         self.nodes[a].connected(session)
 
         async def run() -> None:
-            await session.run()
+            with contextlib.suppress(Refused):
+                await session.run()
             self.nodes[a].disconnected(session)
             server.close()
 
@@ -204,6 +206,39 @@ def test_a_hop_forwards_on_its_own_terms_only(net: Net, policy: Policy, failure:
     net.play(scene, policies={"carol": policy})
 
 
+def test_a_payment_that_was_given_back_can_be_tried_again(net: Net) -> None:
+    async def scene(net: Net) -> None:
+        hash_ = net.nodes["dave"].invoice(10_000)
+        await net.part("bob", "carol")
+        for _ in range(2):
+            with pytest.raises(PaymentFailed):
+                await net.nodes["alice"].pay(hash_, 10_000, TO_DAVE)
+            await until(lambda: net.locks() == 0)
+        await net.join("bob", "carol")
+        await net.nodes["alice"].pay(hash_, 10_000, TO_DAVE)
+
+    net.play(scene)
+
+
+def test_a_promise_that_the_next_one_refuses_is_not_given_up(net: Net) -> None:
+    """Whoever refuses it holds our signature of it, and may take it after all."""
+
+    async def scene(net: Net) -> None:
+        bob = net.nodes["bob"].peers[net.channel("alice", "bob").id]
+        hash_ = net.nodes["bob"].invoice(10_000)
+        bob.seen(Deposits(0, 0), 0, 0)
+        paying = asyncio.ensure_future(net.nodes["alice"].pay(hash_, 10_000, TO_DAVE[:1]))
+        await until(lambda: bool(bob.refused))
+        assert net.nodes["alice"].state_of_payment(hash_) == "pending"
+        await until(lambda: not net.nodes["alice"].sessions)
+        assert not paying.done()
+        bob.seen(Deposits(UNITS, UNITS), 0, 0)
+        await net.join("alice", "bob")
+        await paying
+
+    net.play(scene)
+
+
 def test_a_hop_that_is_away_gives_the_payment_back_at_once(net: Net) -> None:
     async def scene(net: Net) -> None:
         await net.part("bob", "carol")
@@ -310,8 +345,10 @@ def held(*, ours: bool = True, units: int = 1_001, expiry: int = START + 10_800,
     return Held(b"c" * 32, Side.B, lock, onward, **{"live": True, "moving": False, **given})  # type: ignore[arg-type]
 
 
-def decided(each: Held, known: Knowledge | None = None, *others: Held, now: int = START) -> list[route.Intent]:
-    return route.intents([each, *others], known or Knowledge(), Policy(), now)
+def decided(
+    each: Held, known: Knowledge | None = None, *others: Held, now: int = START, past: int | None = None
+) -> list[route.Intent]:
+    return route.intents([each, *others], known or Knowledge(), Policy(), now, now if past is None else past)
 
 
 def cancelled(reason: Failure) -> list[route.Intent]:
@@ -338,6 +375,13 @@ def test_a_hop_waits_for_the_next_one_as_long_as_its_own_lock_lasts() -> None:
     assert decided(held(), forwarded, onward, now=START + 10_800) == []
     assert decided(held(), forwarded, onward, now=START + 10_801) == cancelled(Failure.EXPIRED)
     assert decided(held(), forwarded) == cancelled(Failure.FEE_TOO_LOW)
+
+
+def test_nothing_is_given_up_before_l1_has_passed_its_expiry() -> None:
+    forwarded = Knowledge(forwarded={HASH: b"d" * 32})
+    onward = Held(b"d" * 32, Side.A, Lock(HASH, 1_000, START + 7_200), b"", live=False, moving=False)
+    assert decided(held(), forwarded, onward, now=START + 90_000, past=START + 10_800) == []
+    assert decided(held(), forwarded, onward, now=START + 90_000, past=START + 10_801) == cancelled(Failure.EXPIRED)
 
 
 def test_a_payee_shows_its_secret_to_who_pays_enough_and_early_enough() -> None:
@@ -401,6 +445,10 @@ def test_every_hop_of_a_plan_is_paid_and_has_time(units: int, hops: int, fee_uni
         assert route.promised(Lock(HASH, taken.units, taken.expiry), given_on, policy, START) is None
         cheaper = Lock(HASH, taken.units - 1, taken.expiry)
         assert route.promised(cheaper, given_on, policy, START) is Failure.FEE_TOO_LOW
+    with pytest.raises(BadInput, match="shorter than the time between two"):
+        Policy(expiry_delta=1_800)
+    with pytest.raises(BadInput, match="no fee is negative"):
+        Policy(fee_ppm=-1)
     with pytest.raises(BadInput, match="1 to 20 hops"):
         route.plan(units, [b"a" * 20] * 21, START, policy)
 

@@ -143,6 +143,22 @@ def test_two_peers_open_pay_top_up_withdraw_and_close_together(town: Town) -> No
     wait_for(lambda: town.status("bob", id_)["on_l1"] == "gone")
 
 
+def test_money_counts_once_it_is_confirmed(town: Town) -> None:
+    town.start("alice")
+    town.start("bob", confirmations=2)
+    bob = town.accounts["bob"].address_bytes
+    id_, _ = town.peers["alice"].control.open(bob, ONE, town.peers["bob"].address, period=DAY)
+    assert town.peers["bob"].control.channels() == []
+    town.node.rpc.call("anvil_mine", 2)
+    town.peers["alice"].connected(id_)
+    assert town.status("bob", id_)["deposits"] == [ONE, 0]
+    town.peers["alice"].control.ask("top_up", channel="0x" + id_.hex(), units=5)
+    wait_for(lambda: town.status("alice", id_)["deposits"] == [ONE + 5, 0])
+    assert town.status("bob", id_)["deposits"] == [ONE, 0]
+    town.node.rpc.call("anvil_mine", 2)
+    wait_for(lambda: town.status("bob", id_)["deposits"] == [ONE + 5, 0])
+
+
 def test_a_channel_in_tokens(town: Town) -> None:
     town.start("alice", "bob")
     alice = town.accounts["alice"]

@@ -265,6 +265,15 @@ def test_nobody_withdraws_more_than_is_theirs_nor_everything(make: Make, units_a
         make(KEY_B).agree_to_withdraw(Withdrawal(0, units_a, units_b, 1_000))
 
 
+@pytest.mark.parametrize("withdrawal", [Withdrawal(0, 5, 1, NOW + 60), Withdrawal(0, 5, 0, NOW + 7_201)])
+def test_the_other_party_withdraws_its_own_and_soon(make: Make, withdrawal: Withdrawal) -> None:
+    bob = make(KEY_B)
+    with pytest.raises(Refused, match="withdrawing our units, or for longer"):
+        bob.let_withdraw(withdrawal)
+    assert bob.view.leaving is None
+    assert bob.let_withdraw(Withdrawal(0, 5, 0, NOW + 7_200))
+
+
 # Interruptions
 
 

@@ -322,6 +322,7 @@ def test_messages_out_of_place_are_refused(rig: Rig) -> None:
             (wire.withdraw(Withdrawal(0, 1, 1, 5), bytes(64)), Refusal.OTHER_TERMS),
             (wire.ask_close(1, 5), Refusal.OTHER_TERMS),
             (wire.ask_withdraw(Withdrawal(0, DEPOSITS.a + 1, 0, 5)), Refusal.OVER_BALANCE),
+            (wire.ask_withdraw(Withdrawal(0, 1, 1, 5)), Refusal.OTHER_TERMS),
             (wire.secret(b"t" * 32), Refusal.WRONG_SECRET),
         ):
             await alice.send(message)

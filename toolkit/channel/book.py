@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from toolkit.channel.route import Bill, Failure, Knowledge
 from toolkit.channel.state import Channel
 from toolkit.channel.store import Store
@@ -96,6 +98,16 @@ class Book:
         reason = reason if reason in {failure.value for failure in Failure} else Failure.NO_CHANNEL
         self._db.execute("INSERT OR REPLACE INTO failure VALUES (?,?)", (hash_, int(reason)))
         self._failures[hash_] = int(reason)
+
+    def forget(self, pending: Collection[bytes]) -> None:
+        """Of payments forwarded, remember those only whose hashes are still in a lock: another try is a new one."""
+        gone = [hash_ for hash_ in self._forwarded if hash_ not in pending]
+        for hash_ in gone:
+            self._db.execute("DELETE FROM forwarded WHERE hash = ?", (hash_,))
+            del self._forwarded[hash_]
+            if hash_ not in self.payments:
+                self._db.execute("DELETE FROM failure WHERE hash = ?", (hash_,))
+                self._failures.pop(hash_, None)
 
     def contact(self, channel: Channel, host: str, port: int) -> None:
         """The other party of ``channel`` listens there."""

@@ -5,10 +5,12 @@ The party's key (32 bytes of hex) is in the environment variable L2KIT_KEY. The 
     {"chain_id": 31337, "contract": "0x...", "data": "bob/", "host": "127.0.0.1", "port": 0, "l1_rpc": "http://...",
      "channels": [{"channel": "0x... (the descriptor's 96 bytes)", "deposits": [1000000000, 1000000000],
                    "peer": "127.0.0.1:9000"}],
-     "towers": ["http://127.0.0.1:9100"], "policy": {"fee_ppm": 1000}, "poll_seconds": 1.0}
+     "towers": ["http://127.0.0.1:9100"], "policy": {"fee_ppm": 1000}, "poll_seconds": 1.0, "confirmations": 0}
 
 ``data`` is relative to the file. Without ``l1_rpc`` no node is asked: the ``deposits`` of the file count, and nobody
-guards the channels. ``peer`` says whom to connect to, again and again; without it the other side connects.
+guards the channels. A deposit counts once ``confirmations`` blocks are on top of its own: 0 is for development chains,
+where nothing reorganises unless it is told to. ``peer`` says whom to connect to, again and again; without it the
+other side connects.
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ class Config:
     port: int = 0
     l1_rpc: str | None = None
     poll_seconds: float = 1.0
+    confirmations: int = 0
     towers: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
 
@@ -72,6 +75,7 @@ class Config:
                 port=int(raw.get("port", 0)),
                 l1_rpc=raw.get("l1_rpc"),
                 poll_seconds=float(raw.get("poll_seconds", 1.0)),
+                confirmations=int(raw.get("confirmations", 0)),
                 towers=tuple(map(str, raw.get("towers", ()))),
                 policy=Policy(**{name: int(value) for name, value in raw.get("policy", {}).items()}),
             )

@@ -40,6 +40,7 @@ class Node:
         policy: what it asks of those that it forwards.
         now: tells Unix time, by which locks expire.
         report: is told, in a sentence, what went wrong without harm.
+        past: tells Unix time that L1 has certainly reached; ``now`` where no node is asked.
 
     Attributes:
         peers: channel id -> our side of it.
@@ -47,13 +48,18 @@ class Node:
     """
 
     def __init__(
-        self, book: Book, policy: Policy, now: Callable[[], float], report: Callable[[Exception], None]
+        self,
+        book: Book,
+        policy: Policy,
+        now: Callable[[], float],
+        report: Callable[[Exception], None],
+        past: Callable[[], float] | None = None,
     ) -> None:
         self.book = book
         self.policy = policy
         self.peers: dict[bytes, ChannelPeer] = {}
         self.sessions: dict[bytes, Session] = {}
-        self._now = now
+        self._now, self._past = now, past or now
         self._report = report
         self._moving: set[tuple[bytes, bytes]] = set()
         self._shown: set[tuple[Session, bytes]] = set()
@@ -158,7 +164,9 @@ class Node:
 
     def look(self) -> None:
         """Do whatever is to be done about the pending locks."""
-        for intent in route.intents(self._held(self.peers.values()), self.book.known, self.policy, int(self._now())):
+        held = self._held(self.peers.values())
+        self.book.forget({each.lock.hash for each in held} | {hash_ for _, hash_ in self._moving})
+        for intent in route.intents(held, self.book.known, self.policy, int(self._now()), int(self._past())):
             self._do(intent)
         for hash_, done in self._waiting.items():
             if done.done():
@@ -177,7 +185,7 @@ class Node:
         peer = self.peers[self.book.payments[hash_][1]]
         lock = lock_of(peer.view.tip, hash_)
         # Nobody takes it any more, not on L1 either; that it is still there is the other party's silence.
-        gone = lock is not None and self._now() > lock.expiry + self.policy.margin
+        gone = lock is not None and self._past() > lock.expiry + self.policy.margin
         return Failure.EXPIRED if gone else None
 
     async def close(self) -> None:
@@ -234,8 +242,10 @@ class Node:
         try:
             await self.session(peer.channel.id).change([Offer(Lock(hash_, units, hop.expiry), rest)])
         except Refused:
-            self.book.fail(hash_, Failure.OVER_BALANCE)
-            raise
+            if lock_of(peer.view.tip, hash_) is None:
+                self.book.fail(hash_, Failure.OVER_BALANCE)
+                raise
+            # They refuse what they hold our signature of, and may take it yet: it stays until it is cancelled.
 
     def _toward(self, hop: Hop, asset: tuple[bytes, int]) -> ChannelPeer | None:
         """The channel with ``hop`` in which we own most of the asset, where that is enough."""

@@ -18,6 +18,8 @@ from toolkit.crypto import address_of, recover, sign
 from toolkit.errors import ProtocolError
 
 NO_SIGNATURE = bytes(64)
+MAX_WITHDRAWAL_SECONDS = 2 * 3600
+"""For how long a withdrawal that the other party asks for may be good; its units are reserved meanwhile."""
 
 
 class Refused(ProtocolError):
@@ -221,6 +223,13 @@ class ChannelPeer:
         self.view = transition.withdrawing(self.view, withdrawal)
         self._store.save(self.channel, self.view)
         return sign(self._key, self.signing.withdrawal_digest(withdrawal))
+
+    def let_withdraw(self, withdrawal: Withdrawal) -> bytes:
+        """The same for the other party, who asks for its own units, and not for long. Raises as `agree_to_withdraw`."""
+        ours = withdrawal.units_a if self.side is Side.A else withdrawal.units_b
+        if ours or withdrawal.expiry > self._now() + MAX_WITHDRAWAL_SECONDS:
+            raise Refused(self.refuse(Refusal.OTHER_TERMS), "withdrawing our units, or for longer than two hours")
+        return self.agree_to_withdraw(withdrawal)
 
     def stay(self) -> None:
         """Forget a withdrawal that we asked for and the other party did not sign: only we could have made it."""

@@ -77,6 +77,10 @@ class Policy:
     expiry_delta: int = 3_600
     margin: int = 1_800
 
+    def __post_init__(self) -> None:
+        if min(self.fee_units, self.fee_ppm, self.margin) < 0 or self.expiry_delta <= self.margin:
+            raise BadInput(f"no fee is negative, and a lock's margin is shorter than the time between two: {self}")
+
     def fee(self, units: int) -> int:
         """Units for forwarding ``units``."""
         return self.fee_units - -units * self.fee_ppm // 1_000_000
@@ -239,15 +243,20 @@ class Forward(NamedTuple):
 Intent = Show | SettleLock | CancelLock | Forward
 
 
-def intents(held: Sequence[Held], known: Knowledge, policy: Policy, now: int) -> list[Intent]:
-    """What to do about the pending locks; nothing is done about a channel that is not live."""
+def intents(held: Sequence[Held], known: Knowledge, policy: Policy, now: int, past: int) -> list[Intent]:
+    """What to do about the pending locks; nothing is done about a channel that is not live.
+
+    Args:
+        now: Unix time, the later of ours and L1's: by it something is too late to be relied on.
+        past: Unix time that L1 has certainly reached: by it nobody can take a lock any more that has expired.
+    """
     given: Collection[bytes] = {each.lock.hash for each in held if not each.ours}
     found: list[Intent] = []
     for each in held:
         if not each.live or each.moving:
             continue
         if each.ours:
-            intent = _about_ours(each, known, policy, now, given)
+            intent = _about_ours(each, known, policy, now, past, given)
         elif known.counts(each.lock, now):
             intent = SettleLock(each.channel, known.secrets[each.lock.hash])
         else:
@@ -257,14 +266,16 @@ def intents(held: Sequence[Held], known: Knowledge, policy: Policy, now: int) ->
     return found
 
 
-def _about_ours(each: Held, known: Knowledge, policy: Policy, now: int, given: Collection[bytes]) -> Intent | None:
+def _about_ours(
+    each: Held, known: Knowledge, policy: Policy, now: int, past: int, given: Collection[bytes]
+) -> Intent | None:
     channel, lock = each.channel, each.lock
     if lock.hash in known.invoices and (channel, lock.hash) not in known.accepted:
         failure = _unacceptable(each, known.invoices[lock.hash], policy, now)
         return Show(channel, known.secrets[lock.hash]) if failure is None else CancelLock(channel, lock.hash, failure)
     if known.counts(lock, now):
         return Show(channel, known.secrets[lock.hash])
-    if now > lock.expiry:
+    if past > lock.expiry:
         return CancelLock(channel, lock.hash, Failure.EXPIRED)
     if lock.hash in given:
         return None  # the next hop has its time

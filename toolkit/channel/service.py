@@ -55,7 +55,7 @@ class Service:
         config.data.mkdir(parents=True, exist_ok=True)
         self._store = Store(config.data / "channels.db")
         self._book = Book(self._store)
-        self.node = Node(self._book, config.policy, self.now, self.report)
+        self.node = Node(self._book, config.policy, self.now, self.report, self.past)
         self.shore = self._shore()
         for channel in self._store.channels():
             self._add(channel, Deposits(0, 0))
@@ -76,6 +76,10 @@ class Service:
     def now(self) -> float:
         """Unix time: L1's, which may have travelled, where a node is asked."""
         return max(time.time(), self.shore.now if self.shore else 0)
+
+    def past(self) -> float:
+        """Unix time that L1 has certainly reached."""
+        return self.shore.past if self.shore else time.time()
 
     async def run(self, announce: Announce) -> None:
         """Serve until `stop`; once it answers says so in ``ready.json`` and to ``announce``."""

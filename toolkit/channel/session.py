@@ -231,7 +231,7 @@ class Session:
                 self._on_ask(lambda: wire.close(net, expiry, self.peer.sign_close(net, expiry)))
             case Kind.ASK_WITHDRAW:
                 withdrawal = wire.read_ask_withdraw(message.body)
-                self._on_ask(lambda: wire.withdraw(withdrawal, self.peer.agree_to_withdraw(withdrawal)))
+                self._on_ask(lambda: wire.withdraw(withdrawal, self.peer.let_withdraw(withdrawal)))
             case Kind.CLOSE:
                 net, expiry, signature = wire.read_close(message.body)
                 self._on_answer((net, expiry), signature, self.peer.check_close(net, expiry, signature))

@@ -47,18 +47,20 @@ class Shore:
     """A party's side of L1.
 
     Attributes:
-        now: the newest block's Unix time.
+        now: Unix time that a transaction sent now gets at least.
+        past: Unix time of the newest block with enough confirmations.
         deeds: channel id -> what was done about it on L1, oldest first.
     """
 
     def __init__(self, config: Config, key: bytes, node: Node, book: Book, report: Callable[[Exception], None]) -> None:
-        self.now = 0
+        self.now = self.past = 0
         self.deeds: dict[bytes, list[Deed]] = {}
         self._config, self._node, self._book, self._report = config, node, book, report
         self._address = address_of(key)
         self._l1 = L1(str(config.l1_rpc))
         self._sender = Sender(self._l1, key, config.chain_id, calls.ERRORS)
         self._sending = asyncio.Lock()
+        self._looking = asyncio.Lock()
         self._guardian = Guardian(self._l1, config.contract, key, config.chain_id, margin=config.policy.margin)
         self._positions: dict[bytes, Position] = {}
 
@@ -77,31 +79,48 @@ class Shore:
 
     async def look(self) -> None:
         """See how L1 stands, and do what must be done there."""
+        async with self._looking:
+            await self._look()
+
+    async def _look(self) -> None:
         peers = list(self._node.peers.values())
         sight = await self._guardian.look([self._stand(peer) for peer in peers])
         self.now = sight.now
+        block = max(sight.block - self._config.confirmations, 0)
         try:
-            self._heed(peers, sight)
+            self.past = int((await self._l1.block(block) or {"timestamp": "0x0"})["timestamp"], 16)
+            self._heed(peers, sight, await self._read_positions([peer.channel.id for peer in peers], hex(block)))
         finally:  # a disk that is full, say, is no reason to guard nothing
             async with self._sending:
                 for done in await self._guardian.act_all([self._stand(peer) for peer in peers], sight):
                     self._note(done.channel, Deed(done.what, done.transaction, done.gas))
 
-    def _heed(self, peers: Sequence[ChannelPeer], sight: Sight) -> None:
-        for peer in peers:
-            self._see(peer, sight)
+    async def _read_positions(self, channels: Sequence[bytes], block: str) -> list[Position]:
+        """Where channels (32-byte ids) stood at a block; nothing in them before the contract was there."""
+        to = "0x" + self._config.contract.hex()
+        answers = await self._l1.batch(
+            [("eth_call", [{"to": to, "data": "0x" + calls.position(id_).hex()}, block]) for id_ in channels]
+        )
+        return [
+            Position(Deposits(0, 0)) if answer == "0x" else Position.decode(bytes.fromhex(answer[2:]))
+            for answer in answers
+        ]
+
+    def _heed(self, peers: Sequence[ChannelPeer], sight: Sight, confirmed: Sequence[Position]) -> None:
+        for peer, position in zip(peers, confirmed, strict=True):
+            self._see(peer, sight, position)
         self._book.revealed.update({hash_: when for hash_, when in sight.revealed.items() if when})
         wanted = {offer.lock.hash for peer in self._node.peers.values() for offer in peer.view.tip.locks}
         for hash_ in wanted & sight.shown.keys() - self._book.known.secrets.keys():
             self._book.learn(sight.shown[hash_])
         self._node.look()
 
-    def _see(self, peer: ChannelPeer, sight: Sight) -> None:
+    def _see(self, peer: ChannelPeer, sight: Sight, confirmed: Position) -> None:
         # A channel that L1 does not show (closed, a node that lags behind, a reorganisation) has nothing to pay with.
-        position = sight.positions[peer.channel.id]
-        self._positions[peer.channel.id] = position
-        peer.seen(position.deposits, position.withdrawals, sight.now)
-        if position.deadline:
+        # Money counts once its block has the confirmations asked for; that somebody closes counts at once.
+        self._positions[peer.channel.id] = latest = sight.positions[peer.channel.id]
+        peer.seen(confirmed.deposits, confirmed.withdrawals, self.past)
+        if latest.deadline:
             peer.freeze()
 
     def _stand(self, peer: ChannelPeer) -> Stand:
@@ -120,7 +139,9 @@ class Shore:
         other = channel.b if channel.a == self._address else channel.a
         if await self._l1.has_code(other):
             raise ProtocolError(f"0x{other.hex()} is a contract, which can take back what it has signed")
-        position = Position.decode(await self._l1.read(self._config.contract, calls.position(channel.id)))
+        head = int(await self._l1.call("eth_blockNumber"), 16)
+        block = max(head - self._config.confirmations, 0)
+        (position,) = await self._read_positions([channel.id], hex(block))
         return position.deposits if position.exists and not position.deadline else None
 
     def standing(self, channel: bytes) -> str:

@@ -16,13 +16,15 @@ from typing import Any
 import pytest
 
 from toolkit.channel import route
+from toolkit.channel.book import Book
 from toolkit.channel.config import Config
 from toolkit.channel.control import Control
 from toolkit.channel.onchain import Closing, OnChain
 from toolkit.channel.position import Position
 from toolkit.channel.process import PeerProcess, on_l1
 from toolkit.channel.service import Service
-from toolkit.channel.state import Channel, Deposits, SignedState, State
+from toolkit.channel.state import Channel, ChannelTerms, Deposits, SignedState, State
+from toolkit.channel.store import Store
 from toolkit.devnet import Account, Chain, Node, RunFolder
 from toolkit.errors import ServiceError
 
@@ -157,6 +159,21 @@ def test_money_counts_once_it_is_confirmed(town: Town) -> None:
     assert town.status("bob", id_)["deposits"] == [ONE, 0]
     town.node.rpc.call("anvil_mine", 2)
     wait_for(lambda: town.status("bob", id_)["deposits"] == [ONE + 5, 0])
+
+
+def test_a_channel_that_was_opened_right_before_a_kill_9_is_found_again(town: Town) -> None:
+    alice, bob = town.start("alice"), town.start("bob")
+    alice.kill()
+    store = Store(alice.folder / "channels.db")
+    host, port = bob.address.split(":")
+    Book(store).opening(town.chain.block_number(), town.chain.now(), host, int(port))
+    store.close()
+    terms = ChannelTerms(town.accounts["bob"].address_bytes, DAY)
+    channel, _ = town.onchain.open(town.accounts["alice"], terms, ONE)
+    town.start("alice")
+    wait_for(lambda: len(town.peers["alice"].control.channels()) == 1)
+    town.peers["alice"].connected(channel.id)
+    wait_for(lambda: town.status("alice", channel.id)["balance"] == ONE)
 
 
 def test_a_channel_in_tokens(town: Town) -> None:

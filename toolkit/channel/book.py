@@ -21,6 +21,9 @@ CREATE TABLE IF NOT EXISTS forwarded (hash BLOB PRIMARY KEY, channel BLOB NOT NU
 CREATE TABLE IF NOT EXISTS failure (hash BLOB PRIMARY KEY, reason INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS payment (hash BLOB PRIMARY KEY, units INTEGER NOT NULL, channel BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS contact (channel BLOB PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS opening (
+    number INTEGER PRIMARY KEY, block INTEGER NOT NULL, time INTEGER NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS leaving (channel BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 
@@ -112,6 +115,21 @@ class Book:
     def contact(self, channel: Channel, host: str, port: int) -> None:
         """The other party of ``channel`` listens there."""
         self._db.execute("INSERT OR REPLACE INTO contact VALUES (?,?,?)", (channel.id, host, port))
+
+    def opening(self, block: int, time: int, host: str, port: int) -> int:
+        """A channel is about to be opened with who listens there, after that block and Unix time; returns a number."""
+        row = self._db.execute(
+            "INSERT INTO opening (block, time, host, port) VALUES (?,?,?,?)", (block, time, host, port)
+        )
+        return int(row.lastrowid or 0)
+
+    def openings(self) -> list[tuple[int, int, int, str, int]]:
+        """Number, block, time, host and port of what was about to be opened, and may be, or not."""
+        return self._db.execute("SELECT number, block, time, host, port FROM opening").fetchall()
+
+    def opened(self, number: int) -> None:
+        """What came of an opening is known."""
+        self._db.execute("DELETE FROM opening WHERE number = ?", (number,))
 
     def contacts(self) -> dict[bytes, tuple[str, int]]:
         """Channel id -> where the other party listens."""

@@ -38,6 +38,8 @@ _POSITION = selector("position(bytes32)")
 _PENDING_LOCKS = selector("pendingLocks(bytes32)")
 _REVEALED_AT = selector("revealedAt(bytes32)")
 
+OPENED_IN_ETH = topic("OpenedInETH(bytes32,bytes32)")
+OPENED_IN_TOKENS = topic("OpenedInTokens(bytes32,bytes32,address)")
 SECRET_SHOWN = topic("SecretShown(bytes32,bytes32)")
 LOCKS_PENDING = topic("LocksPending(bytes32,(bytes32,int64,uint40)[])")
 

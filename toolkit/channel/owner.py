@@ -116,10 +116,8 @@ class Owner:
     async def _open(self, command: dict[str, Any]) -> dict[str, Any]:
         token, exponent = _asset(command)
         where = host_and_port(command["peer"])
-        channel, deed = await self._shore().open(
-            hex_bytes(command["to"], 20), int(command["units"]), int(command.get("period", _DAY)), token, exponent
-        )
-        await self._service.take_up(channel, *where)
+        terms = int(command["units"]), int(command.get("period", _DAY)), token, exponent
+        channel, deed = await self._service.open(hex_bytes(command["to"], 20), *terms, *where)
         return {"channel": _hex(channel.id), "descriptor": _hex(channel.encode()), **_deed(deed)}
 
     async def _send(self, command: dict[str, Any]) -> dict[str, Any]:

@@ -31,12 +31,15 @@ from toolkit.channel.running import Announce, write_ready
 from toolkit.channel.session import Session
 from toolkit.channel.state import Channel, Deposits
 from toolkit.channel.store import Store
-from toolkit.errors import L2KitError, ProtocolError, ServiceError
+from toolkit.errors import BadInput, L2KitError, ProtocolError, Reverted, ServiceError
 
 if TYPE_CHECKING:
-    from toolkit.channel.shore import Shore
+    from toolkit.channel.shore import Deed, Shore
 
 _REDIAL_SECONDS = (0.05, 5.0)
+_FIND_POLLS = 20
+_LOST_SECONDS = 24 * 3600
+"""After which a transaction that opens a channel is taken for lost."""
 _MOST_TROUBLES = 1_000
 """That are told apart: strangers choose what they send."""
 
@@ -91,6 +94,7 @@ class Service:
                 if self.shore is not None:
                     await self.shore.look()
                     self._spawn(self.shore.watch())
+                    self._spawn(self._find_opened(self.shore))
                     self._spawn(self.shore.tell_towers())
                 server = await stack.enter_async_context(self._server())
                 for channel, where in self._contacts().items():
@@ -130,13 +134,43 @@ class Service:
             deposits = await self.shore.deposits_in_new(channel)
         return None if deposits is None else self._add(channel, deposits)
 
-    async def take_up(self, channel: Channel, host: str, port: int) -> None:
-        """Serve a channel that we have just opened with whoever listens there."""
-        if self.shore is None or await self.adopt(channel) is None:
-            raise ServiceError(f"L1 does not show channel 0x{channel.id.hex()}")
+    async def open(
+        self, to: bytes, units: int, period: int, token: bytes, exponent: int, host: str, port: int
+    ) -> tuple[Channel, Deed]:
+        """Open a channel with whoever listens there, and serve it; see `Shore.open`."""
+        if self.shore is None:
+            raise BadInput("this peer was started without an L1 node")
+        # Noted first: whatever ends us before it is served, the channel is found again.
+        number = self._book.opening(await self.shore.block_number(), int(self.past()), host, port)
+        try:
+            channel, deed = await self.shore.open(to, units, period, token, exponent)
+        except (BadInput, Reverted):
+            self._book.opened(number)  # nothing was sent
+            raise
+        self._take_up(channel, host, port)
+        self._book.opened(number)
         await self.shore.look()
+        return channel, deed
+
+    def _take_up(self, channel: Channel, host: str, port: int) -> None:
+        """Serve a channel that we have opened; its money counts once it is confirmed."""
+        self._add(channel, Deposits(0, 0))
         self._book.contact(channel, host, port)
         self.dial(channel, host, port)
+
+    async def _find_opened(self, shore: Shore) -> None:
+        """Now and then: serve what we have opened without learning of it, because we were killed, or L1 was slow."""
+        while True:
+            try:
+                for number, block, time_, host, port in self._book.openings():
+                    for channel in await shore.opened_since(block):
+                        if channel.id not in self.node.peers:
+                            self._take_up(channel, host, port)
+                    if self.past() > time_ + _LOST_SECONDS:
+                        self._book.opened(number)
+            except Exception as error:
+                self.report(error)
+            await asyncio.sleep(_FIND_POLLS * self.config.poll_seconds)
 
     def _add(self, channel: Channel, deposits: Deposits) -> ChannelPeer:
         if channel.id not in self.node.peers:

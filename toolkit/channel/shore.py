@@ -139,9 +139,9 @@ class Shore:
         other = channel.b if channel.a == self._address else channel.a
         if await self._l1.has_code(other):
             raise ProtocolError(f"0x{other.hex()} is a contract, which can take back what it has signed")
-        head = int(await self._l1.call("eth_blockNumber"), 16)
-        block = max(head - self._config.confirmations, 0)
+        block = max(await self.block_number() - self._config.confirmations, 0)
         (position,) = await self._read_positions([channel.id], hex(block))
+        self._positions.setdefault(channel.id, position)
         return position.deposits if position.exists and not position.deadline else None
 
     def standing(self, channel: bytes) -> str:
@@ -155,6 +155,18 @@ class Shore:
         """Close alone, from the next look on: start, defend, and settle after the challenge period."""
         peer.freeze()
         self._book.leave(peer.channel.id)
+
+    async def opened_since(self, block: int) -> list[Channel]:
+        """The channels that we have opened in that block or later, as L1 tells."""
+        topics = ["0x" + topic.hex() for topic in (calls.OPENED_IN_ETH, calls.OPENED_IN_TOKENS)]
+        query = {"address": "0x" + self._config.contract.hex(), "topics": [topics], "fromBlock": hex(block)}
+        logs = await self._l1.call("eth_getLogs", query)
+        descriptors = [bytes.fromhex(log["data"][2:]).ljust(96, b"\0") for log in logs]
+        return [Channel.decode(each) for each in descriptors if each[:20] == self._address]
+
+    async def block_number(self) -> int:
+        """The latest block's."""
+        return int(await self._l1.call("eth_blockNumber"), 16)
 
     async def open(self, to: bytes, units: int, period: int, token: bytes, exponent: int) -> tuple[Channel, Deed]:
         """Open a channel with ``units`` of ours, as A; approves tokens where that is missing."""

@@ -72,3 +72,4 @@ def report(found: Report) -> None:
 def as_json(value: Any) -> None:
     """Print ``value`` as JSON on stdout."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+    sys.stdout.flush()  # who reads a pipe may wait for it while we go on

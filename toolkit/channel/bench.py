@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from statistics import quantiles
 
 from toolkit.channel import wire
@@ -53,18 +51,17 @@ class Rates:
         return {name: round(value, 3 if name.endswith("ms") else 1) for name, value in vars(self).items()}
 
 
-def in_process(payments: int, batch: int, in_flight: int = 4) -> Rates:
-    """Two parties in two threads of this process, without a network.
+def in_process(payments: int, batch: int) -> Rates:
+    """Two parties in one thread of this process, without a network.
 
     Args:
         payments: how many.
         batch: that share a message, a transaction of the store and an acknowledgement.
-        in_flight: batches on the way at a time.
     """
     signs, verifies = machine()
     with tempfile.TemporaryDirectory(prefix="l2kit-") as folder:
         payer, payee = _peers(Path(folder))
-        seconds, waits, sent = _pipeline(payer, payee, payments, batch, in_flight)
+        seconds, waits, sent = _pay_in_batches(payer, payee, payments, batch)
         _check(payee.view.agreed.net, payments)
     return Rates(payments / seconds, *_p50_p99(waits), sent / payments, signs, verifies)
 
@@ -115,46 +112,26 @@ def machine(count: int = 2_000) -> tuple[float, float]:
     return count / signed[0], count / verified[0]
 
 
-def _pipeline(
-    payer: ChannelPeer, payee: ChannelPeer, payments: int, batch: int, in_flight: int
+def _pay_in_batches(
+    payer: ChannelPeer, payee: ChannelPeer, payments: int, batch: int
 ) -> tuple[float, list[float], int]:
     """Seconds, each batch's seconds until it was acknowledged, and bytes."""
-    messages: SimpleQueue[wire.Message | None] = SimpleQueue()
-    answers: SimpleQueue[tuple[wire.Message, int]] = SimpleQueue()
-
-    def take() -> None:
-        while (message := messages.get()) is not None:
-            signed = wire.read_pay(message.body)
-            taken = payee.receive(signed)
+    waits: list[float] = []
+    sent = 0
+    start = time.perf_counter()
+    for first in range(0, payments, batch):
+        began = time.perf_counter()
+        for message in wire.updates(payer.pay([1] * min(batch, payments - first))):
+            taken = payee.receive(wire.read_pay(message.body))
             if taken.signature is None:
                 raise ProtocolError(f"a payment was refused: {taken.refused}")
-            answers.put((wire.ack(signed[-1].nonce, taken.signature), len(signed)))
-
-    taker = threading.Thread(target=take, daemon=True)
-    taker.start()
-    waits: list[float] = []
-    begun: list[float] = []
-    sent = paid = acknowledged = 0
-    start = time.perf_counter()
-    while acknowledged < payments:
-        while paid < payments and len(begun) - len(waits) < in_flight:
-            count = min(batch, payments - paid)
-            begun.append(time.perf_counter())
-            for message in wire.updates(payer.pay([1] * count)):
-                sent += len(message.encode())
-                messages.put(message)
-            paid += count
-        answer, count = answers.get(timeout=60)
-        sent += len(answer.encode())
-        refusal = payer.acknowledge(*wire.read_ack(answer.body))
-        if refusal is not None:
-            raise ProtocolError(f"an acknowledgement was refused: {refusal.name}")
-        waits.append(time.perf_counter() - begun[len(waits)])
-        acknowledged += count
-    seconds = time.perf_counter() - start
-    messages.put(None)
-    taker.join()
-    return seconds, waits, sent
+            answer = wire.ack(payee.view.agreed.nonce, taken.signature)
+            refusal = payer.acknowledge(*wire.read_ack(answer.body))
+            if refusal is not None:
+                raise ProtocolError(f"an acknowledgement was refused: {refusal.name}")
+            sent += len(message.encode()) + len(answer.encode())
+        waits.append(time.perf_counter() - began)
+    return time.perf_counter() - start, waits, sent
 
 
 def _peers(folder: Path) -> tuple[ChannelPeer, ChannelPeer]:

@@ -25,15 +25,15 @@ def bench() -> None:
 @bench.command()
 @click.option("--payments", type=click.IntRange(1, 10_000_000), default=20_000, show_default=True, help="How many.")
 @click.option(
-    "--batch", type=click.IntRange(1, 1024), default=256, show_default=True, help="Payments that share a message."
+    "--batch", type=click.IntRange(1, 1024), default=1024, show_default=True, help="Payments that share a message."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def channel(payments: int, batch: int, as_json: bool) -> None:
     """Payments through one channel: each signed, verified, and on both sides' disks before it counts.
 
     \b
-    In process: two parties in two threads. Over sockets: two processes over loopback; the rate is that
-    of payments ordered at once, the times are of payments made one by one.
+    In process: two parties in one thread, batch by batch. Over sockets: two processes over loopback; the
+    rate is that of payments ordered at once, the times are of payments made one by one.
 
     \b
     Examples:

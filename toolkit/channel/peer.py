@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 from toolkit.channel import transition
 from toolkit.channel.change import Change, Offer, Pay
@@ -18,6 +21,8 @@ from toolkit.crypto import address_of, recover, sign
 from toolkit.errors import ProtocolError
 
 NO_SIGNATURE = bytes(64)
+_CORES = os.cpu_count() or 1
+_WORTH_THREADS = 64
 MAX_WITHDRAWAL_SECONDS = 2 * 3600
 """For how long a withdrawal that the other party asks for may be good; its units are reserved meanwhile."""
 
@@ -126,30 +131,48 @@ class ChannelPeer:
         """Take the other party's changes in order, up to the first that breaks a rule."""
         before = tip = self.view.agreed_tip
         deposits, author, now = self.view.usable, self.side.other, int(self._now())
-        refusal, proof, refused = transition.may_take(self.view), b"", None
-        for nonce, change, signature in signed:
-            after = refusal or self._checked(tip, deposits, author, nonce, change, signature, now)
+        refusal = transition.may_take(self.view)
+        tips: list[Tip] = []
+        for nonce, change, _ in signed:
+            if refusal is None and nonce != tip.state.nonce + 1:
+                refusal = Refusal.NOT_NEXT
+            after = refusal or transition.changed(tip, deposits, author, change, now)
             if isinstance(after, Refusal):
-                refused = (nonce, self.refuse(after))
+                refusal = after
                 break
-            tip, proof = after, signature
-        if tip is before:
+            tip = after
+            tips.append(tip)
+        count = self._count_signed([(tip.state, each.signature) for tip, each in zip(tips, signed, strict=False)])
+        if count < len(tips):
+            refusal = Refusal.BAD_SIGNATURE
+        refused = None if refusal is None else (signed[count].nonce, self.refuse(refusal))
+        if count == 0:
             return Taken(None, refused)
-        view = transition.taken(self.view, tip, proof)
+        view = transition.taken(self.view, tips[count - 1], signed[count - 1].signature)
         self._store.save(self.channel, view)
         self.view = view
-        changes = tuple(each.change for each in signed[: tip.state.nonce - before.state.nonce])
-        return Taken(self._sign(view.agreed), refused, changes)
+        assert view.agreed.nonce == before.state.nonce + count
+        return Taken(self._sign(view.agreed), refused, tuple(each.change for each in signed[:count]))
 
-    def _checked(
-        self, tip: Tip, deposits: Deposits, author: Side, nonce: int, change: Change, signature: bytes, now: int
-    ) -> Tip | Refusal:
-        if nonce != tip.state.nonce + 1:
-            return Refusal.NOT_NEXT
-        after = transition.changed(tip, deposits, author, change, now)
-        if isinstance(after, Refusal) or self._by_other(after.state, signature):
-            return after
-        return Refusal.BAD_SIGNATURE
+    def _count_signed(self, states: Sequence[tuple[State, bytes]]) -> int:
+        """How many of the states the other party has signed, up to the first that it has not; on all cores."""
+        # One alone first: who forges the first of many does not make us look at the others.
+        if not states or not self._by_other(*states[0]):
+            return 0
+        parts = _split(states[1:], _CORES if len(states) > _WORTH_THREADS else 1)
+        counts = _threads().map(self._count_in_turn, parts) if len(parts) > 1 else map(self._count_in_turn, parts)
+        found = 1
+        for part, count in zip(parts, counts, strict=True):
+            found += count
+            if count < len(part):
+                break
+        return found
+
+    def _count_in_turn(self, states: Sequence[tuple[State, bytes]]) -> int:
+        for number, (state, signature) in enumerate(states):
+            if not self._by_other(state, signature):
+                return number
+        return len(states)
 
     def acknowledge(self, nonce: int, signature: bytes) -> Refusal | None:
         """Take the other party's acknowledgement of our changes; returns why it was refused."""
@@ -279,6 +302,16 @@ class ChannelPeer:
             self._store.save_acknowledged(self.channel, view)
             self.view = view
         return None
+
+
+def _split(states: Sequence[tuple[State, bytes]], parts: int) -> list[Sequence[tuple[State, bytes]]]:
+    size = max(-(-len(states) // parts), 1)
+    return [states[at : at + size] for at in range(0, len(states), size)]
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_CORES, "signatures")  # libsecp256k1 works outside of Python's lock
 
 
 def _locks(offers: Sequence[Offer]) -> tuple[Lock, ...]:

@@ -16,7 +16,6 @@ other side connects.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,6 @@ from typing import Any
 from toolkit.channel.route import Policy
 from toolkit.channel.state import Channel, Deposits
 from toolkit.errors import BadInput
-
-KEY_VARIABLE = "L2KIT_KEY"
 
 
 @dataclass(frozen=True)
@@ -87,18 +84,6 @@ class Config:
             raise BadInput(f"{path}: the setting {error} is missing") from error
         except (TypeError, ValueError, AttributeError) as error:
             raise BadInput(f"{path}: {error}") from error
-
-
-def key_from_environment() -> bytes:
-    """The 32-byte key in L2KIT_KEY; raises BadInput where there is none."""
-    text = os.environ.get(KEY_VARIABLE, "")
-    try:
-        key = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        key = b""
-    if len(key) != 32:
-        raise BadInput(f"the environment variable {KEY_VARIABLE} must hold the private key, 32 bytes of hex")
-    return key
 
 
 def hex_bytes(text: str, size: int) -> bytes:

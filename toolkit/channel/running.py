@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from toolkit.channel.config import key_from_environment
+from toolkit.devnet.settings import key_from_environment
 from toolkit.errors import L2KitError
 
 Announce = Callable[[dict[str, Any]], None]

@@ -1,8 +1,6 @@
 """JSON-RPC 2.0 over HTTP: the server that every rollup service answers with.
 
 Whatever arrives, the answer is a JSON-RPC object with a reason. Error codes are those of JSON-RPC 2.0 and EIP-1474.
-As geth does, it takes application/json alone, which no web page may send elsewhere unasked, and answers under its own
-names alone, so that a web page cannot reach it by rebinding a name of its own (DNS) to this machine.
 """
 
 from __future__ import annotations
@@ -12,12 +10,12 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import typedefs as web_types
 from aiohttp import web
 
-from toolkit.errors import BadInput, ServiceError
+from toolkit.devnet.web import foreign, listen
+from toolkit.errors import BadInput
 from toolkit.rollup.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -33,9 +31,6 @@ MAX_CALLS = 100
 
 Method = Callable[..., Awaitable[Any]]
 log = logging.getLogger(__name__)
-
-
-LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class Server:
@@ -61,16 +56,7 @@ class Server:
         app.router.add_post("/", self._post)
         if "l2_status" in self._methods:
             app.router.add_get("/", self._get)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port, shutdown_timeout=1.0)
-        try:
-            await site.start()
-        except OSError as error:
-            await self._runner.cleanup()
-            raise ServiceError(f"cannot listen on {self.host}:{self.port}: {error.strerror or error}") from error
-        for address in self._runner.addresses:
-            self.port = address[1]
+        self._runner, self.port = await listen(app, self.host, self.port)
 
     async def stop(self) -> None:
         """Stop listening; calls under way are answered first."""
@@ -84,16 +70,9 @@ class Server:
     @web.middleware
     async def _from_here(self, request: web.Request, handler: web_types.Handler) -> web.StreamResponse:
         """Refuse what a web page of somebody else may have sent."""
-        try:
-            name = urlsplit(f"//{request.host}").hostname or ""
-        except ValueError:
-            name = ""
-        if name not in (*LOCAL_NAMES, self.host.lower()):
-            wrong = ApiError(INVALID_REQUEST, f"this is {self.host}, not {request.host[:100]!r} (the Host header)")
-            return _respond(_failure(None, wrong), status=403)
-        if request.method == "POST" and request.content_type != "application/json":
-            wrong = ApiError(INVALID_REQUEST, f"the content type is {request.content_type}, not application/json")
-            return _respond(_failure(None, wrong), status=415)
+        if refused := foreign(request, self.host):
+            status, why = refused
+            return _respond(_failure(None, ApiError(INVALID_REQUEST, why)), status=status)
         return await handler(request)
 
     async def _post(self, request: web.Request) -> web.Response:

@@ -7,19 +7,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from toolkit.crypto import SECP256K1_N
-from toolkit.devnet.rpc import without_secrets
+from toolkit.devnet import settings
 from toolkit.errors import BadInput
-
-KEY_VARIABLE = "L2KIT_KEY"
-"""The environment variable with the service's private key (32 bytes of hex)."""
 
 
 @dataclass(frozen=True)
@@ -59,71 +51,11 @@ class Config:
     seal_on_demand: bool = False
     assert_seconds: float = 0.5
 
+    def __post_init__(self) -> None:
+        if self.batch_records < 2:
+            raise BadInput(f"batch_records {self.batch_records} leaves no room for a transfer to a new account (2)")
+
     @staticmethod
     def load(path: Path) -> Config:
-        """Read a configuration file.
-
-        Raises:
-            BadInput: it cannot be read, or an entry is missing, unknown, or not what it should be.
-        """
-        try:
-            found = json.loads(path.read_text())
-        except OSError as error:
-            raise BadInput(f"cannot read the configuration {path}: {error.strerror}") from error
-        except ValueError as error:
-            raise BadInput(f"the configuration {path} is not JSON: {error}") from error
-        if not isinstance(found, dict):
-            raise BadInput(f"the configuration {path} is not a JSON object")
-        return Config.parse(found, path.parent)
-
-    @staticmethod
-    def parse(found: Mapping[str, Any], folder: Path) -> Config:
-        """Check a configuration's entries; ``data`` is relative to ``folder``. Raises BadInput."""
-        known = {field.name: field for field in fields(Config)}
-        if unknown := sorted(set(found) - set(known)):
-            raise BadInput(f"the configuration has an entry {unknown[0]!r} that no service knows")
-        values: dict[str, Any] = {}
-        for name, field in known.items():
-            if name in found:
-                values[name] = _value(name, str(field.type), found[name])
-            elif field.default is MISSING:
-                raise BadInput(f"the configuration lacks {name!r}")
-        values["data"] = folder / values["data"]
-        if not values["l1_rpc"].startswith(("http://", "https://")):
-            raise BadInput(f"l1_rpc {without_secrets(values['l1_rpc'])!r} is not an http:// or https:// URL")
-        config = Config(**values)
-        if config.batch_records < 2:
-            raise BadInput(f"batch_records {config.batch_records} leaves no room for a transfer to a new account (2)")
-        if config.port > 65535:
-            raise BadInput(f"port {config.port} is not from 0 to 65535")
-        return config
-
-    def key(self) -> bytes:
-        """The service's private key, from the environment. Raises BadInput where there is none."""
-        text = os.environ.get(KEY_VARIABLE, "")
-        try:
-            key = bytes.fromhex(text.removeprefix("0x"))
-        except ValueError:
-            key = b""
-        if len(key) != 32 or not 0 < int.from_bytes(key, "big") < SECP256K1_N:
-            raise BadInput(f"the environment variable {KEY_VARIABLE} does not hold a private key (32 bytes of hex)")
-        return key
-
-
-def _value(name: str, kind: str, value: Any) -> Any:
-    if kind == "bytes":
-        try:
-            address = bytes.fromhex(value[2:]) if value[:2] == "0x" else b""
-        except (TypeError, ValueError):
-            address = b""
-        if len(address) != 20:
-            raise BadInput(f"{name} {value!r} is not an address")
-        return address
-    wanted: dict[str, tuple[type, ...]] = {
-        "str": (str,), "Path": (str,), "int": (int,), "float": (int, float), "bool": (bool,),
-    }  # fmt: skip
-    if not isinstance(value, wanted[kind]) or (isinstance(value, bool) and kind != "bool"):
-        raise BadInput(f"{name} {value!r} is not a {'path' if kind == 'Path' else kind}")
-    if isinstance(value, (int, float)) and value < 0:
-        raise BadInput(f"{name} {value} is negative")
-    return Path(str(value)) if kind == "Path" else value
+        """Read a configuration file. Raises BadInput where it cannot be used."""
+        return settings.load(Config, path)

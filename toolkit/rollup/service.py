@@ -21,6 +21,7 @@ from typing import Protocol
 
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import L1, Sender
+from toolkit.devnet.settings import key_from_environment
 from toolkit.errors import BadInput, L2KitError
 from toolkit.rollup import api
 from toolkit.rollup.config import Config
@@ -145,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.Formatter.converter = time.gmtime
     try:
         config = Config.load(given.config)
-        asyncio.run(serve(given.role, config, None if given.role == "verifier" else config.key()))
+        asyncio.run(serve(given.role, config, None if given.role == "verifier" else key_from_environment()))
     except L2KitError as error:
         sys.stderr.write(f"{given.role}: {error}\n")
         return 1

@@ -1,0 +1,49 @@
+"""The services' HTTP: where it listens, and whom it answers.
+
+As geth does, a service takes application/json alone, which no web page may send elsewhere unasked, and answers under
+its own names alone, so that a web page cannot reach it by rebinding a name of its own (DNS) to this machine.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from toolkit.errors import ServiceError
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+def foreign(request: web.Request, *names: str) -> tuple[int, str] | None:
+    """Why a request may come from somebody else's web page: the HTTP status and a sentence. None: it does not.
+
+    Args:
+        names: of this service, beside the local ones.
+    """
+    try:
+        name = urlsplit(f"//{request.host}").hostname or ""
+    except ValueError:
+        name = ""
+    if name not in LOCAL_NAMES and name not in map(str.lower, names):
+        return 403, f"this is {names[0]}, not {request.host[:100]!r} (the Host header)"
+    if request.method == "POST" and request.content_type != "application/json":
+        return 415, f"the content type is {request.content_type}, not application/json"
+    return None
+
+
+async def listen(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
+    """Serve ``app``; returns what is to be cleaned up in the end, and the port (a free one where 0 was asked for).
+
+    Raises:
+        ServiceError: the port is in use or may not be used.
+    """
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    await runner.setup()
+    site = web.TCPSite(runner, host, port)
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise ServiceError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    return runner, int(runner.addresses[0][1])

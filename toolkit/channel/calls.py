@@ -47,7 +47,11 @@ ERRORS = (
     "NotOpen(bytes32)", "NotAParty(address)", "AlreadyClosing(bytes32,uint256)", "NotClosing(bytes32)",
     "NotNewer(uint48,uint48)", "BadFirstState(int64,bytes32)", "BadSignature(address)",
     "ChallengePeriodOver(uint256,uint256)", "ChallengePeriodNotOver(uint256,uint256)", "CloseExpired(uint256,uint256)",
-    "OpenedInThisBlock(uint256)",
+    "OpenedInThisBlock(uint256)", "BadLocks(bytes32,bytes32)", "BadSecretCount(uint256,uint256)",
+    "WrongSecret(bytes32,bytes32)", "LocksUnresolved(bytes32)", "LockPending(bytes32,uint256)",
+    "WithdrawalExpired(uint256,uint256)", "BadWithdrawalNumber(uint256,uint256)", "BadUnits(uint256,uint256)",
+    "AlreadyOpen(bytes32)", "BadChallengePeriod(uint256,uint256,uint256)", "BadUnitExponent(uint8)",
+    "NotEther(bytes32)", "NotAToken(address)", "BadCounterparty(address)",
 )  # fmt: skip
 """What the contract may answer, with the types of what comes with it."""
 

@@ -251,6 +251,19 @@ def test_what_l1_showed_before_it_went_back_is_not_mistaken_for_what_it_shows(sc
     scene.guard(scene.carol, work)
 
 
+def test_what_was_done_since_the_look_is_not_done_again(scene: Scene) -> None:
+    channel = scene.open()
+    lock = scene.lock(0, 5, 100)
+    stand = scene.stand(channel, None, 1, 0, (lock,), [SECRETS[0]])
+
+    async def work(guardian: Guardian) -> None:
+        sight = await guardian.look([stand])
+        assert whats(await guardian.act(stand, sight)) == ["reveal"]
+        assert await guardian.act(stand, sight) == []
+
+    scene.guard(scene.carol, work)
+
+
 def test_many_channels_are_defended_at_once(scene: Scene) -> None:
     channels = [scene.open(salt) for salt in range(12)]
     stands = [scene.stand(channel, None, 3, 1) for channel in channels]

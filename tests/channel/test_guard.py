@@ -164,10 +164,15 @@ def test_the_locks_of_a_half_signed_state_count_too() -> None:
     assert due(mine, over) == [Settle(CHANNEL, other, (OTHER,))], "nothing newer can come any more"
 
 
-def test_a_tower_that_sees_a_state_newer_than_its_own_reveals() -> None:
+@pytest.mark.parametrize("nonce", [8, 9, 10])
+def test_a_tower_reveals_for_it_does_not_know_what_else_was_signed(nonce: int) -> None:
     mine = stand(None, (PAYS_B,))
-    assert due(mine, sight(closing(10, locks=True), mine.locks)) == [Reveal(CHANNEL, SECRET)]
-    assert due(mine, sight(closing(9, locks=True), mine.locks)) == [Unlock(CHANNEL, mine.locks, (SECRET,))]
+    shown = sight(closing(nonce, locks=nonce > 8), mine.locks if nonce > 8 else ())
+    challenge = [ChallengeSigned(CHANNEL, mine.newest, BY_A, BY_B)] if nonce == 8 else []
+    assert due(mine, shown) == [Reveal(CHANNEL, SECRET), *challenge]
+    assert due(mine, replace(shown, revealed={HASH: NOW})) == challenge
+    final = sight(closing(nonce, NOW - 1, locks=nonce > 8), mine.locks if nonce > 8 else ())
+    assert due(mine, final) == ([Unlock(CHANNEL, mine.locks, (SECRET,))] if nonce > 8 else [])
 
 
 def test_an_owner_leaves_with_the_newest_state() -> None:

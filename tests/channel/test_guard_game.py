@@ -251,7 +251,7 @@ class Game:
             sign(KEY_A, digest),
             sign(KEY_B, digest),
             known,
-            half_signed=plan.half_signed,
+            half_signed=plan.half_signed and not is_tower,
             leave=self.home,
             other_locks=() if is_tower else tuple(locks for _, locks in plan.states[plan.agreed :]),
         )

@@ -8,7 +8,7 @@ itself, with every lock that pays it and whose secret it knew in time.
 A secret is shown with a lock, or revealed for all (see contracts/channel/IPaymentChannels.sol). To show it is cheap,
 but counts in one state only, and others can hinder it: by a newer state, or by resolving other locks of the list
 first. To reveal it is safe. So it is revealed where a newer state may come (one that we signed without an answer,
-``half_signed``), and in a closing channel when less than ``margin`` is left.
+``half_signed``; a tower never knows), and in a closing channel when less than ``margin`` is left.
 """
 
 from __future__ import annotations
@@ -256,9 +256,9 @@ class _Case:
         stand = self.stand
         is_older = position.nonce < stand.newest.nonce
         locks = stand.locks if is_older else self._pending()
-        # Up to the deadline a newer state may take the place of the one shown, and of the secrets shown with it. That
-        # there are such states a tower may learn only from one that is shown.
-        may_be_newer = stand.half_signed or position.nonce > stand.newest.nonce
+        # Up to the deadline a newer state may take the place of the one shown, and of the secrets shown with it.
+        # Whether there are such states nobody tells a tower: whoever gives it states may be the other party.
+        may_be_newer = stand.half_signed or stand.side is None
         if may_be_newer:
             locks = tuple(dict.fromkeys((*stand.all_locks, *locks)))
         safer = [lock for lock in locks if self._pays_us(lock) and (may_be_newer or self._is_better_revealed(lock))]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import json
+import sqlite3
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
@@ -14,14 +18,16 @@ import pytest
 
 from toolkit.channel.guard import Sight, Stand
 from toolkit.channel.onchain import OnChain
+from toolkit.channel.position import Position
 from toolkit.channel.process import Process, on_l1
-from toolkit.channel.state import Channel, ChannelTerms, Lock, Side, SignedState, Signing, State, locks_root
+from toolkit.channel.state import Channel, ChannelTerms, Deposits, Lock, Side, SignedState, Signing, State, locks_root
 from toolkit.channel.tower import Tower, TowerConfig
 from toolkit.channel.tower_client import TowerClient, Unwelcome, encode, parse
 from toolkit.crypto import keccak256, sign
 from toolkit.devnet import Account, Chain, Node, RunFolder
 from toolkit.errors import ServiceError
 
+from .line import Line
 from .people import DAY
 from .rig import wait_for
 
@@ -137,8 +143,111 @@ def test_a_lock_whose_secret_the_tower_knows_is_taken(watch: Watch) -> None:
     keep(tower, watch.stand(9, 90, lock, secrets={lock.hash: SECRET}))
     close_with(watch, watch.stand(1, 10))
     wait_for(lambda: watch.nonce() == 9)
-    wait_for(lambda: watch.onchain.pending_locks(watch.channel) == bytes(32))
-    assert watch.onchain.position(watch.channel).balance_a == ONE - 120
+    wait_for(lambda: watch.onchain.revealed_at(lock.hash) > 0)
+    watch.node.travel(DAY + 1)
+    before = watch.chain.balance(watch.alice.address)
+    watch.onchain.settle(watch.bob, watch.channel, [lock])
+    assert watch.chain.balance(watch.alice.address) - before == (ONE - 120) * 10**9
+
+
+def test_a_newer_state_without_its_secrets_does_not_take_them_from_the_tower(watch: Watch) -> None:
+    """It may come from the other party, which has no interest in them."""
+    tower = watch.tower()
+    lock = Lock(keccak256(SECRET), 30, watch.chain.now() + 10 * DAY)
+    keep(tower, watch.stand(8, 80, lock, secrets={lock.hash: SECRET}))
+    keep(tower, watch.stand(9, 90, lock))
+    assert told(tower, watch.stand(9, 90))["secrets"] == 1
+    keep(tower, watch.stand(10, 120))
+    assert told(tower, watch.stand(9, 90))["secrets"] == 0, "the lock is gone"
+
+
+def test_the_lock_of_somebody_who_is_away_is_revealed_before_it_expires(watch: Watch) -> None:
+    tower = watch.tower(margin_seconds=300)
+    lock = Lock(keccak256(SECRET), 30, watch.chain.now() + 1000)
+    keep(tower, watch.stand(9, 90, lock, secrets={lock.hash: SECRET}))
+    watch.node.rpc.call("evm_increaseTime", hex(650))
+    wait_for(lambda: bool(status(tower)["block_time"] > lock.expiry - 360))
+    assert watch.onchain.revealed_at(lock.hash) == 0, "its owner has time yet"
+    watch.node.rpc.call("evm_increaseTime", hex(60))
+    wait_for(lambda: watch.onchain.revealed_at(lock.hash) > 0)
+    assert watch.onchain.position(watch.channel).deadline == 0, "a tower closes nothing"
+
+
+@pytest.fixture
+def idle(watch: Watch) -> Iterator[Callable[[], None]]:
+    """Call it, and from then on blocks are made only when asked for."""
+    yield lambda: watch.node.rpc.call("evm_setAutomine", False)
+    watch.node.rpc.call("anvil_dropAllTransactions")
+    watch.node.rpc.call("evm_setAutomine", True)
+
+
+def test_two_towers_in_one_block_do_no_harm(watch: Watch, idle: Callable[[], None]) -> None:
+    towers = [watch.tower("heidi"), watch.tower("grace")]
+    close_with(watch, watch.stand(1, 10))
+    idle()
+    for tower in towers:
+        keep(tower, watch.stand(9, 90))
+    wait_for(lambda: len(watch.node.rpc.call("txpool_content")["pending"]) == 2)
+    watch.node.rpc.call("evm_mine")
+    assert watch.nonce() == 9
+    wait_for(lambda: sum(len(told(tower, watch.stand(9, 90))["done"]) for tower in towers) == 1)
+    wait_for(lambda: sum(status(tower)["failed"].get("challenge: reverted", 0) for tower in towers) == 1)
+    assert [status(tower)["trouble"] for tower in towers] == [None, None]
+
+
+def test_a_node_that_was_away_is_looked_at_when_it_is_back(watch: Watch) -> None:
+    line = Line(watch.node.url)
+    tower = watch.tower(l1_rpc=line.url)
+    keep(tower, watch.stand(8, 80))
+    line.cut()
+    close_with(watch, watch.stand(1, 10))
+    wait_for(lambda: "no Ethereum node answers" in str(status(tower)["trouble"]))
+    keep(tower, watch.stand(9, 90))  # a channel that it knows
+    other = watch.stand(1, 1, channel=watch.open(1))
+    with pytest.raises(ServiceError, match="no Ethereum node answers"):
+        keep(tower, other)
+    assert refused(tower) == {"L1 does not answer": 1}
+    tower.kill()
+    tower = watch.tower(l1_rpc=line.url)  # though the node is still away
+    assert told(tower, watch.stand(9, 90))["nonce"] == 9
+    line.mend()
+    wait_for(lambda: watch.nonce() == 9)
+    wait_for(lambda: status(tower)["trouble"] is None)
+    keep(tower, other)
+    line.cut()
+
+
+def test_what_was_answered_is_on_disk(watch: Watch) -> None:
+    tower = watch.tower()
+    numbers, answered = itertools.count(1), 0
+
+    def upload() -> None:
+        nonlocal answered
+        with contextlib.suppress(ServiceError):
+            for nonce in numbers:
+                keep(tower, watch.stand(nonce, 0))
+                answered = nonce
+
+    for _ in range(3):
+        before = answered
+        thread = threading.Thread(target=upload)
+        thread.start()
+        wait_for(lambda before=before: answered > before + 5)
+        tower.kill()
+        thread.join()
+        tower = watch.tower()
+        assert told(tower, watch.stand(1, 0))["nonce"] in (answered, answered + 1)
+
+
+def test_a_tower_that_cannot_pay_says_so_and_answers_when_it_can(watch: Watch) -> None:
+    tower, heidi = watch.tower(), watch.accounts["heidi"].address
+    keep(tower, watch.stand(9, 90))
+    watch.node.rpc.call("anvil_setBalance", heidi, "0x1")
+    close_with(watch, watch.stand(1, 10))
+    wait_for(lambda: "nsufficient funds" in str(status(tower)["trouble"]))
+    watch.node.rpc.call("anvil_setBalance", heidi, hex(10**18))
+    wait_for(lambda: watch.nonce() == 9)
+    wait_for(lambda: status(tower)["trouble"] is None)
 
 
 def test_newer_states_are_shown_also_while_the_channel_is_closing(watch: Watch) -> None:
@@ -152,15 +261,20 @@ def test_newer_states_are_shown_also_while_the_channel_is_closing(watch: Watch) 
     wait_for(lambda: watch.nonce() == 10)
 
 
+def status(tower: Process) -> dict[str, Any]:
+    return asyncio.run(TowerClient(tower.ready["url"]).status())
+
+
 def refused(tower: Process) -> dict[str, int]:
-    status = asyncio.run(TowerClient(tower.ready["url"]).status())
-    counts: dict[str, int] = status["refused"]
+    counts: dict[str, int] = status(tower)["refused"]
     return counts
 
 
-def post(tower: Process, body: bytes) -> int:
+def post(tower: Process, body: bytes, **headers: str) -> int:
     try:
-        with urllib.request.urlopen(tower.ready["url"] + "/v1/states", data=body, timeout=10) as answer:
+        given = {"Content-Type": "application/json", **{name.replace("_", "-"): each for name, each in headers.items()}}
+        request = urllib.request.Request(tower.ready["url"] + "/v1/states", body, given)
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         json.load(error)
@@ -197,10 +311,93 @@ def test_hostile_uploads_are_refused_and_counted(watch: Watch) -> None:
     assert told(tower, good)["nonce"] == 9
 
 
+def test_what_a_web_page_may_have_sent_is_refused(watch: Watch) -> None:
+    tower = watch.tower(public_name="Tower.example")
+    body = encode(watch.stand(9, 90))
+    assert post(tower, body, Content_Type="text/plain") == 415
+    for host, answer in (("rebound.example", 403), ("127.0.0.1.rebound.example:80", 403), ("[", 403)):
+        assert post(tower, body, Host=host) == answer
+    assert refused(tower) == {"foreign": 4}
+    for host in ("tower.example", "TOWER.example:80", "10.0.0.7:9100", "[::1]:80", "localhost"):
+        assert post(tower, body, Host=host) == 200
+
+
+def in_process(watch: Watch, folder: Path, **settings: Any) -> Tower:
+    config = TowerConfig(watch.chain.chain_id, watch.onchain.address, folder, watch.node.url, **settings)
+    return Tower(config, watch.accounts["heidi"].key)
+
+
+def release(tower: Tower) -> None:
+    tower._store.close()
+    tower._l1.close()
+
+
+def test_no_more_channels_are_taken_than_there_is_room_for_however_many_come_at_once(
+    watch: Watch, tmp_path: Path
+) -> None:
+    tower = in_process(watch, tmp_path, max_channels=2)
+    bodies = [encode(watch.stand(1, 1, channel=watch.open(salt))) for salt in range(1, 6)]
+
+    async def upload() -> list[int | BaseException]:
+        return await asyncio.gather(*map(tower._take, bodies), return_exceptions=True)
+
+    answers = asyncio.run(upload())
+    release(tower)
+    assert [answer for answer in answers if isinstance(answer, int)] == [1, 1]
+    assert {str(answer) for answer in answers if not isinstance(answer, int)} == {"too many channels: 2"}
+
+
+def test_what_is_not_on_disk_is_not_held(watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tower = in_process(watch, tmp_path)
+
+    class FullDisk:
+        def execute(self, *_: Any) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        def close(self) -> None:
+            """It is not ours."""
+
+    with monkeypatch.context() as full:
+        full.setattr(tower._store, "_db", FullDisk())
+        with pytest.raises(sqlite3.OperationalError):
+            asyncio.run(tower._take(encode(watch.stand(9, 90))))
+    assert tower._store.stands == {}
+    assert asyncio.run(tower._take(encode(watch.stand(9, 90)))) == 9
+    release(tower)
+
+
+def test_a_channel_is_forgotten_when_it_is_closed_for_good_and_not_before(watch: Watch, tmp_path: Path) -> None:
+    tower = in_process(watch, tmp_path)
+    asyncio.run(tower._take(encode(watch.stand(9, 90))))
+    stands, opened = list(tower._store.stands.values()), watch.channel.opened_block
+    gone, there = Position(Deposits(0, 0)), watch.onchain.position(watch.channel)
+    for block, now, position, held in (
+        (opened - 5, 0, gone, 1),  # a node that still catches up
+        (opened + 60, 10 * DAY, gone, 1),
+        (opened + 90, 20 * DAY, gone, 1),  # only just seen
+        (opened + 90, 21 * DAY, gone, 1),
+        (opened + 91, 22 * DAY, there, 1),  # after a reorganisation
+        (opened + 92, 30 * DAY, gone, 1),
+        (opened + 99, 31 * DAY + 1, gone, 0),
+    ):
+        tower._forget_the_closed(stands, Sight(now, {watch.channel.id: position}, block=block))
+        assert len(tower._store.stands) == held, (block, now)
+    release(tower)
+
+
+def test_a_store_is_one_towers_and_about_one_contract(watch: Watch) -> None:
+    tower = watch.tower()
+    keep(tower, watch.stand(9, 90))
+    with pytest.raises(ServiceError, match="locked"):
+        watch.tower()
+    tower.stop()
+    with pytest.raises(ServiceError, match=r"is about the channels of 0x\w+ on chain 31337, not of 0x1111"):
+        watch.tower(contract="0x" + "11" * 20)
+
+
 def test_no_upload_makes_it_read_logs_from_before_the_channels_it_has(watch: Watch, tmp_path: Path) -> None:
     """On a public chain that takes hours, in which nothing would be guarded."""
-    config = TowerConfig(watch.chain.chain_id, watch.onchain.address, tmp_path, watch.node.url)
-    tower = Tower(config, watch.accounts["heidi"].key)
+    tower = in_process(watch, tmp_path)
     looked = []
     look = tower._guardian.look
 
@@ -216,8 +413,7 @@ def test_no_upload_makes_it_read_logs_from_before_the_channels_it_has(watch: Wat
             await tower._take(encode(watch.stand(9, 90, channel=unknown)))
 
     asyncio.run(upload())
-    tower._store.close()
-    tower._l1.close()
+    release(tower)
     assert looked == []
 
 

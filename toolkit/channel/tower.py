@@ -4,8 +4,9 @@ It gets states that both parties have signed, and shows the newest on L1 when so
 one; with the secrets it was given it takes the locks that they release. It holds no key that can spend from a
 channel: its own (32 bytes of hex in L2KIT_KEY) pays the gas. The file is JSON:
 
-    {"chain_id": 31337, "contract": "0x...", "data": "tower/", "host": "127.0.0.1", "port": 0, "l1_rpc": "http://...",
-     "poll_seconds": 1.0, "max_channels": 10000}
+    {"chain_id": 31337, "contract": "0x...", "data": "tower/", "host": "127.0.0.1", "port": 0, "l1_rpc": "http://..."}
+
+and what else `TowerConfig` has.
 
 The HTTP API, version 1, speaks JSON; bytes are 0x-prefixed hex.
 
@@ -13,7 +14,8 @@ The HTTP API, version 1, speaks JSON; bytes are 0x-prefixed hex.
                             "by_a": signature 64, "by_b": signature 64, "secrets": [32, ...]}
                            200 {"nonce": n} once it is on disk, also where it has that state already;
                            400 not well formed, 403 not signed by both, 404 no such channel on L1,
-                           409 older than what it has, 413 too big, 429 too many channels: {"error": why}
+                           409 older than what it has, 413 too big, 429 too many channels,
+                           503 L1 must be asked, and does not answer: {"error": why}
     GET  /v1/channels/ID   200 {"nonce": n, "net": n, "locks": n, "secrets": n,
                                 "done": [{"did", "transaction", "gas"}, ...]}, or 404
     GET  /v1/status        200 {"channels": n, "block_time": n, "refused": {why: n}, "trouble": null or why}
@@ -25,8 +27,6 @@ asks for a password.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import os
 import sys
 from collections import Counter
@@ -34,20 +34,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from aiohttp import typedefs as web_types
 from aiohttp import web
 
 from toolkit.channel import calls, running
 from toolkit.channel.config import hex_bytes
 from toolkit.channel.guard import Sight, Stand
-from toolkit.channel.guardian import Guardian
+from toolkit.channel.guardian import OVERLAP_BLOCKS, Guardian
 from toolkit.channel.position import Position
 from toolkit.channel.running import Announce, write_ready
 from toolkit.channel.state import Channel, Signing
 from toolkit.channel.tower_client import Unwelcome, parse
 from toolkit.channel.tower_store import TowerStore
 from toolkit.crypto import recover
+from toolkit.devnet import settings
 from toolkit.devnet.l1 import L1
-from toolkit.errors import BadInput, L2KitError, ServiceError
+from toolkit.devnet.web import foreign, listen
+from toolkit.errors import BadInput, L2KitError, NodeError
 
 MAX_BODY = 64 * 1024
 _DAY = 24 * 3600
@@ -55,7 +58,20 @@ _DAY = 24 * 3600
 
 @dataclass(frozen=True)
 class TowerConfig:
-    """What a tower is told; the module's text says how it is written down."""
+    """What a tower is told; the JSON has these names.
+
+    Attributes:
+        chain_id: of L1 (EIP-155).
+        contract: the 20-byte address of PaymentChannels.
+        data: folder for the store and ``ready.json``, relative to the file.
+        l1_rpc: URL of an L1 node.
+        host, port: where it answers; port 0 takes a free one.
+        public_name: the name under which others reach it, where that is not ``host``.
+        poll_seconds: between two looks at L1.
+        margin_seconds: before a lock's expiry at which it reveals the secret; less than the parties' own margin, so
+            that it does so only where they do not.
+        max_channels: that it watches.
+    """
 
     chain_id: int
     contract: bytes
@@ -63,34 +79,15 @@ class TowerConfig:
     l1_rpc: str
     host: str = "127.0.0.1"
     port: int = 0
+    public_name: str = ""
     poll_seconds: float = 1.0
+    margin_seconds: int = 900
     max_channels: int = 10_000
 
-    @classmethod
-    def load(cls, path: Path) -> TowerConfig:
+    @staticmethod
+    def load(path: Path) -> TowerConfig:
         """Read the file; raises BadInput with what is wrong in it."""
-        try:
-            raw = json.loads(path.read_text())
-            if unknown := sorted(set(raw) - set(cls.__dataclass_fields__)):
-                raise BadInput(f"{path}: there is no setting {unknown[0]!r}")
-            return cls(
-                chain_id=int(raw["chain_id"]),
-                contract=hex_bytes(raw["contract"], 20),
-                data=path.parent / raw["data"],
-                l1_rpc=str(raw["l1_rpc"]),
-                host=str(raw.get("host", "127.0.0.1")),
-                port=int(raw.get("port", 0)),
-                poll_seconds=float(raw.get("poll_seconds", 1.0)),
-                max_channels=int(raw.get("max_channels", 10_000)),
-            )
-        except BadInput:
-            raise
-        except OSError as error:
-            raise BadInput(f"{path} cannot be read: {error}") from error
-        except KeyError as error:
-            raise BadInput(f"{path}: the setting {error} is missing") from error
-        except (TypeError, ValueError, AttributeError) as error:
-            raise BadInput(f"{path}: {error}") from error
+        return settings.load(TowerConfig, path)
 
 
 class Tower:
@@ -105,12 +102,13 @@ class Tower:
         self.config = config
         self.refused: Counter[str] = Counter()
         config.data.mkdir(parents=True, exist_ok=True)
-        self._store = TowerStore(config.data / "tower.db")
+        self._store = TowerStore(config.data / "tower.db", f"0x{config.contract.hex()} on chain {config.chain_id}")
         self._l1 = L1(config.l1_rpc)
-        self._guardian = Guardian(self._l1, config.contract, key, config.chain_id, margin=0)
+        self._guardian = Guardian(self._l1, config.contract, key, config.chain_id, margin=config.margin_seconds)
         self._sight: Sight | None = None
         self._gone: dict[bytes, int] = {}
         self._trouble: str | None = None
+        self._checked = False
         self._checking = asyncio.Lock()  # so that strangers' questions to L1 never queue up before the guardian's
         self._stopped = asyncio.Event()
 
@@ -119,27 +117,24 @@ class Tower:
 
         Raises:
             BadInput: L1 is another chain, or has no such contract.
-            NodeError: L1 does not answer.
             ServiceError: the port cannot be had.
         """
-        app = web.Application(client_max_size=MAX_BODY)
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._answer_no_pages])
         app.router.add_post("/v1/states", self._on_state)
         app.router.add_get("/v1/channels/{channel}", self._on_channel)
         app.router.add_get("/v1/status", self._on_status)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        runner = None
         ready = self.config.data / "ready.json"
         watching: asyncio.Task[None] | None = None
         try:
-            await self._guardian.check()
-            await self._watch_once()
-            await runner.setup()
             try:
-                await web.TCPSite(runner, self.config.host, self.config.port).start()
-            except OSError as error:
-                where = f"{self.config.host}:{self.config.port}"
-                raise ServiceError(f"the tower cannot listen on {where}: {error}") from error
+                await self._check()
+            except NodeError as error:
+                # After a power cut, say, the node may need longer than we do: it is asked again and again.
+                self._in_trouble(error)
+            runner, port = await listen(app, self.config.host, self.config.port)
             watching = asyncio.create_task(self._watch())
-            host, port = runner.addresses[0][:2]
+            host = runner.addresses[0][0]
             told = {"url": f"http://{host}:{port}", "host": host, "port": port, "pid": os.getpid()}
             write_ready(ready, told)
             announce(told)
@@ -149,7 +144,8 @@ class Tower:
             if watching is not None:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
-            await runner.cleanup()
+            if runner is not None:
+                await runner.cleanup()
             self._store.close()
             self._l1.close()
 
@@ -159,34 +155,57 @@ class Tower:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(self.config.poll_seconds)
-            # Whatever it is (a full disk, a node that answers nonsense): it is in `_trouble`, and the next look tries
-            # again. Nothing may end the watch while the process seems well.
-            with contextlib.suppress(Exception):
+            try:
                 await self._watch_once()
+            except Exception as error:
+                # Whatever it is (a full disk, a node that answers nonsense), the next look tries again. Nothing may
+                # end the watch while the process seems well.
+                self._in_trouble(error)
+            else:
+                self._trouble = self._guardian.trouble
+            await asyncio.sleep(self.config.poll_seconds)
+
+    async def _check(self) -> None:
+        if not self._checked:
+            await self._guardian.check()
+            self._checked = True
 
     async def _watch_once(self) -> None:
-        try:
-            stands = list(self._store.stands.values())
-            self._sight = await self._guardian.look(stands)
-            for done in await self._guardian.act_all(stands, self._sight):
-                self._store.note(done)
-            self._forget_the_closed(stands, self._sight)
-        except Exception as error:
-            self._trouble = str(error) if isinstance(error, L2KitError) else repr(error)
-            sys.stderr.write(f"{self._trouble}\n")
+        await self._check()
+        stands = list(self._store.stands.values())
+        self._sight = await self._guardian.look(stands)
+        for done in await self._guardian.act_all(stands, self._sight):
+            self._store.note(done)
+        self._forget_the_closed(stands, self._sight)
+
+    def _in_trouble(self, error: Exception) -> None:
+        trouble = str(error) if isinstance(error, L2KitError) else repr(error)
+        if trouble != self._trouble:
+            sys.stderr.write(f"{trouble}\n")
             sys.stderr.flush()
-            raise
-        self._trouble = self._guardian.trouble
+        self._trouble = trouble
 
     def _forget_the_closed(self, stands: list[Stand], sight: Sight) -> None:
-        """A channel that L1 has not shown for a day of its time will not come back with a reorganisation."""
+        """A channel that L1 has not shown for a day of its time will not come back with a reorganisation.
+
+        That says nothing as long as L1 does not show the blocks after its opening: a node may still be catching up.
+        """
         for stand in stands:
             id_ = stand.channel.id
-            if sight.positions[id_].exists:
+            if sight.positions[id_].exists or sight.block <= stand.channel.opened_block + OVERLAP_BLOCKS:
                 self._gone.pop(id_, None)
             elif sight.now > self._gone.setdefault(id_, sight.now) + _DAY:
                 self._store.forget(id_)
+                del self._gone[id_]
+
+    @web.middleware
+    async def _answer_no_pages(self, request: web.Request, handler: web_types.Handler) -> web.StreamResponse:
+        """Refuse what a web page of somebody else may have sent."""
+        if refused := foreign(request, self.config.host, self.config.public_name):
+            status, why = refused
+            self.refused["foreign"] += 1
+            return web.json_response({"error": why}, status=status)
+        return await handler(request)
 
     async def _on_state(self, request: web.Request) -> web.Response:
         try:
@@ -197,7 +216,8 @@ class Tower:
         except web.HTTPRequestEntityTooLarge:
             self.refused["too big"] += 1
             return web.json_response({"error": f"a state has {MAX_BODY} bytes at most"}, status=413)
-        except L2KitError as error:
+        except NodeError as error:
+            self.refused["L1 does not answer"] += 1
             return web.json_response({"error": str(error)}, status=503)
 
     async def _take(self, body: bytes) -> int:
@@ -212,10 +232,14 @@ class Tower:
                 raise Unwelcome(409, "older", f"state {stand.newest.nonce}, and {known.newest.nonce} is here")
             if stand.newest.nonce == known.newest.nonce and stand.newest != known.newest:
                 raise Unwelcome(409, "another state with this nonce", str(stand.newest.nonce))
-            if stand.newest == known.newest:
-                stand = replace(stand, secrets={**known.secrets, **stand.secrets})
+            # Also with a newer state: it may come from the other party, which has no interest in them.
+            hashes = {lock.hash for lock in stand.locks}
+            kept = {hash_: secret for hash_, secret in known.secrets.items() if hash_ in hashes}
+            stand = replace(stand, secrets={**kept, **stand.secrets})
             if stand == known:
                 return stand.newest.nonce
+        elif len(self._store.stands) >= self.config.max_channels:
+            raise Unwelcome(429, "too many channels", str(self.config.max_channels))
         self._store.keep(stand)
         return stand.newest.nonce
 
@@ -231,7 +255,11 @@ class Tower:
         # Not a guardian's look, which reads logs from the block on that the descriptor names, true or not.
         async with self._checking:
             answer = await self._l1.read(self.config.contract, calls.position(channel.id))
-        if not Position.decode(answer).exists:
+        try:
+            position = Position.decode(answer)
+        except ValueError as error:
+            raise NodeError(f"what answers is no PaymentChannels: {error}") from error
+        if not position.exists:
             raise Unwelcome(404, "no such channel on L1", f"0x{channel.id.hex()}")
 
     async def _on_channel(self, request: web.Request) -> web.Response:

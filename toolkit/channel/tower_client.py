@@ -16,6 +16,7 @@ from toolkit.crypto import keccak256
 from toolkit.errors import BadInput, ServiceError
 
 _CLIENT_SECONDS = 10.0
+_JSON = {"Content-Type": "application/json"}
 
 
 class Unwelcome(BadInput):
@@ -61,7 +62,7 @@ class TowerClient:
         try:
             async with (
                 ClientSession(timeout=ClientTimeout(total=_CLIENT_SECONDS)) as session,
-                session.request(method, self._url + path, data=data) as response,
+                session.request(method, self._url + path, data=data, headers=_JSON) as response,
             ):
                 answer: dict[str, Any] = await response.json()
                 if response.status != 200:

@@ -12,6 +12,7 @@ from toolkit.crypto import keccak256
 from toolkit.errors import BadInput
 
 _SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS stand (
     channel BLOB PRIMARY KEY, descriptor BLOB NOT NULL, nonce INTEGER NOT NULL, net INTEGER NOT NULL,
     locks BLOB NOT NULL, by_a BLOB NOT NULL, by_b BLOB NOT NULL, secrets BLOB NOT NULL
@@ -25,21 +26,33 @@ CREATE TABLE IF NOT EXISTS done (
 class TowerStore:
     """What a tower keeps, in SQLite; everything returns after the fsync.
 
+    Args:
+        path: the file; created where missing.
+        contract: what tells the channels' contract from every other.
+
     Attributes:
         stands: by channel id.
         done: by channel id, what was done on L1.
+
+    Raises:
+        BadInput: another process uses the file, or it is about another contract.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, contract: str) -> None:
         self._db = sqlite3.connect(path, timeout=1.0, isolation_level=None)
         try:
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
+            found = self._db.execute("SELECT value FROM meta WHERE key = 'contract'").fetchone()
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise BadInput(f"the tower's store {path} cannot be used: {error}") from error
+        if found not in (None, (contract,)):
+            self._db.close()
+            raise BadInput(f"the tower's store {path} is about the channels of {found[0]}, not of {contract}")
+        self._contract = contract
         rows = self._db.execute("SELECT descriptor, nonce, net, locks, by_a, by_b, secrets FROM stand")
         self.stands = {stand.channel.id: stand for stand in (_stand(*row) for row in rows)}
         self.done: dict[bytes, list[tuple[str, bytes, int]]] = {}
@@ -53,6 +66,7 @@ class TowerStore:
     def keep(self, stand: Stand) -> None:
         """Keep what both signed."""
         state = stand.newest
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('contract', ?)", (self._contract,))
         locks = b"".join(lock.encode() for lock in stand.locks)
         self._db.execute(
             "INSERT OR REPLACE INTO stand VALUES (?,?,?,?,?,?,?,?)",

@@ -6,30 +6,37 @@ its own names alone, so that a web page cannot reach it by rebinding a name of i
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from toolkit.errors import ServiceError
 
-LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
-
 
 def foreign(request: web.Request, *names: str) -> tuple[int, str] | None:
     """Why a request may come from somebody else's web page: the HTTP status and a sentence. None: it does not.
 
     Args:
-        names: of this service, beside the local ones.
+        names: of this service, beside localhost and any address of IP: no name that is rebound looks like one.
     """
     try:
         name = urlsplit(f"//{request.host}").hostname or ""
     except ValueError:
         name = ""
-    if name not in LOCAL_NAMES and name not in map(str.lower, names):
+    if name != "localhost" and name not in map(str.lower, names) and not _is_address(name):
         return 403, f"this is {names[0]}, not {request.host[:100]!r} (the Host header)"
     if request.method == "POST" and request.content_type != "application/json":
         return 415, f"the content type is {request.content_type}, not application/json"
     return None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 async def listen(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:

@@ -204,6 +204,7 @@ class Devnet:
             "PaymentsMachine": self.rollup.machine,
             "Rollup": self.rollup.rollup,
             "Bridge": self.rollup.bridge,
+            "Dispute": self.rollup.dispute,
         }
 
     def _start_services(self) -> None:

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IEtherCredits} from "../lib/IEtherCredits.sol";
+import {IMachine} from "./IMachine.sol";
+
 /// @title Rollup
 /// @notice Decides which state of the machine L1 believes. Anyone may assert, with a bond, that running the machine from
 /// a parent's state over the Inbox up to some batch ends in a certain state. Assertions form a tree; siblings compete.
@@ -12,7 +15,7 @@ pragma solidity 0.8.37;
 /// cannot assert about other batches.
 ///
 /// The `DISPUTE` contract alone may hold an assertion (while it is being disputed), release it, or reject it.
-interface IRollup {
+interface IRollup is IEtherCredits {
     enum Status {
         None,
         Pending,
@@ -22,14 +25,14 @@ interface IRollup {
 
     /// @notice What is stored about an assertion: one slot. The last confirmed one has a slot, those before it have none.
     /// @param proposer Who gets the bond back.
-    /// @param deadline End of the challenge window (seconds).
+    /// @param deadline End of the challenge window (seconds; 32 bits end in 2106).
     /// @param batch Batches that its state has applied.
-    /// @param holds Disputes that hold it.
+    /// @param holds Disputes that hold it: room for more than anybody's money can open.
     struct Assertion {
         address proposer;
-        uint40 deadline;
+        uint32 deadline;
         uint32 batch;
-        uint16 holds;
+        uint24 holds;
         Status status;
     }
 
@@ -59,12 +62,6 @@ interface IRollup {
     /// @notice An assertion that a confirmed sibling left behind gave its bond back.
     event Reclaimed(bytes32 indexed id);
 
-    /// @notice A bond could not be paid and became a credit (wei).
-    event Credited(address indexed owner, uint256 amount);
-
-    /// @notice A credit was paid to whom its owner chose (wei).
-    event CreditClaimed(address indexed owner, address to, uint256 amount);
-
     /// @notice The value sent is not the bond (wei).
     error WrongBond(uint256 value, uint256 bond);
     /// @notice The assertion is neither pending nor the last confirmed one: nothing can be built on it.
@@ -79,7 +76,7 @@ interface IRollup {
     error NotPending(bytes32 id);
     /// @notice The assertion's parent is not the last confirmed one.
     error ParentNotConfirmed(bytes32 parent);
-    /// @notice The parent is still in the tree, so the assertion is not left behind.
+    /// @notice The parent still stands in the tree, so the assertion is not left behind.
     error NotLeftBehind(bytes32 id);
     /// @notice The challenge window is still open.
     error WindowOpen(uint256 timestamp, uint256 deadline);
@@ -91,16 +88,15 @@ interface IRollup {
     error NotHeld(bytes32 id);
     /// @notice Only the dispute contract may do this.
     error NotDispute(address sender, address dispute);
-    /// @notice There is no credit.
-    error NoCredit(address owner);
-    /// @notice The credit's payout failed, too; it stays a credit.
-    error PayoutFailed(address to, uint256 amount);
 
     /// @notice The bond of an assertion (wei).
     function BOND() external view returns (uint256);
 
     /// @notice Seconds in which an assertion may be disputed.
     function CHALLENGE_WINDOW() external view returns (uint256);
+
+    /// @notice The machine whose states are asserted.
+    function MACHINE() external view returns (IMachine);
 
     /// @notice The contract that decides disputes; zero if there is none.
     function DISPUTE() external view returns (address);
@@ -130,7 +126,8 @@ interface IRollup {
     ) external;
 
     /// @notice Give back the bond of an assertion that was not rejected, but whose sibling, or whose parent's sibling,
-    /// was confirmed in its stead: two may be right and differ in how far they go. Anyone may.
+    /// was confirmed in its stead: two may be right and differ in how far they go; or whose parent was rejected: who
+    /// built on it cost nobody a dispute. Anyone may.
     function reclaim(bytes32 parent, uint256 batch, bytes28 accumulator, bytes32 machineHash) external;
 
     /// @notice Begin a dispute inside the challenge window. Only the dispute contract; as often as there are disputes.
@@ -145,15 +142,9 @@ interface IRollup {
     /// lost though it was right can be asserted for another batch.
     function reject(bytes32 id, address payee) external;
 
-    /// @notice Pay the caller's whole credit to `to`.
-    function claimCredit(address to) external;
-
     /// @notice What is stored about an assertion.
     function assertion(bytes32 id) external view returns (Assertion memory);
 
     /// @notice Whether an outbox root was ever confirmed, as the empty one is from the beginning. Once it was, it stays so.
     function confirmedOutbox(bytes32 outboxRoot) external view returns (bool);
-
-    /// @notice What the Rollup owes because a payout failed (wei).
-    function credits(address owner) external view returns (uint256);
 }

@@ -2,14 +2,17 @@
 pragma solidity 0.8.37;
 
 import {EfficientHashLib} from "solady/utils/EfficientHashLib.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 
-import {Payout} from "../lib/Payout.sol";
+import {EtherCredits} from "../lib/EtherCredits.sol";
 import {IInbox} from "./IInbox.sol";
 import {IMachine} from "./IMachine.sol";
 import {IRollup} from "./IRollup.sol";
 
 /// @title Rollup
-contract Rollup is IRollup {
+contract Rollup is IRollup, EtherCredits {
+    using SafeCastLib for uint256;
+
     IInbox public immutable INBOX;
     IMachine public immutable MACHINE;
     address public immutable DISPUTE;
@@ -20,8 +23,6 @@ contract Rollup is IRollup {
     mapping(bytes32 id => Assertion) private _assertions;
     /// @inheritdoc IRollup
     mapping(bytes32 outboxRoot => bool) public confirmedOutbox;
-    /// @inheritdoc IRollup
-    mapping(address owner => uint256) public credits;
 
     constructor(IInbox inbox, IMachine machine, address dispute, uint256 challengeWindow, uint256 bond) {
         INBOX = inbox;
@@ -34,7 +35,7 @@ contract Rollup is IRollup {
         confirmedOutbox[outboxRoot] = true;
         bytes32 machineHash = EfficientHashLib.hash(outboxRoot, innerHash);
         GENESIS = _id(bytes32(0), 0, accumulator, machineHash);
-        _assertions[GENESIS] = Assertion(address(0), uint40(block.timestamp), 0, 0, Status.Confirmed);
+        _assertions[GENESIS] = Assertion(address(0), block.timestamp.toUint32(), 0, 0, Status.Confirmed);
         emit Asserted(GENESIS, bytes32(0), 0, accumulator, machineHash, address(0), block.timestamp);
         emit Confirmed(GENESIS, outboxRoot);
     }
@@ -54,8 +55,8 @@ contract Rollup is IRollup {
         id = _id(parent, batch, accumulator, machineHash);
         if (_assertions[id].status != Status.None) revert AlreadyAsserted(id);
         uint256 deadline = block.timestamp + CHALLENGE_WINDOW;
-        // The Inbox knows no batch beyond 32 bits; 40 bits of seconds last 34,000 years.
-        _assertions[id] = Assertion(msg.sender, uint40(deadline), uint32(batch), 0, Status.Pending);
+        // The Inbox knows no batch beyond 32 bits.
+        _assertions[id] = Assertion(msg.sender, deadline.toUint32(), uint32(batch), 0, Status.Pending);
         emit Asserted(id, parent, batch, accumulator, machineHash, msg.sender, deadline);
     }
 
@@ -74,19 +75,19 @@ contract Rollup is IRollup {
         _assertions[id].status = Status.Confirmed;
         confirmedOutbox[outboxRoot] = true;
         emit Confirmed(id, outboxRoot);
-        _pay(proposer);
+        _pay(proposer, BOND);
     }
 
     /// @inheritdoc IRollup
     function reclaim(bytes32 parent, uint256 batch, bytes28 accumulator, bytes32 machineHash) external {
         bytes32 id = _id(parent, batch, accumulator, machineHash);
         address proposer = _undisputed(id);
-        // A parent without a slot was confirmed and left behind, or reclaimed: it can never come back. That of a rejected
-        // parent keeps its slot, and its children's bonds are lost with it.
-        if (_assertions[parent].status != Status.None) revert NotLeftBehind(id);
+        // A parent without a slot was confirmed and left behind, or reclaimed: like a rejected one it never comes back.
+        Status above = _assertions[parent].status;
+        if (above != Status.None && above != Status.Rejected) revert NotLeftBehind(id);
         delete _assertions[id];
         emit Reclaimed(id);
-        _pay(proposer);
+        _pay(proposer, BOND);
     }
 
     /// @inheritdoc IRollup
@@ -109,16 +110,7 @@ contract Rollup is IRollup {
         if (held.holds == 0) revert NotHeld(id);
         held.status = Status.Rejected;
         emit Rejected(id, payee);
-        _pay(payee);
-    }
-
-    /// @inheritdoc IRollup
-    function claimCredit(address to) external {
-        uint256 amount = credits[msg.sender];
-        if (amount == 0) revert NoCredit(msg.sender);
-        credits[msg.sender] = 0;
-        emit CreditClaimed(msg.sender, to, amount);
-        if (!Payout.trySendETH(to, amount)) revert PayoutFailed(to, amount);
+        _pay(payee, BOND);
     }
 
     /// @inheritdoc IRollup
@@ -141,14 +133,6 @@ contract Rollup is IRollup {
         if (msg.sender != DISPUTE) revert NotDispute(msg.sender, DISPUTE);
         pending = _assertions[id];
         if (pending.status != Status.Pending) revert NotPending(id);
-    }
-
-    /// @dev Pays one bond, last of all: the receiver gets control.
-    function _pay(address to) private {
-        if (!Payout.trySendETH(to, BOND)) {
-            credits[to] += BOND;
-            emit Credited(to, BOND);
-        }
     }
 
     function _id(bytes32 parent, uint256 batch, bytes28 accumulator, bytes32 machineHash)

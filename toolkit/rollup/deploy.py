@@ -1,4 +1,4 @@
-"""Deploys a rollup: Inbox, PaymentsMachine, Rollup and Bridge, each of which must know the others at birth."""
+"""Deploys a rollup: Inbox, PaymentsMachine, Rollup, Bridge and Dispute, which must know each other at birth."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ from toolkit.rollup.codec import RECORD_SIZE
 from toolkit.rollup.machine import Genesis, State, genesis_accumulator
 from toolkit.rollup.operations import rollup_domain
 
-ZERO_ADDRESS = "0x" + 40 * "0"
 DAY = 24 * 3600
+
+GAS_PRICE_COVERED = 10**11
+"""Wei a gas up to which a bond's half pays for what the winner spent; the other half is burned."""
+DEFENDER_GAS = 400_000
+"""What a defender spends on a game at most: eight moves."""
+CHALLENGER_GAS = 1_000_000
+"""What a challenger spends on a game at most: to open it, seven picks, and the last step."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +29,17 @@ class RollupContracts:
     """A deployed rollup.
 
     Attributes:
-        inbox, machine, rollup, bridge: its contracts.
+        inbox, machine, rollup, bridge, dispute: its contracts.
         genesis: what its machine starts from.
         block: the number of the block with its first contract; nothing of it is in an earlier one.
-        gas_used: by the four deployments.
+        gas_used: by the five deployments.
     """
 
     inbox: Contract
     machine: Contract
     rollup: Contract
     bridge: Contract
+    dispute: Contract
     genesis: Genesis
     block: int
     gas_used: int
@@ -45,6 +52,7 @@ class RollupContracts:
             "PaymentsMachine": self.machine.address,
             "Rollup": self.rollup.address,
             "Bridge": self.bridge.address,
+            "Dispute": self.dispute.address,
         }
 
 
@@ -54,15 +62,18 @@ def deploy_rollup(
     *,
     sequencer: str,
     challenge_window: int = 7 * DAY,
-    bond: int = 10**17,
+    bond: int = 2 * CHALLENGER_GAS * GAS_PRICE_COVERED,
     sequencer_window: int = DAY // 2,
-    dispute: str = ZERO_ADDRESS,
+    clock: int = DAY,
+    extension: int = DAY // 8,
+    max_rounds: int = 8,
+    challenge_bond: int = 2 * DEFENDER_GAS * GAS_PRICE_COVERED,
     ring_size: int = 256,
     max_message_size: int = 1024,
     accounts_depth: int = 31,
     withdrawals_depth: int = 32,
 ) -> RollupContracts:
-    """Deploy a rollup's four contracts and check that they know each other.
+    """Deploy a rollup's five contracts and check that they know each other.
 
     Args:
         deployer: pays; has no role afterwards. It must send nothing else meanwhile.
@@ -70,7 +81,10 @@ def deploy_rollup(
         challenge_window: seconds in which an assertion can be disputed.
         bond: of an assertion, wei.
         sequencer_window: seconds without a batch after which anyone may post one.
-        dispute: the contract that decides disputes, if there is one.
+        clock: seconds that each player of a dispute has for all its moves.
+        extension: seconds that it has at least for each.
+        max_rounds: log16 of the steps that an assertion may be about, at most.
+        challenge_bond: of a dispute's challenger, wei.
         ring_size: accumulators that the Inbox keeps without a checkpoint.
         max_message_size: bytes of a message to the Inbox at most.
         accounts_depth, withdrawals_depth: of the machine's trees.
@@ -80,15 +94,20 @@ def deploy_rollup(
         L2KitError: the contracts do not belong together, because the deployer's account sent something meanwhile.
     """
     nonce = chain.nonce(deployer)
-    machine_address, bridge_address = (create_address(deployer.address_bytes, nonce + step) for step in (1, 3))
+    machine_address, bridge_address, dispute_address = (
+        create_address(deployer.address_bytes, nonce + step) for step in (1, 3, 4)
+    )
     inbox, first = chain.deploy(
         deployer, "Inbox", sequencer, sequencer_window, ring_size, RECORD_SIZE, max_message_size
     )
     machine, second = chain.deploy(
         deployer, "PaymentsMachine", inbox.address, checksum(bridge_address), accounts_depth, withdrawals_depth
     )
-    rollup, third = chain.deploy(deployer, "Rollup", inbox.address, machine.address, dispute, challenge_window, bond)
+    rollup, third = chain.deploy(
+        deployer, "Rollup", inbox.address, machine.address, checksum(dispute_address), challenge_window, bond
+    )
     bridge, fourth = chain.deploy(deployer, "Bridge", inbox.address, rollup.address, withdrawals_depth)
+    dispute, fifth = chain.deploy(deployer, "Dispute", rollup.address, clock, extension, max_rounds, challenge_bond)
 
     block = chain.w3.eth.get_block(first["blockNumber"])
     inbox_address = bytes.fromhex(inbox.address[2:])
@@ -101,14 +120,15 @@ def deploy_rollup(
     )
     state = State(genesis)
     halves = chain.call(machine.functions.genesis())
-    expected = (checksum(machine_address), checksum(bridge_address), state.outbox_root, state.inner_hash)
-    if (machine.address, bridge.address, *halves) != expected:
+    foreseen = [checksum(each) for each in (machine_address, bridge_address, dispute_address)]
+    found = [machine.address, bridge.address, dispute.address]
+    if found != foreseen or list(halves) != [state.outbox_root, state.inner_hash]:
         raise L2KitError(
-            f"the rollup's contracts do not fit together: machine {machine.address}, bridge {bridge.address}, but "
-            f"{expected[0]} and {expected[1]} were foreseen; {deployer.name} must send nothing else meanwhile"
+            f"the rollup's contracts do not fit together: machine, bridge and dispute are {', '.join(found)}, but "
+            f"{', '.join(foreseen)} were foreseen; {deployer.name} must send nothing else meanwhile"
         )
-    gas_used = sum(receipt["gasUsed"] for receipt in (first, second, third, fourth))
-    return RollupContracts(inbox, machine, rollup, bridge, genesis, first["blockNumber"], gas_used)
+    gas_used = sum(receipt["gasUsed"] for receipt in (first, second, third, fourth, fifth))
+    return RollupContracts(inbox, machine, rollup, bridge, dispute, genesis, first["blockNumber"], gas_used)
 
 
 def create_address(deployer: bytes, nonce: int) -> bytes:

@@ -236,13 +236,14 @@ class Devnet:
             "machine": self.rollup.machine.address,
             "rollup": self.rollup.rollup.address,
             "bridge": self.rollup.bridge.address,
+            "dispute": self.rollup.dispute.address,
             "data": ".",
             "port": (self.options.l2_port or 0) if role == "sequencer" else 0,
             "assert_seconds": _ASSERT_SECONDS,
         }
         (data / "config.json").write_text(json.dumps(config))
         command = [sys.executable, "-m", "toolkit.rollup.service", role, "--config", str(data / "config.json")]
-        key = {} if role == "verifier" else {"L2KIT_KEY": self.accounts[role].key.hex()}
+        key = {"L2KIT_KEY": self.accounts[role].key.hex()}
         return self.folder.start(role, command, env=key), data / "ready.json"
 
 

@@ -69,6 +69,7 @@ class Rig:
             "machine": self.contracts.machine.address,
             "rollup": self.contracts.rollup.address,
             "bridge": self.contracts.bridge.address,
+            "dispute": self.contracts.dispute.address,
             "deployed_block": self.contracts.block,
             "data": f"{name}-data",
             "poll_seconds": 0.02,
@@ -87,12 +88,12 @@ class Rig:
         command = [sys.executable, "-m", "toolkit.rollup.service", role, "--config", str(config)]
         return self.folder.start(config.stem, command, env=env)
 
-    def start(self, role: str, name: str | None = None, **changes: Any) -> Service:
-        """Start a service and wait until it answers."""
+    def start(self, role: str, name: str | None = None, *, key: str | None = None, **changes: Any) -> Service:
+        """Start a service and wait until it answers; ``key`` is its own in hex, "" none."""
         config = self.config(name or role, **changes)
         data = self.folder.path / f"{name or role}-data"
         (data / "ready.json").unlink(missing_ok=True)
-        child = self.spawn(role, config)
+        child = self.spawn(role, config, key=key)
         child.wait_until((data / "ready.json").exists, 20.0, "get ready")
         url = json.loads((data / "ready.json").read_text())["url"]
         client = RollupClient(url, chain_id=self.node.chain_id, machine=self.machine)

@@ -20,18 +20,20 @@ from toolkit.rollup import contracts as c
 from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, WHOLE_BALANCE, Header
 from toolkit.rollup.derive import History, Replica
 from toolkit.rollup.follower import Follower
+from toolkit.rollup.game import Rules
 from toolkit.rollup.machine import Account, Batch, Genesis, Message, State, apply_batch, deposit_data, extend
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.sequencer import BatchFull, Refused, Sequencer
 from toolkit.rollup.store import Entry, Journal, L1Copy, L1Log
 
-INBOX, ROLLUP, BRIDGE, POSTER = (bytes([i]) * 20 for i in range(1, 5))
+INBOX, ROLLUP, BRIDGE, POSTER, DISPUTE = (bytes([i]) * 20 for i in range(1, 6))
 ETH = bytes(20)
 KEY = b"\x05" * 32
 OWNER, PAYEE = address_of(KEY), b"\x07" * 20
 DOMAIN = Domain("l2kit rollup", "1", 31337, b"\x09" * 20)
 GENESIS = Genesis(DOMAIN, BRIDGE, b"\xaa" * 28)
-CONTRACTS = c.Contracts(INBOX, ROLLUP, GENESIS, b"\xbb" * 32, POSTER, 10**17)
+RULES = Rules(clock=3600, extension=600, max_rounds=8, bond=10**16)
+CONTRACTS = c.Contracts(INBOX, ROLLUP, GENESIS, b"\xbb" * 32, POSTER, 10**17, DISPUTE, RULES, ring_size=256)
 
 
 def declared(name: str, kind: str) -> set[str]:
@@ -49,11 +51,11 @@ def declared(name: str, kind: str) -> set[str]:
 
 
 def test_names_are_those_of_the_contracts() -> None:
-    assert {c.POST_BATCH, c.POST_LATE_BATCH} <= declared("Inbox", "function")
-    assert {c.ASSERT_STATE, c.CONFIRM} <= declared("Rollup", "function")
+    assert {c.POST_BATCH, c.POST_LATE_BATCH, c.CHECKPOINT} <= declared("Inbox", "function")
+    assert {c.ASSERT_STATE, c.CONFIRM, c.RECLAIM} <= declared("Rollup", "function")
     inbox, rollup = ({topic(event) for event in declared(name, "event")} for name in ("Inbox", "Rollup"))
-    assert {c.MESSAGE_SENT, c.BATCH_POSTED} <= inbox
-    assert {c.ASSERTED, c.CONFIRMED, c.REJECTED} <= rollup
+    assert {c.MESSAGE_SENT, c.BATCH_POSTED, c.CHECKPOINTED} <= inbox
+    assert {c.ASSERTED, c.CONFIRMED, c.REJECTED, c.RECLAIMED} <= rollup
     assert set(c.ERRORS) <= declared("Inbox", "error") | declared("Rollup", "error")
 
 

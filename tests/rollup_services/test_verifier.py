@@ -49,8 +49,8 @@ def test_somebody_s_shorter_assertion_costs_no_second_window(fresh_rig: Rig) -> 
     assert proposer.client.status()["assertions"] == 3
 
 
-def test_wrong_assertion_is_reported_and_not_built_on(rig: Rig) -> None:
-    sequencer, verifier = rig.start("sequencer"), rig.start("verifier")
+def test_wrong_assertion_is_reported_without_a_key_and_not_built_on(rig: Rig) -> None:
+    sequencer, verifier = rig.start("sequencer"), rig.start("verifier", key="")
     rig.deposit("bob", ETHER)
     sequencer.client.wait_for_balance(rig.accounts["bob"].address_bytes, ETHER)
     batch = sequencer.client.status()["posted"]
@@ -68,7 +68,7 @@ def test_wrong_assertion_is_reported_and_not_built_on(rig: Rig) -> None:
     assert assertion["proposer"] == mallory.address
     assert (assertion["agree"], assertion["asserted"], assertion["derived"]) == (False, "0x" + "66" * 32, derived)
     assert f"DISAGREE with assertion {assertion['id']}" in verifier.log()
-    assert "cannot be rejected on L1" in verifier.log()
+    assert "without a key it cannot be disputed from here" in verifier.log()
 
     proposer = rig.start("proposer")
     proposer.client.wait_until(lambda: proposer.client.status()["agreed"] == 1, "the right assertion beside it")

@@ -33,6 +33,7 @@ class Order:
         name: of two orders with the same name only one waits at a time.
         to: the called 20-byte address.
         data: calldata.
+        value: wei sent along.
         at: the block at whose state its gas is estimated: "latest", or "pending" where it is good only from the next
             block's timestamp on. Never "pending" where somebody gains by its absence: a transaction that waits, and
             need not ever be in a block, would make the estimate fail.
@@ -42,6 +43,7 @@ class Order:
     to: bytes
     data: bytes
     at: str = "latest"
+    value: int = 0
 
 
 @dataclass(frozen=True)
@@ -214,9 +216,9 @@ class Outbox:
         Raises NodeError where it does not answer: the transaction may be there, and so it goes on waiting.
         """
         for _ in range(_RAISES):
-            to, data = (self.address, b"") if each.cancelled else (each.order.to, each.order.data)
+            order = Order(each.order.name, self.address, b"") if each.cancelled else each.order
             raw = Transaction(
-                self._chain_id, each.nonce, to, 0, data, gas, each.max_fee, each.priority_fee
+                self._chain_id, each.nonce, order.to, order.value, order.data, gas, each.max_fee, each.priority_fee
             ).signed(self._key)  # fmt: skip
             each.hashes.append(keccak256(raw))
             (answer,) = await self._l1.answers([("eth_sendRawTransaction", [hex_of(raw)])])
@@ -233,7 +235,8 @@ class Outbox:
         """The gas limit of each order or why it is refused, wei a gas, and the next nonce."""
         calls: list[tuple[str, list[Any]]] = [self._count(), ("eth_gasPrice", [])]
         for order in orders:
-            call = {"from": hex_of(self.address), "to": hex_of(order.to), "data": hex_of(order.data)}
+            to, data = hex_of(order.to), hex_of(order.data)
+            call = {"from": hex_of(self.address), "to": to, "data": data, "value": hex(order.value)}
             calls.append(("eth_estimateGas", [call, order.at]))
         count, price, *found = await self._l1.answers(calls)
         if isinstance(count, RpcError) or isinstance(price, RpcError):

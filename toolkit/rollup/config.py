@@ -1,7 +1,7 @@
 """What a rollup service is told: a JSON file, and its key in the environment.
 
 {"l1_rpc": "http://127.0.0.1:8545", "chain_id": 31337, "deployed_block": 1,
- "inbox": "0x...", "machine": "0x...", "rollup": "0x...", "bridge": "0x...",
+ "inbox": "0x...", "machine": "0x...", "rollup": "0x...", "bridge": "0x...", "dispute": "0x...",
  "data": "sequencer/", "host": "127.0.0.1", "port": 8600}
 """
 
@@ -21,7 +21,7 @@ class Config:
     Attributes:
         l1_rpc: URL of the L1 node.
         chain_id: that node must be on (EIP-155).
-        inbox, machine, rollup, bridge: the contracts' 20-byte addresses.
+        inbox, machine, rollup, bridge, dispute: the contracts' 20-byte addresses.
         data: folder for the databases and for ``ready.json``; relative to the configuration file.
         deployed_block: the L1 block from which on the contracts' logs are read.
         host, port: where the service answers JSON-RPC; port 0 takes a free one.
@@ -32,6 +32,7 @@ class Config:
         queue: sequencer: operations that may wait to be taken; more are refused as "busy".
         seal_on_demand: sequencer: whether anybody may ask for a batch with ``l2_seal``.
         assert_seconds: proposer: at least so long between two assertions.
+        cheat: how the service is dishonest (`toolkit.rollup.rogue`), for tests and demonstrations; "" is honest.
     """
 
     l1_rpc: str
@@ -40,6 +41,7 @@ class Config:
     machine: bytes
     rollup: bytes
     bridge: bytes
+    dispute: bytes
     data: Path
     deployed_block: int = 0
     host: str = "127.0.0.1"
@@ -50,6 +52,7 @@ class Config:
     queue: int = 20_000
     seal_on_demand: bool = False
     assert_seconds: float = 0.5
+    cheat: str = ""
 
     def __post_init__(self) -> None:
         if self.batch_records < 2:

@@ -14,6 +14,7 @@ from toolkit.devnet.l1 import L1, bytes_of, hex_of, selector, topic
 from toolkit.errors import BadInput, ProtocolError, RpcError
 from toolkit.rollup.codec import split_records
 from toolkit.rollup.config import Config
+from toolkit.rollup.game import Claim, DisputeEvent, Rules, decode_event
 from toolkit.rollup.machine import Genesis, Message
 from toolkit.rollup.operations import rollup_domain
 from toolkit.rollup.store import L1Log
@@ -24,18 +25,23 @@ POST_LATE_BATCH = (
 )
 ASSERT_STATE = "assertState(bytes32,uint256,bytes28,bytes32)"
 CONFIRM = "confirm(bytes32,uint256,bytes28,bytes32,bytes32)"
+RECLAIM = "reclaim(bytes32,uint256,bytes28,bytes32)"
+CHECKPOINT = "checkpoint(uint256,bytes28,bytes32[])"
 
 MESSAGE_SENT = topic("MessageSent(address,bytes)")
 BATCH_POSTED = topic("BatchPosted(uint256,bytes28)")
+CHECKPOINTED = topic("Checkpointed(uint256,bytes28)")
 ASSERTED = topic("Asserted(bytes32,bytes32,uint256,bytes28,bytes32,address,uint256)")
 CONFIRMED = topic("Confirmed(bytes32,bytes32)")
 REJECTED = topic("Rejected(bytes32,address)")
+RECLAIMED = topic("Reclaimed(bytes32)")
 
 ERRORS = (
     "NotSequencer(address,address)", "OutOfOrder(uint256)", "WrongMessages(bytes28,bytes28)", "NotDirect(address)",
     "NotWhole(uint256,uint256)", "WrongBond(uint256,uint256)", "UnknownParent(bytes32)", "NoProgress(uint256,uint256)",
     "AlreadyAsserted(bytes32)", "NotPending(bytes32)", "ParentNotConfirmed(bytes32)", "WindowOpen(uint256,uint256)",
     "IsHeld(bytes32,uint256)", "UnknownAccumulator(uint256)", "WrongAccumulator(bytes28,bytes28)",
+    "NotLeftBehind(bytes32)", "WrongChain(bytes28,bytes28)",
 )  # fmt: skip
 """What the Inbox and the Rollup may answer to a service."""
 
@@ -52,6 +58,9 @@ class Contracts:
         genesis_assertion: the id of the assertion that was always confirmed.
         sequencer: who may post batches.
         bond: of an assertion (wei).
+        dispute: 20-byte address.
+        rules: of disputes.
+        ring_size: accumulators that the Inbox keeps without a checkpoint.
     """
 
     inbox: bytes
@@ -60,6 +69,9 @@ class Contracts:
     genesis_assertion: bytes
     sequencer: bytes
     bond: int
+    dispute: bytes
+    rules: Rules
+    ring_size: int
 
     @property
     def name(self) -> str:
@@ -85,6 +97,13 @@ class BatchPosted:
     header: bytes
     records: Sequence[bytes]
     references: Sequence[tuple[bytes, int]]
+
+
+@dataclass(frozen=True)
+class Checkpointed:
+    """The Inbox keeps an accumulator for good."""
+
+    batch: int
 
 
 @dataclass(frozen=True)
@@ -114,6 +133,16 @@ class Rejected:
     id: bytes
 
 
+@dataclass(frozen=True)
+class Reclaimed:
+    """An assertion that was left behind gave its bond back."""
+
+    id: bytes
+
+
+Event = MessageSent | BatchPosted | Checkpointed | Asserted | Confirmed | Rejected | Reclaimed | DisputeEvent
+
+
 async def load_contracts(l1: L1, config: Config) -> Contracts:
     """Find the rollup that a configuration names, and check that its parts belong together.
 
@@ -124,13 +153,14 @@ async def load_contracts(l1: L1, config: Config) -> Contracts:
     chain_id = await l1.chain_id()
     if chain_id != config.chain_id:
         raise BadInput(f"the L1 node at {l1.shown} is on chain {chain_id}, not on chain {config.chain_id}")
-    for name in ("inbox", "machine", "rollup", "bridge"):
+    for name in ("inbox", "machine", "rollup", "bridge", "dispute"):
         address = getattr(config, name)
         if not await l1.has_code(address):
             raise BadInput(f"there is no contract at the {name}'s address {checksum(address)} on chain {chain_id}")
     links = (
         ("rollup", "INBOX", "inbox"), ("rollup", "MACHINE", "machine"), ("machine", "INBOX", "inbox"),
         ("machine", "BRIDGE", "bridge"), ("bridge", "INBOX", "inbox"), ("bridge", "ROLLUP", "rollup"),
+        ("rollup", "DISPUTE", "dispute"), ("dispute", "ROLLUP", "rollup"), ("dispute", "MACHINE", "machine"),
     )  # fmt: skip
     for holder, getter, name in links:
         found = (await _view(l1, config, holder, getter))[-20:]
@@ -148,6 +178,10 @@ async def load_contracts(l1: L1, config: Config) -> Contracts:
     logs = await l1.call("eth_getLogs", query)
     if not logs:
         raise BadInput(f"the rollup was deployed before block {config.deployed_block}, from which its logs are read")
+
+    async def number(holder: str, getter: str) -> int:
+        return int.from_bytes(await _view(l1, config, holder, getter), "big")
+
     return Contracts(
         config.inbox,
         config.rollup,
@@ -155,12 +189,15 @@ async def load_contracts(l1: L1, config: Config) -> Contracts:
             rollup_domain(chain_id, config.machine),
             config.bridge,
             bytes_of(logs[0]["data"])[32:60],
-            int.from_bytes(await _view(l1, config, "machine", "ACCOUNTS_DEPTH"), "big"),
-            int.from_bytes(await _view(l1, config, "machine", "WITHDRAWALS_DEPTH"), "big"),
+            await number("machine", "ACCOUNTS_DEPTH"),
+            await number("machine", "WITHDRAWALS_DEPTH"),
         ),
         genesis_assertion,
         (await _view(l1, config, "inbox", "SEQUENCER"))[-20:],
-        int.from_bytes(await _view(l1, config, "rollup", "BOND"), "big"),
+        await number("rollup", "BOND"),
+        config.dispute,
+        Rules(*[await number("dispute", name) for name in ("CLOCK", "EXTENSION", "MAX_ROUNDS", "BOND")]),
+        await number("inbox", "RING_SIZE"),
     )
 
 
@@ -175,7 +212,7 @@ async def _view(l1: L1, config: Config, holder: str, getter: str) -> bytes:
     return word
 
 
-def decode_log(contracts: Contracts, log: L1Log) -> MessageSent | BatchPosted | Asserted | Confirmed | Rejected | None:
+def decode_log(contracts: Contracts, log: L1Log) -> Event | None:
     """The event in a log; None where it is none that the services need."""
     event, data = log.topics[0] if log.topics else b"", log.data
     if log.address == contracts.inbox:
@@ -183,6 +220,8 @@ def decode_log(contracts: Contracts, log: L1Log) -> MessageSent | BatchPosted | 
             return MessageSent(log.topics[1][12:], _bytes_at(data, 0))
         if event == BATCH_POSTED:
             return _batch(log)
+        if event == CHECKPOINTED:
+            return Checkpointed(int.from_bytes(log.topics[1], "big"))
     elif log.address == contracts.rollup:
         if event == ASSERTED:
             return Asserted(
@@ -192,6 +231,10 @@ def decode_log(contracts: Contracts, log: L1Log) -> MessageSent | BatchPosted | 
             return Confirmed(log.topics[1])
         if event == REJECTED:
             return Rejected(log.topics[1])
+        if event == RECLAIMED:
+            return Reclaimed(log.topics[1])
+    elif log.address == contracts.dispute:
+        return decode_event(log.topics, data)
     return None
 
 
@@ -222,6 +265,17 @@ def encode_confirm(parent: bytes, batch: int, accumulator: bytes, outbox_root: b
     """The calldata of ``Rollup.confirm``."""
     words = (parent, batch.to_bytes(32, "big"), accumulator.ljust(32, b"\0"), outbox_root, inner_hash)
     return selector(CONFIRM) + b"".join(words)
+
+
+def encode_reclaim(claim: Claim) -> bytes:
+    """The calldata of ``Rollup.reclaim``."""
+    return selector(RECLAIM) + claim.encode()
+
+
+def encode_checkpoint(batch: int, accumulator: bytes, hashes: Sequence[bytes]) -> bytes:
+    """The calldata of ``Inbox.checkpoint``; ``hashes`` are those of the batches after it."""
+    words = (batch.to_bytes(32, "big"), accumulator.ljust(32, b"\0"), (3 * 32).to_bytes(32, "big"))
+    return b"".join((selector(CHECKPOINT), *words, len(hashes).to_bytes(32, "big"), *hashes))
 
 
 def _batch(log: L1Log) -> BatchPosted:

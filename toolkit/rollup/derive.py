@@ -6,7 +6,8 @@ their own in a batch: batch k consumes exactly the messages that had arrived whe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,14 +17,22 @@ from toolkit.errors import ProtocolError
 from toolkit.rollup.contracts import (
     Asserted,
     BatchPosted,
+    Checkpointed,
     Confirmed,
     Contracts,
     MessageSent,
+    Reclaimed,
     Rejected,
     decode_log,
 )
+from toolkit.rollup.disputes import Disputes
+from toolkit.rollup.game import SEGMENTS, Claim, DisputeEvent
 from toolkit.rollup.machine import Batch, Message, Outcome, State, apply_batch, extend
 from toolkit.rollup.store import L1Log
+from toolkit.rollup.trace import Trace
+
+KEPT_TRACES = 8
+"""Runs kept for the disputes that go on about them."""
 
 
 @dataclass(frozen=True)
@@ -135,17 +144,19 @@ class Assertion:
         id: 32 bytes.
         parent: the id of the assertion that it follows.
         batch: batches applied.
+        accumulator: of the Inbox after them (28 bytes).
         machine_hash: that it claims.
         proposer: 20-byte address.
         deadline: L1 time (seconds) from which on it may be confirmed.
         block: of L1.
         derived: the machine hash that we computed.
-        status: "pending", "confirmed" or "rejected".
+        status: "pending", "confirmed", "rejected" or, left behind by a sibling or with its parent, "reclaimed".
     """
 
     id: bytes
     parent: bytes
     batch: int
+    accumulator: bytes
     machine_hash: bytes
     proposer: bytes
     deadline: int
@@ -157,6 +168,11 @@ class Assertion:
     def agree(self) -> bool:
         """Whether it claims what we computed."""
         return self.derived == self.machine_hash
+
+    @property
+    def claim(self) -> Claim:
+        """What the contracts hash."""
+        return Claim(self.parent, self.batch, self.accumulator, self.machine_hash)
 
     def as_json(self) -> dict[str, Any]:
         """The assertion for JSON-RPC."""
@@ -182,8 +198,11 @@ class Replica:
         state: the machine after every batch on L1.
         derived: the machine after 0, 1, 2, ... batches.
         assertions: by id, in the order in which they were made.
+        pending: those of them that are neither confirmed nor rejected nor reclaimed.
         confirmed: the id of the latest confirmed assertion; the genesis assertion's at first.
         records, refused: how many records the machine saw, and how many were without effect.
+        disputes: the games about the assertions.
+        checkpoints: batches whose accumulators the Inbox keeps for good.
     """
 
     contracts: Contracts
@@ -191,15 +210,21 @@ class Replica:
     state: State = field(init=False)
     derived: list[Derived] = field(init=False)
     assertions: dict[bytes, Assertion] = field(default_factory=dict)
+    pending: dict[bytes, Assertion] = field(default_factory=dict)
     confirmed: bytes = field(init=False)
     records: int = 0
     refused: int = 0
+    disputes: Disputes = field(init=False)
+    checkpoints: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self._traces: dict[tuple[int, int], Trace] = {}
+        self._ends = [0]  # steps of the whole history after 0, 1, 2, ... batches
         self.history = History(self.contracts)
         self.state = State(self.contracts.genesis)
         self.derived = [_derived(self.state)]
         self.confirmed = self.contracts.genesis_assertion
+        self.disputes = Disputes(self.contracts.rules)
 
     def chosen(self) -> dict[bytes, Assertion]:
         """The pending assertions that we agree with, by their parents; of siblings the first made, whatever its batch.
@@ -208,8 +233,8 @@ class Replica:
         furthest could be made to wait for another window by anyone who asserts something right, but shorter.
         """
         first: dict[bytes, Assertion] = {}
-        for each in self.assertions.values():
-            if each.agree and each.status == "pending":
+        for each in self.pending.values():
+            if each.agree:
                 first.setdefault(each.parent, each)
         return first
 
@@ -229,27 +254,86 @@ class Replica:
         event = self.history.add(log)
         if isinstance(event, BatchPosted):
             batch = self.history.posted[-1].batch
-            outcomes = apply_batch(self.state, batch)
+            outcomes = self.apply(self.state, batch)
             self.records += len(batch.records)
             self.refused += sum(outcome != Outcome.APPLIED for outcome in outcomes[: len(batch.records)])
             self.derived.append(_derived(self.state))
+            self._ends.append(self._ends[-1] + batch.steps)
         elif isinstance(event, Asserted) and event.id != self.confirmed:
-            self.assertions[event.id] = Assertion(
-                event.id, event.parent, event.batch, event.machine_hash, event.proposer, event.deadline, log.block,
-                self.derived[event.batch].machine_hash,
+            self.assertions[event.id] = self.pending[event.id] = Assertion(
+                event.id, event.parent, event.batch, event.accumulator, event.machine_hash, event.proposer,
+                event.deadline, log.block, self.judged(event.parent, event.batch),
             )  # fmt: skip
         elif isinstance(event, Confirmed):
             self.confirmed = event.id
-            if event.id in self.assertions:
-                self.assertions[event.id].status = "confirmed"
-        elif isinstance(event, Rejected) and event.id in self.assertions:
-            self.assertions[event.id].status = "rejected"
+            self._settle(event.id, "confirmed")
+        elif isinstance(event, Rejected):
+            self._settle(event.id, "rejected")
+        elif isinstance(event, Reclaimed):
+            self._settle(event.id, "reclaimed")
+        elif isinstance(event, Checkpointed):
+            self.checkpoints.add(event.batch)
+        elif isinstance(event, DisputeEvent):
+            self.disputes.add(event, log)
         return event
+
+    def apply(self, state: State, batch: Batch) -> Sequence[Outcome]:
+        """Apply a batch to ``state``; what became of its records comes first."""
+        return apply_batch(state, batch)
+
+    def judged(self, parent: bytes, batch: int) -> bytes:
+        """The machine hash that an assertion on ``parent`` (its id) about ``batch`` must claim."""
+        return self.derived[batch].machine_hash
+
+    def state_at(self, batch: int) -> State:
+        """A copy of the machine's state after so many batches."""
+        state = State(self.contracts.genesis)
+        for posted in self.history.posted[:batch]:
+            self.apply(state, posted.batch)
+        return state
+
+    def trace(self, assertion: Assertion) -> Trace:
+        """The run that an assertion is about: from the state after its parent's batches on."""
+        first = self.batch_of(assertion.parent)
+        place = first, assertion.batch
+        if place not in self._traces:
+            while len(self._traces) >= KEPT_TRACES:
+                del self._traces[next(iter(self._traces))]
+            batches = [each.batch for each in self.history.posted[first : assertion.batch]]
+            self._traces[place] = self.new_trace(self.state_at(first), batches)
+        return self._traces[place]
+
+    def new_trace(self, before: State, batches: Sequence[Batch]) -> Trace:
+        """The run through some batches from a state on."""
+        return Trace(before, batches)
+
+    def last_within_reach(self, batch: int) -> int:
+        """The last batch up to which an assertion on the state after ``batch`` can be disputed step by step."""
+        ends = self._ends
+        most = ends[batch] + int(SEGMENTS**self.contracts.rules.max_rounds)
+        return bisect_right(ends, most) - 1
+
+    def _settle(self, assertion: bytes, status: str) -> None:
+        found = self.pending.pop(assertion, None)
+        if found is not None:
+            found.status = status
+
+    def batch_of(self, assertion: bytes) -> int:
+        """Batches that an assertion's state has applied, by its id; the genesis has applied none."""
+        known = self.assertions.get(assertion)
+        return 0 if known is None else known.batch
+
+    def claim_of(self, assertion: bytes) -> Claim:
+        """What an assertion says, by its id."""
+        known = self.assertions.get(assertion)
+        if known is not None:
+            return known.claim
+        genesis = self.derived[0]
+        return Claim(bytes(32), 0, genesis.accumulator, genesis.machine_hash)
 
     def confirmed_outbox(self) -> Derived:
         """The machine whose withdrawals L1 accepts claims against."""
-        assertion = self.assertions.get(self.confirmed)
-        return self.derived[0 if assertion is None else assertion.batch]
+        return self.derived[self.batch_of(self.confirmed)]
 
 
 def _derived(state: State) -> Derived:

@@ -1,4 +1,6 @@
-"""The proposer: derives the rollup from L1, asserts its state with a bond, confirms when the window has passed."""
+"""The proposer: derives the rollup from L1, asserts its state with a bond, defends that against every challenger,
+confirms when the window has passed, and takes back the bonds of what was left behind.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,22 @@ import logging
 from typing import Any
 
 from toolkit.devnet.accounts import checksum
-from toolkit.devnet.l1 import Sender, hex_of
+from toolkit.devnet.l1 import hex_of
 from toolkit.errors import L2KitError, ProtocolError
 from toolkit.rollup import api
-from toolkit.rollup.contracts import Contracts, encode_assert, encode_confirm
+from toolkit.rollup.config import Config
+from toolkit.rollup.contracts import encode_assert, encode_confirm
+from toolkit.rollup.derive import Replica
 from toolkit.rollup.follower import Gone
+from toolkit.rollup.game import Claim
+from toolkit.rollup.moves import Move, defender_moves, reclaim_moves
+from toolkit.rollup.player import Player
 from toolkit.rollup.watcher import Watcher
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
+
+ASSERT = "assert"
+"""The name of that move: there is never more than one under way."""
 
 log = logging.getLogger("proposer")
 
@@ -22,11 +32,9 @@ log = logging.getLogger("proposer")
 class ProposerService:
     """Everything that the proposer's process does."""
 
-    def __init__(
-        self, contracts: Contracts, watcher: Watcher, sender: Sender, *, poll_seconds: float, assert_seconds: float
-    ) -> None:
-        self._contracts, self._watcher, self._sender = contracts, watcher, sender
-        self._poll_seconds, self._assert_seconds = poll_seconds, assert_seconds
+    def __init__(self, watcher: Watcher, player: Player, config: Config) -> None:
+        self._watcher, self._player = watcher, player
+        self._poll_seconds, self._assert_seconds = config.poll_seconds, config.assert_seconds
         self._last_assertion = float("-inf")
 
     async def start(self) -> None:
@@ -34,12 +42,12 @@ class ProposerService:
         await self._watcher.start()
 
     async def run(self) -> None:
-        """Follow L1, assert and confirm until cancelled."""
+        """Follow L1, assert, defend and confirm until cancelled."""
         failures = 0
         while True:
             try:
                 await self._watcher.look()
-                while await self._confirm_next() or await self._assert_next():
+                while await self._act():
                     await self._watcher.look()
                 failures = 0
             except (Gone, ProtocolError):
@@ -53,39 +61,74 @@ class ProposerService:
 
     def methods(self) -> dict[str, api.Method]:
         """The JSON-RPC methods by name."""
-        return {"l2_status": self.status, "l2_batch": self._watcher.batch, "l2_assertions": self._watcher.assertions}
+        return {
+            "l2_status": self.status,
+            "l2_batch": self._watcher.batch,
+            "l2_assertions": self._watcher.assertions,
+            "l2_disputes": self._watcher.disputes,
+        }
 
     async def status(self) -> dict[str, Any]:
         """What was derived, asserted and confirmed."""
-        return {"role": "proposer", "address": checksum(self._sender.address), **await self._watcher.status()}
+        return {"role": "proposer", "address": checksum(self._player.address), **await self._watcher.status()}
 
-    async def _confirm_next(self) -> bool:
-        """Confirm the assertion that is next, if its window is over; whether it was."""
-        replica = self._watcher.replica
-        assertion = replica.chosen().get(replica.confirmed)
-        if assertion is None or assertion.deadline > self._watcher.timestamp:
-            return False
-        derived = replica.derived[assertion.batch]
-        data = encode_confirm(
-            assertion.parent, derived.batch, derived.accumulator, derived.outbox_root, derived.inner_hash
-        )
-        receipt = await self._sender.send(self._contracts.rollup, data)
-        log.info("confirmed batch %d in block %d", assertion.batch, receipt.block)
-        return True
+    async def _act(self) -> bool:
+        """Send what is due; whether something new is in a block."""
+        replica, timestamp = self._watcher.replica, self._watcher.timestamp
+        moves = await asyncio.to_thread(self.moves, replica, timestamp)
+        if asyncio.get_running_loop().time() >= self._last_assertion + self._assert_seconds:
+            moves += self.assertions(replica)
+        landed = await self._player.play(moves)
+        if any(each.order.name == ASSERT for each in landed):
+            self._last_assertion = asyncio.get_running_loop().time()
+        return bool(landed)
 
-    async def _assert_next(self) -> bool:
-        """Assert the state after the last batch, unless that was done, or was only just done."""
-        replica = self._watcher.replica
-        now = asyncio.get_running_loop().time()
-        confirmed = replica.assertions.get(replica.confirmed)
-        if confirmed is not None and not confirmed.agree:
-            raise L2KitError(f"L1 confirmed a wrong state for batch {confirmed.batch}; nothing can be built on it")
-        parent, batch = replica.tip()
-        last = replica.derived[-1]
-        if last.batch <= batch or now < self._last_assertion + self._assert_seconds:
-            return False
-        data = encode_assert(parent, last.batch, last.accumulator, last.machine_hash)
-        receipt = await self._sender.send(self._contracts.rollup, data, value=self._contracts.bond)
-        self._last_assertion = now
-        log.info("asserted batch %d in block %d: machine hash %s", last.batch, receipt.block, hex_of(last.machine_hash))
-        return True
+    def moves(self, replica: Replica, timestamp: int) -> list[Move]:
+        """What is due beside new assertions."""
+        me = self._player.address
+        return [
+            *confirm_moves(replica, timestamp),
+            *defender_moves(replica, me, timestamp),
+            *reclaim_moves(replica, me, timestamp),
+        ]
+
+    def assertions(self, replica: Replica) -> list[Move]:
+        """The new assertions that are due. Raises L2KitError where L1 confirmed a wrong state."""
+        return assert_moves(replica)
+
+
+def confirm_moves(replica: Replica, now: int) -> list[Move]:
+    """The assertion that is next, if its window is over at ``now`` (L1's time in seconds) and nobody disputes it."""
+    assertion = replica.chosen().get(replica.confirmed)
+    if assertion is None or assertion.deadline > now or replica.disputes.holds(assertion.id):
+        return []
+    derived = replica.derived[assertion.batch]
+    data = encode_confirm(assertion.parent, derived.batch, derived.accumulator, derived.outbox_root, derived.inner_hash)
+    return [Move(("confirm", assertion.id), replica.contracts.rollup, data, f"confirms batch {assertion.batch}")]
+
+
+def assert_moves(replica: Replica) -> list[Move]:
+    """The state after the last batch that one dispute can reach, unless that was asserted.
+
+    Raises:
+        L2KitError: L1 confirmed a wrong state.
+    """
+    confirmed = replica.assertions.get(replica.confirmed)
+    if confirmed is not None and not confirmed.agree:
+        raise L2KitError(f"L1 confirmed a wrong state for batch {confirmed.batch}; nothing can be built on it")
+    parent, batch = replica.tip()
+    last = replica.derived[replica.last_within_reach(batch)]
+    if last.batch <= batch:
+        return []
+    return [assert_move(replica, Claim(parent, last.batch, last.accumulator, replica.judged(parent, last.batch)))]
+
+
+def assert_move(replica: Replica, claim: Claim) -> Move:
+    """An assertion."""
+    return Move(
+        ASSERT,
+        replica.contracts.rollup,
+        encode_assert(claim.parent, claim.batch, claim.accumulator, claim.machine_hash),
+        f"asserts batch {claim.batch}: machine hash {hex_of(claim.machine_hash)}",
+        replica.contracts.bond,
+    )

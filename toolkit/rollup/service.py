@@ -15,18 +15,22 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import L1, Sender
-from toolkit.devnet.settings import key_from_environment
+from toolkit.devnet.outbox import Outbox
+from toolkit.devnet.settings import KEY_VARIABLE, key_from_environment
 from toolkit.errors import BadInput, L2KitError
-from toolkit.rollup import api
+from toolkit.rollup import api, game
 from toolkit.rollup.config import Config
 from toolkit.rollup.contracts import BATCH_POSTED, ERRORS, Contracts, load_contracts
+from toolkit.rollup.derive import Replica
 from toolkit.rollup.follower import Follower, Gone
+from toolkit.rollup.player import Player
 from toolkit.rollup.store import Journal, L1Copy
 from toolkit.rollup.watcher import Watcher
 
@@ -44,13 +48,62 @@ class Service(Protocol):
     async def run(self) -> None: ...
 
 
-def build(
-    role: str, config: Config, key: bytes | None, contracts: Contracts, l1: L1
-) -> tuple[Service, dict[str, api.Method]]:
-    """The service of a role, and the JSON-RPC methods that it answers.
+@dataclass(frozen=True)
+class Parts:
+    """What every role is built from.
+
+    Attributes:
+        config: the service's configuration.
+        contracts: the rollup that it serves.
+        l1: the connection to L1.
+        follower: fetches that rollup's logs.
+        key: the role's private key; a verifier may be without.
+    """
+
+    config: Config
+    contracts: Contracts
+    l1: L1
+    follower: Follower
+    key: bytes | None
+
+    def watcher(self, role: str, derive: Callable[[Contracts], Replica] = Replica) -> Watcher:
+        """A copy of the rollup, as ``derive`` understands L1."""
+        return Watcher(self.contracts, self.follower, logging.getLogger(role), derive)
+
+    def needed_key(self, role: str) -> bytes:
+        """The key. Raises BadInput where there is none."""
+        if self.key is None:
+            raise BadInput(f"the {role} needs a key")
+        return self.key
+
+    def outbox(self, key: bytes) -> Outbox:
+        """What brings a key's transactions to L1."""
+        return Outbox(self.l1, key, self.config.chain_id, tuple(dict.fromkeys((*ERRORS, *game.ERRORS))))
+
+    def sequencer_sender(self) -> Sender:
+        """What sends the sequencer's batches. Raises BadInput where the key is not the sequencer's."""
+        sender = Sender(self.l1, self.needed_key("sequencer"), self.config.chain_id, ERRORS)
+        if sender.address != self.contracts.sequencer:
+            raise BadInput(
+                f"the key is that of {checksum(sender.address)}, but the Inbox takes batches from "
+                f"{checksum(self.contracts.sequencer)}"
+            )
+        return sender
+
+    def journal(self) -> Journal:
+        """What the sequencer has promised."""
+        return Journal(self.config.data / "journal.sqlite", self.contracts.name)
+
+
+Built = tuple[Service, Mapping[str, api.Method]]
+"""A service, and the JSON-RPC methods that it answers."""
+
+
+def build(role: str, config: Config, key: bytes | None, contracts: Contracts, l1: L1) -> Built:
+    """The service of a role, honest unless the configuration says otherwise.
 
     Raises:
-        BadInput: its databases belong to another rollup, or the key is not the sequencer's.
+        BadInput: its databases belong to another rollup, or the key is missing or not the sequencer's.
     """
     copy = L1Copy(config.data / "l1.sqlite", contracts.name)
 
@@ -62,34 +115,40 @@ def build(
         if found != contracts:
             raise Gone(f"the rollup at {checksum(contracts.rollup)} was deployed anew; start with empty databases")
 
-    addresses = (contracts.inbox, contracts.rollup)
+    addresses = (contracts.inbox, contracts.rollup, contracts.dispute)
     follower = Follower(l1, copy, addresses, config.deployed_block, calldata_of=(BATCH_POSTED,), check=check)
-    if role == "verifier":
-        from toolkit.rollup.verifier import VerifierService
+    parts = Parts(config, contracts, l1, follower, key)
+    if config.cheat:
+        from toolkit.rollup.rogue import build_rogue
 
-        watcher = Watcher(contracts, follower, logging.getLogger(role))
-        verifier = VerifierService(watcher, poll_seconds=config.poll_seconds)
-        return verifier, verifier.methods()
-    if key is None:
-        raise BadInput(f"the {role} needs a key")
-    sender = Sender(l1, key, config.chain_id, ERRORS)
-    if role == "proposer":
-        from toolkit.rollup.proposer import ProposerService
+        return build_rogue(role, parts)
+    return {"sequencer": _sequencer, "proposer": _proposer, "verifier": _verifier}[role](parts)
 
-        watcher = Watcher(contracts, follower, logging.getLogger(role))
-        seconds = {"poll_seconds": config.poll_seconds, "assert_seconds": config.assert_seconds}
-        proposer = ProposerService(contracts, watcher, sender, **seconds)
-        return proposer, proposer.methods()
-    if sender.address != contracts.sequencer:
-        raise BadInput(
-            f"the key is that of {checksum(sender.address)}, but the Inbox takes batches from "
-            f"{checksum(contracts.sequencer)}"
-        )
+
+def _verifier(parts: Parts) -> Built:
+    from toolkit.rollup.verifier import VerifierService
+
+    player = None if parts.key is None else Player(parts.outbox(parts.key), logging.getLogger("verifier"))
+    verifier = VerifierService(parts.watcher("verifier"), player, poll_seconds=parts.config.poll_seconds)
+    return verifier, verifier.methods()
+
+
+def _proposer(parts: Parts) -> Built:
+    from toolkit.rollup.proposer import ProposerService
+
+    player = Player(parts.outbox(parts.needed_key("proposer")), logging.getLogger("proposer"))
+    proposer = ProposerService(parts.watcher("proposer"), player, parts.config)
+    return proposer, proposer.methods()
+
+
+def _sequencer(parts: Parts) -> Built:
     from toolkit.rollup.sequencer_api import SequencerApi
     from toolkit.rollup.sequencing import SequencerService
 
-    journal = Journal(config.data / "journal.sqlite", contracts.name)
-    sequencer = SequencerService(config, contracts, l1, sender, follower, journal)
+    config = parts.config
+    sequencer = SequencerService(
+        config, parts.contracts, parts.l1, parts.sequencer_sender(), parts.follower, parts.journal()
+    )
     return sequencer, SequencerApi(sequencer, seal_on_demand=config.seal_on_demand).methods()
 
 
@@ -146,7 +205,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.Formatter.converter = time.gmtime
     try:
         config = Config.load(given.config)
-        asyncio.run(serve(given.role, config, None if given.role == "verifier" else key_from_environment()))
+        needed = given.role != "verifier" or os.environ.get(KEY_VARIABLE)
+        asyncio.run(serve(given.role, config, key_from_environment() if needed else None))
     except L2KitError as error:
         sys.stderr.write(f"{given.role}: {error}\n")
         return 1

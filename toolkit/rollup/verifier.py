@@ -1,7 +1,7 @@
-"""The verifier: derives the rollup from L1 alone, compares every assertion, and serves what a user needs to leave.
+"""The verifier: derives the rollup from L1 alone, compares every assertion, disputes what is wrong, and serves what a
+user needs to leave.
 
-It never asks the sequencer. Until the dispute game exists, a wrong assertion is detected here but cannot be rejected
-on L1.
+It never asks the sequencer. To dispute it needs a key, with money for bonds and gas; without one it only watches.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from toolkit.devnet.l1 import hex_of
 from toolkit.errors import NodeError
 from toolkit.rollup import api, jsonrpc
 from toolkit.rollup.contracts import Asserted, Confirmed
+from toolkit.rollup.moves import challenger_moves
+from toolkit.rollup.player import Player
 from toolkit.rollup.watcher import Watcher
 
 log = logging.getLogger("verifier")
@@ -24,28 +26,44 @@ log = logging.getLogger("verifier")
 class VerifierService:
     """Everything that the verifier's process does."""
 
-    def __init__(self, watcher: Watcher, *, poll_seconds: float) -> None:
-        self._watcher, self._poll_seconds = watcher, poll_seconds
+    def __init__(self, watcher: Watcher, player: Player | None, *, poll_seconds: float) -> None:
+        """``player`` brings moves to L1; None only watches."""
+        self._watcher, self._player, self._poll_seconds = watcher, player, poll_seconds
 
     async def start(self) -> None:
         """Derive what L1 holds so far."""
         await self._watcher.start()
+        if self._player is None:
+            log.warning("no key was given: this verifier watches, and disputes nothing")
         for assertion in self._watcher.replica.assertions.values():
             self._judge(assertion.id)
 
     async def run(self) -> None:
-        """Follow L1 until cancelled."""
+        """Follow L1, and dispute what is wrong there, until cancelled."""
         while True:
             try:
-                for event in await self._watcher.look():
-                    if isinstance(event, Asserted):
-                        self._judge(event.id)
-                    elif isinstance(event, Confirmed):
-                        self._confirmed(event.id)
+                await self._look()
+                while await self._act():
+                    await self._look()
             except NodeError as error:
-                log.warning("cannot read L1: %s", error)
+                log.warning("cannot reach L1: %s", error)
                 await asyncio.sleep(1.0)
             await asyncio.sleep(self._poll_seconds)
+
+    async def _look(self) -> None:
+        for event in await self._watcher.look():
+            if isinstance(event, Asserted):
+                self._judge(event.id)
+            elif isinstance(event, Confirmed):
+                self._confirmed(event.id)
+
+    async def _act(self) -> bool:
+        """Send what is due; whether something new is in a block."""
+        if self._player is None:
+            return False
+        replica, timestamp = self._watcher.replica, self._watcher.timestamp
+        moves = await asyncio.to_thread(challenger_moves, replica, self._player.address, timestamp)
+        return bool(await self._player.play(moves))
 
     def methods(self) -> dict[str, api.Method]:
         """The JSON-RPC methods by name; all of them only read."""
@@ -54,13 +72,15 @@ class VerifierService:
             "l2_account": self._watcher.account,
             "l2_batch": self._watcher.batch,
             "l2_assertions": self._watcher.assertions,
+            "l2_disputes": self._watcher.disputes,
             "l2_withdrawals": self.withdrawals,
             "l2_withdrawalProof": self.withdrawal_proof,
         }
 
     async def status(self) -> dict[str, Any]:
         """What was derived, and whether L1's assertions agree with it."""
-        return {"role": "verifier", **await self._watcher.status()}
+        challenger = None if self._player is None else checksum(self._player.address)
+        return {"role": "verifier", "challenger": challenger, **await self._watcher.status()}
 
     async def withdrawals(self, owner: Any) -> list[dict[str, Any]]:
         """An owner's withdrawals on L1; those with status "confirmed" can be claimed."""
@@ -113,9 +133,9 @@ class VerifierService:
             log.info("agree with %s: machine hash %s", what, hex_of(assertion.machine_hash))
             return
         log.error(
-            "DISAGREE with %s: it says machine hash %s, L1's data gives %s; there is no dispute game yet, "
-            "so it cannot be rejected on L1",
+            "DISAGREE with %s: it says machine hash %s, L1's data gives %s%s",
             what, hex_of(assertion.machine_hash), hex_of(assertion.derived),
+            "; without a key it cannot be disputed from here" if self._player is None else "",
         )  # fmt: skip
 
     def _confirmed(self, name: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from toolkit.devnet.l1 import hex_of
@@ -22,16 +23,24 @@ class Watcher:
         head, timestamp: number and time (seconds) of the L1 block up to which that is.
     """
 
-    def __init__(self, contracts: Contracts, follower: Follower, log: logging.Logger) -> None:
+    def __init__(
+        self,
+        contracts: Contracts,
+        follower: Follower,
+        log: logging.Logger,
+        derive: Callable[[Contracts], Replica] = Replica,
+    ) -> None:
         self.lock = asyncio.Lock()
-        self.replica = Replica(contracts)
+        self.replica = derive(contracts)
         self.head = self.timestamp = 0
-        self._contracts, self._follower, self._log = contracts, follower, log
+        self._told = 0  # moves of disputes
+        self._contracts, self._follower, self._log, self._derive = contracts, follower, log, derive
 
     async def start(self) -> None:
         """Derive again what the local copy of L1 holds, then what is new on L1."""
         async with self.lock:
             await asyncio.to_thread(self.replica.add_all, list(self._follower.copy.logs()))
+            self._told = len(self.replica.disputes.moves)
         await self.look()
 
     async def look(self) -> list[object]:
@@ -41,7 +50,7 @@ class Watcher:
             logs = step.logs
             if step.rewound:
                 self._log.warning("L1 reorganised: deriving everything again")
-                self.replica = Replica(self._contracts)
+                self.replica, self._told = self._derive(self._contracts), 0
                 logs = list(self._follower.copy.logs())
             events = await asyncio.to_thread(self.replica.add_all, logs)
             self.head, self.timestamp = step.head, step.timestamp
@@ -52,6 +61,7 @@ class Watcher:
                     event.number, len(event.records), len(event.references),
                     hex_of(self.replica.derived[event.number].machine_hash),
                 )  # fmt: skip
+        self._tell_disputes()
         return events
 
     async def status(self) -> dict[str, Any]:
@@ -74,12 +84,26 @@ class Watcher:
                 "disagreed": sum(not assertion.agree for assertion in assertions),
                 "assertedBatch": max((assertion.batch for assertion in assertions), default=0),
                 "confirmedBatch": replica.confirmed_outbox().batch,
+                "disputes": len(replica.disputes.all),
+                "openDisputes": len(replica.disputes.open),
             }
 
     async def assertions(self) -> list[dict[str, Any]]:
         """Every assertion on L1, with what was derived beside what was asserted."""
         async with self.lock:
             return [assertion.as_json() for assertion in self.replica.assertions.values()]
+
+    async def disputes(self) -> list[dict[str, Any]]:
+        """Every game on L1 with its state, its clocks, and the moves so far."""
+        async with self.lock:
+            return [dispute.as_json(self.timestamp) for dispute in self.replica.disputes.all]
+
+    def _tell_disputes(self) -> None:
+        """One line for each move since the last time."""
+        moves = self.replica.disputes.moves
+        for game, move in moves[self._told :]:
+            self._log.info("game %s: %s", hex_of(game)[:10], move.said)
+        self._told = len(moves)
 
     async def batch(self, number: Any) -> dict[str, Any]:
         """A batch on L1 by number, and what the machine is after it."""

@@ -29,7 +29,7 @@ contract Dispute is IDispute, EtherCredits {
     mapping(bytes32 game => bytes32) public commitment;
 
     constructor(IRollup rollup, uint256 clock, uint256 extension, uint256 maxRounds, uint256 bond) {
-        // Times are kept in 40 bits, and a segment's length is never more than 16**15.
+        // Clocks are kept in 40 bits, rounds in 8. A run of 16**15 steps is more than anybody can compute.
         if (
             clock == 0 || clock < extension || clock > type(uint32).max || maxRounds == 0
                 || maxRounds >= SEGMENTS
@@ -65,14 +65,14 @@ contract Dispute is IDispute, EtherCredits {
         game.start = parent.machineHash;
         game.end = machineHash;
         game.challenger = msg.sender;
-        game.defender = ROLLUP.assertion(game.assertion).proposer;
-        // The Rollup takes no batch beyond 32 bits, nor does the Inbox have one.
-        game.target = uint32(batch);
+        IRollup.Assertion memory disputed = ROLLUP.assertion(game.assertion);
+        game.defender = disputed.proposer;
+        game.target = disputed.batch;
         game.defenderTime = uint40(CLOCK);
         game.challengerTime = uint40(CLOCK);
         game.movedAt = uint40(block.timestamp);
         commitment[id] = _hash(game);
-        emit Opened(id, game.assertion, msg.sender, game.defender, game.start, machineHash, batch);
+        emit Opened(id, game.assertion, msg.sender, game.defender, game.start, game.end, game.target);
         // Reverts unless the assertion is pending and inside its window.
         ROLLUP.hold(game.assertion);
     }
@@ -82,8 +82,7 @@ contract Dispute is IDispute, EtherCredits {
         Game memory game = shown;
         bytes32 id = _known(game, 0);
         if (msg.sender != game.defender) revert NotPlayer(msg.sender, game.defender);
-        uint256 most = game.rounds == 0 ? MAX_ROUNDS : game.rounds;
-        if (rounds == 0 || rounds > most || (game.rounds != 0 && rounds != game.rounds)) {
+        if (game.rounds == 0 ? rounds == 0 || rounds > MAX_ROUNDS : rounds != game.rounds) {
             revert WrongRounds(rounds, game.rounds);
         }
         game.defenderTime = _stop(game.movedAt, game.defenderTime);

@@ -20,8 +20,13 @@ import {IRollup} from "./IRollup.sol";
 /// the asserted state, which must change nothing.
 ///
 /// Each player has a clock of `CLOCK` seconds for all its moves, and at least `EXTENSION` for each; whose clock runs out
-/// has lost. So a game lasts at most 2 * CLOCK + (2 * MAX_ROUNDS + 1) * EXTENSION seconds. Games against one assertion
-/// run side by side, all begun inside its challenge window, and the first one it loses is its end.
+/// has lost. Each has at most MAX_ROUNDS moves, so after 2 * (CLOCK + (MAX_ROUNDS - 1) * EXTENSION) seconds a game is over,
+/// or anyone may end it. Games against one assertion run side by side, all begun inside its challenge window, and the
+/// first one it loses is its end.
+///
+/// Of a branch, dispute the first assertion that is wrong: what is built on it may begin at a state that nobody knows, and
+/// from which nobody can show a step. To build on somebody else's assertion is to trust in its defence: a proposer may
+/// lose what is right.
 ///
 /// The loser's bond pays the winner one half; the other half stays in this contract for good, so that to challenge, or to
 /// lose to, oneself has its price.
@@ -86,7 +91,7 @@ interface IDispute is IEtherCredits {
     /// another game had rejected the assertion.
     event Ended(bytes32 indexed game, bytes32 indexed assertion, address winner, uint256 reward);
 
-    /// @notice The clock must not be shorter than the extension, nor be zero; rounds are 1 to 15.
+    /// @notice The clock must not be zero, shorter than the extension, or beyond 32 bits; rounds are 1 to 15.
     error BadParameters(uint256 clock, uint256 extension, uint256 maxRounds);
     /// @notice The value sent is not the bond (wei).
     error WrongBond(uint256 value, uint256 bond);

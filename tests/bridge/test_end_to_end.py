@@ -195,16 +195,24 @@ def test_a_deployment_can_have_any_parameters_and_says_what_it_starts_from(
         sequencer=accounts["sequencer"].address,
         challenge_window=60,
         sequencer_window=30,
-        dispute=accounts["verifier"].address,
+        clock=40,
+        extension=5,
+        max_rounds=4,
+        challenge_bond=11,
         accounts_depth=4,
         withdrawals_depth=5,
     )
     functions = contracts.rollup.functions
     assert chain.call(functions.CHALLENGE_WINDOW()) == 60
-    assert chain.call(functions.DISPUTE()) == accounts["verifier"].address
+    assert chain.call(functions.DISPUTE()) == contracts.dispute.address
+    dispute = contracts.dispute.functions
+    parameters = (dispute.CLOCK(), dispute.EXTENSION(), dispute.MAX_ROUNDS(), dispute.BOND())
+    assert [chain.call(each) for each in parameters] == [40, 5, 4, 11]
+    assert chain.call(dispute.ROLLUP()) == contracts.rollup.address
+    assert chain.call(dispute.MACHINE()) == contracts.machine.address
     assert chain.call(contracts.bridge.functions.WITHDRAWALS_DEPTH()) == 5
     assert chain.call(contracts.bridge.functions.ROLLUP()) == contracts.rollup.address
     assert chain.call(contracts.machine.functions.BRIDGE()) == contracts.bridge.address
     assert checksum(contracts.genesis.domain.verifying_contract) == contracts.machine.address
     assert chain.call(contracts.inbox.functions.accumulator(0)) == contracts.genesis.accumulator
-    assert set(contracts.addresses) == {"Inbox", "PaymentsMachine", "Rollup", "Bridge"}
+    assert set(contracts.addresses) == {"Inbox", "PaymentsMachine", "Rollup", "Bridge", "Dispute"}

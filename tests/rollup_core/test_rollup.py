@@ -237,8 +237,32 @@ def test_a_rejected_assertion_pays_the_winner_and_takes_its_children_with_it(wor
     refusal("ParentNotConfirmed", lambda: world.confirm(child))
     world.confirm(right)
     refusal("NotPending", lambda: world.reclaim(wrong))
-    refusal("NotLeftBehind", lambda: world.reclaim(child))
     assert world.call("confirmedOutbox", right.outbox) and not world.call("confirmedOutbox", wrong.outbox)
+
+
+def test_what_was_built_on_a_rejected_assertion_gets_its_bonds_back_and_nothing_else(world: World) -> None:
+    """Nobody had to dispute it: once its parent is rejected it can never be confirmed."""
+    wrong = world.put(world.genesis, 2, "wrong", sender=THIEF)
+    child = world.put(wrong, 3, sender=BOB)
+    disputed = world.put(wrong, 4, sender=BOB)
+    grandchild = world.put(child, 4, sender=BOB)
+    for held in (wrong, disputed):
+        world.call("hold", held.id, sender=DISPUTE)
+    world.call("reject", wrong.id, ALICE, sender=DISPUTE)
+    assert refusal("WindowOpen", lambda: world.reclaim(child))[0] == world.evm.now
+    world.wait()
+    assert refusal("IsHeld", lambda: world.reclaim(disputed)) == (disputed.id, 1)
+    assert refusal("NotLeftBehind", lambda: world.reclaim(grandchild)) == (grandchild.id,)
+    world.call("release", disputed.id, sender=DISPUTE)
+    before = world.balance(BOB)
+    for left in (child, grandchild, disputed):
+        world.reclaim(left)
+        refusal("NotPending", lambda left=left: world.reclaim(left))
+        refusal("ParentNotConfirmed", lambda left=left: world.confirm(left))
+        refusal("UnknownParent", lambda left=left: world.put(left, 5))
+    assert world.balance(BOB) == before + 3 * BOND
+    assert world.balance(world.rollup.address) == 0
+    refusal("UnknownParent", lambda: world.put(wrong, 3, sender=BOB))
 
 
 def test_of_two_disputes_the_first_to_reject_decides(world: World) -> None:

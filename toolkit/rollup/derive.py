@@ -12,7 +12,7 @@ from typing import Any
 
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import hex_of
-from toolkit.errors import ProtocolError
+from toolkit.errors import BadInput, ProtocolError
 from toolkit.rollup.contracts import (
     Asserted,
     BatchPosted,
@@ -22,7 +22,8 @@ from toolkit.rollup.contracts import (
     Rejected,
     decode_log,
 )
-from toolkit.rollup.machine import Batch, Message, Outcome, State, apply_batch, extend
+from toolkit.rollup.fast import apply_batch, replay_batch
+from toolkit.rollup.machine import Batch, Message, Outcome, State, extend
 from toolkit.rollup.store import L1Log
 
 
@@ -194,6 +195,7 @@ class Replica:
     confirmed: bytes = field(init=False)
     records: int = 0
     refused: int = 0
+    _outcomes: list[bytes] = field(default_factory=list)  # of each batch, a byte for each record and message
 
     def __post_init__(self) -> None:
         self.history = History(self.contracts)
@@ -230,6 +232,7 @@ class Replica:
         if isinstance(event, BatchPosted):
             batch = self.history.posted[-1].batch
             outcomes = apply_batch(self.state, batch)
+            self._outcomes.append(bytes(outcomes))
             self.records += len(batch.records)
             self.refused += sum(outcome != Outcome.APPLIED for outcome in outcomes[: len(batch.records)])
             self.derived.append(_derived(self.state))
@@ -245,6 +248,23 @@ class Replica:
         elif isinstance(event, Rejected) and event.id in self.assertions:
             self.assertions[event.id].status = "rejected"
         return event
+
+    def state_at(self, batch: int) -> State:
+        """The machine's state after so many batches, as an object of its own.
+
+        In time that grows with the history up to there, but without recovering a signer again.
+
+        Raises:
+            BadInput: there are not so many.
+        """
+        if not 0 <= batch < len(self.derived):
+            raise BadInput(f"there is no batch {batch} on L1; the last is {len(self.derived) - 1}")
+        if batch == len(self.derived) - 1:
+            return self.state.copy()
+        state = State(self.contracts.genesis)
+        for posted, outcomes in zip(self.history.posted[:batch], self._outcomes, strict=False):
+            replay_batch(state, posted.batch, outcomes)
+        return state
 
     def confirmed_outbox(self) -> Derived:
         """The machine whose withdrawals L1 accepts claims against."""

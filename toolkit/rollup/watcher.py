@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Sequence
 from typing import Any
 
 from toolkit.devnet.l1 import hex_of
@@ -11,6 +13,7 @@ from toolkit.rollup import jsonrpc
 from toolkit.rollup.contracts import BatchPosted, Contracts
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.follower import Follower
+from toolkit.rollup.store import L1Log
 
 
 class Watcher:
@@ -20,18 +23,20 @@ class Watcher:
         lock: to be held by who reads the attributes below.
         replica: the rollup as derived so far.
         head, timestamp: number and time (seconds) of the L1 block up to which that is.
+        seconds_deriving: that it took to derive, without reading L1.
     """
 
     def __init__(self, contracts: Contracts, follower: Follower, log: logging.Logger) -> None:
         self.lock = asyncio.Lock()
         self.replica = Replica(contracts)
         self.head = self.timestamp = 0
+        self.seconds_deriving = 0.0
         self._contracts, self._follower, self._log = contracts, follower, log
 
     async def start(self) -> None:
         """Derive again what the local copy of L1 holds, then what is new on L1."""
         async with self.lock:
-            await asyncio.to_thread(self.replica.add_all, list(self._follower.copy.logs()))
+            await self._derive(list(self._follower.copy.logs()))
         await self.look()
 
     async def look(self) -> list[object]:
@@ -43,7 +48,7 @@ class Watcher:
                 self._log.warning("L1 reorganised: deriving everything again")
                 self.replica = Replica(self._contracts)
                 logs = list(self._follower.copy.logs())
-            events = await asyncio.to_thread(self.replica.add_all, logs)
+            events = await self._derive(logs)
             self.head, self.timestamp = step.head, step.timestamp
         for event in events:
             if isinstance(event, BatchPosted):
@@ -52,6 +57,12 @@ class Watcher:
                     event.number, len(event.records), len(event.references),
                     hex_of(self.replica.derived[event.number].machine_hash),
                 )  # fmt: skip
+        return events
+
+    async def _derive(self, logs: Sequence[L1Log]) -> list[object]:
+        began = time.perf_counter()
+        events = await asyncio.to_thread(self.replica.add_all, logs)
+        self.seconds_deriving += time.perf_counter() - began
         return events
 
     async def status(self) -> dict[str, Any]:
@@ -74,6 +85,7 @@ class Watcher:
                 "disagreed": sum(not assertion.agree for assertion in assertions),
                 "assertedBatch": max((assertion.batch for assertion in assertions), default=0),
                 "confirmedBatch": replica.confirmed_outbox().batch,
+                "secondsDeriving": round(self.seconds_deriving, 6),
             }
 
     async def assertions(self) -> list[dict[str, Any]]:

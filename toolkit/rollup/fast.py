@@ -1,0 +1,174 @@
+"""The machine's transition, sooner: the same as ``machine.apply_batch`` in all that comes of it.
+
+Nearly all the time goes into recovering who signed, and what somebody signed depends on the records before his, because
+the state knows the nonces. So the records are first applied ahead, believing that every signature is good. The
+signatures asked for on the way are recovered on all cores; where one is not as believed, it is tried again with what was
+found. What proves right is written: then each digest was made in the very state in which the specification makes it, by
+induction over the records. Everything but the recovering is the specification itself (`record_change`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar, cast
+
+from toolkit.crypto import recover, recover_all
+from toolkit.errors import BadInput
+from toolkit.rollup import machine
+from toolkit.rollup.codec import Header
+from toolkit.rollup.machine import (
+    Account,
+    Batch,
+    Change,
+    Outcome,
+    State,
+    Withdrawal,
+    apply_message,
+    apply_record,
+    end_batch,
+    record_change,
+)
+
+_WORTHWHILE = 64
+"""With fewer records there is nothing to gain."""
+_TRIES = 2
+"""Times that a batch is applied ahead. Whoever posts batches can make every guess wrong, so then it is done in turn."""
+
+_Item = TypeVar("_Item")
+
+
+def apply_batch(state: State, batch: Batch) -> list[Outcome]:
+    """`machine.apply_batch`, on all cores."""
+    if state.position or len(batch.records) < _WORTHWHILE:
+        return machine.apply_batch(state, batch)
+    outcomes = apply_records(state, Header.decode(batch.header), batch.records)
+    outcomes += [apply_message(state, message).outcome for message in batch.messages]
+    end_batch(state, batch)
+    return outcomes
+
+
+def apply_records(state: State, header: Header, records: Sequence[bytes]) -> list[Outcome]:
+    """`machine.apply_record` for many records, on all cores."""
+    signers = _Signers()
+    verdicts = [True] * len(records)
+    for _ in range(_TRIES):
+        changes, questions = _ahead(state, header, records, verdicts)
+        signers.recover(questions)
+        wrong = [each for each in questions if signers(*each.signed) != verdicts[each.record]]
+        if not wrong:
+            for change in changes:
+                state.commit(change)
+            state.position += len(records)
+            return [change.outcome for change in changes]
+        for each in wrong:
+            verdicts[each.record] = not verdicts[each.record]
+    return [apply_record(state, header, record, signers).outcome for record in records]
+
+
+def replay_batch(state: State, batch: Batch, outcomes: Sequence[int]) -> None:
+    """Apply a batch whose outcomes are known, without recovering who signed.
+
+    Args:
+        outcomes: what `apply_batch` returned for it, in this state.
+
+    Raises:
+        BadInput: they are not this batch's; then ``state`` is good for nothing.
+    """
+    if state.position or len(outcomes) != batch.steps - 1:
+        raise BadInput(f"{len(outcomes)} outcomes are not those of a batch of {batch.steps - 1} records and messages")
+    header = Header.decode(batch.header)
+    found = [
+        apply_record(state, header, record, _good if outcome != Outcome.BAD_SIGNATURE else _bad).outcome
+        for record, outcome in zip(batch.records, outcomes, strict=False)
+    ]
+    found += [apply_message(state, message).outcome for message in batch.messages]
+    for number, (outcome, known) in enumerate(zip(found, outcomes, strict=True)):
+        if outcome != known:
+            raise BadInput(f"step {number} of batch {state.batch + 1} ends as {outcome.name}, not as {known}")
+    end_batch(state, batch)
+
+
+class _Question:
+    """Whether a record is signed: its number, and digest, signature and owner."""
+
+    __slots__ = ("record", "signed")
+
+    def __init__(self, record: int, signed: tuple[bytes, bytes, bytes]) -> None:
+        self.record, self.signed = record, signed
+
+
+class _Signers:
+    """A `machine.Check` that remembers whom it has recovered."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[bytes, bytes], bytes | None] = {}
+
+    def recover(self, questions: Sequence[_Question]) -> None:
+        """Recover the signers of all that is not known yet."""
+        new = {each.signed[:2]: None for each in questions if each.signed[:2] not in self._known}
+        digests, signatures = [digest for digest, _ in new], [signature for _, signature in new]
+        self._known.update(zip(new, recover_all(digests, signatures), strict=True))
+
+    def __call__(self, digest: bytes, signature: bytes, owner: bytes) -> bool:
+        if (digest, signature) in self._known:
+            return self._known[digest, signature] == owner
+        return recover(digest, signature) == owner
+
+
+def _ahead(
+    state: State, header: Header, records: Sequence[bytes], verdicts: Sequence[bool]
+) -> tuple[list[Change], list[_Question]]:
+    """What records do if the signatures are good and bad as told, and what was asked for; ``state`` is not changed."""
+    ahead, changes, questions = _Ahead(state), list[Change](), list[_Question]()
+
+    def check(digest: bytes, signature: bytes, owner: bytes) -> bool:
+        number = len(changes)
+        questions.append(_Question(number, (digest, signature, owner)))
+        return verdicts[number]
+
+    for record in records:
+        change = record_change(ahead, header, record, check)
+        ahead.commit(change)
+        changes.append(change)
+    return changes, questions
+
+
+class _Ahead(State):
+    """A state on top of another, which stays as it was; for `record_change` and `commit` alone."""
+
+    def __init__(self, below: State) -> None:
+        self.genesis, self.fees = below.genesis, below.fees
+        # Lists for whoever asks for items and for the length, as those two do.
+        self.accounts = cast("list[Account]", _Overlay(below.accounts))
+        self.withdrawals = cast("list[Withdrawal]", _Overlay(below.withdrawals))
+        self._dirty, self._indices = set(), {}
+
+
+class _Overlay(Generic[_Item]):
+    """A list on top of another, which stays as it was."""
+
+    def __init__(self, below: Sequence[_Item]) -> None:
+        self._below, self._length = below, len(below)
+        self._changed: dict[int, _Item] = {}
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> _Item:
+        return self._changed[index] if index in self._changed else self._below[index]
+
+    def __setitem__(self, index: int, item: _Item) -> None:
+        self._changed[index] = item
+
+    def append(self, item: _Item) -> None:
+        """Add an item."""
+        self._changed[self._length] = item
+        self._length += 1
+
+
+def _good(_digest: bytes, _signature: bytes, _owner: bytes) -> bool:
+    return True
+
+
+def _bad(_digest: bytes, _signature: bytes, _owner: bytes) -> bool:
+    return False

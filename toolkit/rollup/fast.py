@@ -1,18 +1,18 @@
-"""The machine's transition, sooner: the same as ``machine.apply_batch`` in all that comes of it.
+"""The machine's transition on all cores: the same as ``machine.apply_batch`` in all that comes of it.
 
-Nearly all the time goes into recovering who signed, and what somebody signed depends on the records before his, because
-the state knows the nonces. So the records are first applied ahead, believing that every signature is good. The
-signatures asked for on the way are recovered on all cores; where one is not as believed, it is tried again with what was
-found. What proves right is written: then each digest was made in the very state in which the specification makes it, by
-induction over the records. Everything but the recovering is the specification itself (`record_change`).
+Nearly all the time goes into recovering who signed, and what somebody signed depends on the records before it, because
+the state knows the nonces. So the records are first applied ahead, believing that every signature is good. Those asked
+for on the way are recovered on all cores; where one is not as believed, it is tried again with what was found. What
+proves right is written: then each digest was made in the very state in which the specification makes it, by induction
+over the records. Everything but the recovering is the specification itself (`record_change`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar, cast
 
-from toolkit.crypto import recover, recover_all
+from toolkit.crypto import recover_all
 from toolkit.errors import BadInput
 from toolkit.rollup import machine
 from toolkit.rollup.codec import Header
@@ -26,6 +26,7 @@ from toolkit.rollup.machine import (
     apply_message,
     apply_record,
     end_batch,
+    is_signed,
     record_change,
 )
 
@@ -35,6 +36,24 @@ _TRIES = 2
 """Times that a batch is applied ahead. Whoever posts batches can make every guess wrong, so then it is done in turn."""
 
 _Item = TypeVar("_Item")
+
+
+class Signers:
+    """A `machine.Check` that remembers whom it has recovered, and can do so beforehand."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[bytes, bytes], bytes | None] = {}
+
+    def recover(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        """Recover the signers of pairs of a digest and a signature that are not known yet, on all cores."""
+        new = [pair for pair in dict.fromkeys(pairs) if pair not in self._known]
+        digests, signatures = [digest for digest, _ in new], [signature for _, signature in new]
+        self._known.update(zip(new, recover_all(digests, signatures), strict=True))
+
+    def __call__(self, digest: bytes, signature: bytes, owner: bytes) -> bool:
+        if (digest, signature) in self._known:
+            return self._known[digest, signature] == owner
+        return is_signed(digest, signature, owner)
 
 
 def apply_batch(state: State, batch: Batch) -> list[Outcome]:
@@ -49,19 +68,19 @@ def apply_batch(state: State, batch: Batch) -> list[Outcome]:
 
 def apply_records(state: State, header: Header, records: Sequence[bytes]) -> list[Outcome]:
     """`machine.apply_record` for many records, on all cores."""
-    signers = _Signers()
+    signers = Signers()
     verdicts = [True] * len(records)
     for _ in range(_TRIES):
         changes, questions = _ahead(state, header, records, verdicts)
-        signers.recover(questions)
-        wrong = [each for each in questions if signers(*each.signed) != verdicts[each.record]]
+        signers.recover((digest, signature) for _, digest, signature, _ in questions)
+        wrong = [number for number, *asked in questions if signers(*asked) != verdicts[number]]
         if not wrong:
             for change in changes:
                 state.commit(change)
             state.position += len(records)
             return [change.outcome for change in changes]
-        for each in wrong:
-            verdicts[each.record] = not verdicts[each.record]
+        for number in wrong:
+            verdicts[number] = not verdicts[number]
     return [apply_record(state, header, record, signers).outcome for record in records]
 
 
@@ -88,42 +107,19 @@ def replay_batch(state: State, batch: Batch, outcomes: Sequence[int]) -> None:
     end_batch(state, batch)
 
 
-class _Question:
-    """Whether a record is signed: its number, and digest, signature and owner."""
-
-    __slots__ = ("record", "signed")
-
-    def __init__(self, record: int, signed: tuple[bytes, bytes, bytes]) -> None:
-        self.record, self.signed = record, signed
-
-
-class _Signers:
-    """A `machine.Check` that remembers whom it has recovered."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[bytes, bytes], bytes | None] = {}
-
-    def recover(self, questions: Sequence[_Question]) -> None:
-        """Recover the signers of all that is not known yet."""
-        new = {each.signed[:2]: None for each in questions if each.signed[:2] not in self._known}
-        digests, signatures = [digest for digest, _ in new], [signature for _, signature in new]
-        self._known.update(zip(new, recover_all(digests, signatures), strict=True))
-
-    def __call__(self, digest: bytes, signature: bytes, owner: bytes) -> bool:
-        if (digest, signature) in self._known:
-            return self._known[digest, signature] == owner
-        return recover(digest, signature) == owner
-
-
 def _ahead(
     state: State, header: Header, records: Sequence[bytes], verdicts: Sequence[bool]
-) -> tuple[list[Change], list[_Question]]:
-    """What records do if the signatures are good and bad as told, and what was asked for; ``state`` is not changed."""
-    ahead, changes, questions = _Ahead(state), list[Change](), list[_Question]()
+) -> tuple[list[Change], list[tuple[int, bytes, bytes, bytes]]]:
+    """What records do if their signatures are good or bad as told; ``state`` is not changed.
+
+    Returns:
+        The changes, and each signature that was asked for: the record's number, the digest, the signature, the owner.
+    """
+    ahead, changes, questions = _Ahead(state), list[Change](), list[tuple[int, bytes, bytes, bytes]]()
 
     def check(digest: bytes, signature: bytes, owner: bytes) -> bool:
         number = len(changes)
-        questions.append(_Question(number, (digest, signature, owner)))
+        questions.append((number, digest, signature, owner))
         return verdicts[number]
 
     for record in records:

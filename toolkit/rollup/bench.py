@@ -122,7 +122,8 @@ class _Rig:
         if confirmed != transfers:
             raise ProtocolError(f"of {transfers} transfers the sequencer confirmed {confirmed}")
         self._last = [bytes.fromhex(each["last"][2:]) for each in found]
-        return transfers / (max(each["ended"] for each in found) - min(each["began"] for each in found))
+        seconds: float = max(each["ended"] for each in found) - min(each["began"] for each in found)
+        return transfers / seconds
 
     def bring_to_l1(self) -> None:
         """Wait until the last transfer is on L1, and the state after it asserted there."""

@@ -1,15 +1,15 @@
 """The machine's transition on all cores: the same as ``machine.apply_batch`` in all that comes of it.
 
 Nearly all the time goes into recovering who signed, and what somebody signed depends on the records before it, because
-the state knows the nonces. So the records are first applied ahead, believing that every signature is good. Those asked
-for on the way are recovered on all cores; where one is not as believed, it is tried again with what was found. What
-proves right is written: then each digest was made in the very state in which the specification makes it, by induction
-over the records. Everything but the recovering is the specification itself (`record_change`).
+the state knows the nonces. So a batch is first applied ahead, believing that every signature is good. Those asked for
+on the way are recovered on all cores; where one is not as believed, it is tried again with what was found. What proves
+right is written: then each digest was made in the very state in which the specification makes it, by induction over the
+steps. Everything but the recovering is the specification itself (`record_change`, `message_change`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, TypeVar, cast
 
 from toolkit.crypto import recover_all
@@ -20,18 +20,18 @@ from toolkit.rollup.machine import (
     Account,
     Batch,
     Change,
+    Check,
     Outcome,
     State,
     Withdrawal,
-    apply_message,
-    apply_record,
     end_batch,
     is_signed,
+    message_change,
     record_change,
 )
 
 _WORTHWHILE = 64
-"""With fewer records there is nothing to gain."""
+"""With fewer steps there is nothing to gain."""
 _TRIES = 2
 """Times that a batch is applied ahead. Whoever posts batches can make every guess wrong, so then it is done in turn."""
 
@@ -58,30 +58,25 @@ class Signers:
 
 def apply_batch(state: State, batch: Batch) -> list[Outcome]:
     """`machine.apply_batch`, on all cores."""
-    if state.position or len(batch.records) < _WORTHWHILE:
+    if state.position or batch.steps < _WORTHWHILE:
         return machine.apply_batch(state, batch)
-    outcomes = apply_records(state, Header.decode(batch.header), batch.records)
-    outcomes += [apply_message(state, message).outcome for message in batch.messages]
-    end_batch(state, batch)
-    return outcomes
-
-
-def apply_records(state: State, header: Header, records: Sequence[bytes]) -> list[Outcome]:
-    """`machine.apply_record` for many records, on all cores."""
     signers = Signers()
-    verdicts = [True] * len(records)
+    verdicts = [True] * (batch.steps - 1)
     for _ in range(_TRIES):
-        changes, questions = _ahead(state, header, records, verdicts)
+        changes, questions = _ahead(state, batch, verdicts)
         signers.recover((digest, signature) for _, digest, signature, _ in questions)
         wrong = [number for number, *asked in questions if signers(*asked) != verdicts[number]]
         if not wrong:
             for change in changes:
                 state.commit(change)
-            state.position += len(records)
-            return [change.outcome for change in changes]
+            break
         for number in wrong:
             verdicts[number] = not verdicts[number]
-    return [apply_record(state, header, record, signers).outcome for record in records]
+    else:
+        changes = list(_walk(state, batch, signers))
+    state.position = batch.steps - 1
+    end_batch(state, batch)
+    return [change.outcome for change in changes]
 
 
 def replay_batch(state: State, batch: Batch, outcomes: Sequence[int]) -> None:
@@ -95,46 +90,55 @@ def replay_batch(state: State, batch: Batch, outcomes: Sequence[int]) -> None:
     """
     if state.position or len(outcomes) != batch.steps - 1:
         raise BadInput(f"{len(outcomes)} outcomes are not those of a batch of {batch.steps - 1} records and messages")
-    header = Header.decode(batch.header)
-    found = [
-        apply_record(state, header, record, _good if outcome != Outcome.BAD_SIGNATURE else _bad).outcome
-        for record, outcome in zip(batch.records, outcomes, strict=False)
-    ]
-    found += [apply_message(state, message).outcome for message in batch.messages]
-    for number, (outcome, known) in enumerate(zip(found, outcomes, strict=True)):
-        if outcome != known:
-            raise BadInput(f"step {number} of batch {state.batch + 1} ends as {outcome.name}, not as {known}")
+    found: list[Outcome] = []
+    for change in _walk(state, batch, lambda *_: outcomes[len(found)] != Outcome.BAD_SIGNATURE):
+        found.append(change.outcome)
+    if found != list(outcomes):
+        number = next(i for i, outcome in enumerate(outcomes) if found[i] != outcome)
+        raise BadInput(f"step {number} of batch {state.batch + 1} ends as {found[number]!r}, not as {outcomes[number]}")
+    state.position = batch.steps - 1
     end_batch(state, batch)
 
 
 def _ahead(
-    state: State, header: Header, records: Sequence[bytes], verdicts: Sequence[bool]
+    state: State, batch: Batch, verdicts: Sequence[bool]
 ) -> tuple[list[Change], list[tuple[int, bytes, bytes, bytes]]]:
-    """What records do if their signatures are good or bad as told; ``state`` is not changed.
+    """What records and messages do if their signatures are good or bad as told; ``state`` is not changed.
 
     Returns:
-        The changes, and each signature that was asked for: the record's number, the digest, the signature, the owner.
+        The changes, and each signature that was asked for: the step's number, the digest, the signature, the owner.
     """
-    ahead, changes, questions = _Ahead(state), list[Change](), list[tuple[int, bytes, bytes, bytes]]()
+    changes, questions = list[Change](), list[tuple[int, bytes, bytes, bytes]]()
 
     def check(digest: bytes, signature: bytes, owner: bytes) -> bool:
         number = len(changes)
         questions.append((number, digest, signature, owner))
         return verdicts[number]
 
-    for record in records:
-        change = record_change(ahead, header, record, check)
-        ahead.commit(change)
+    for change in _walk(_Ahead(state), batch, check):
         changes.append(change)
     return changes, questions
 
 
+def _walk(state: State, batch: Batch, check: Check) -> Iterator[Change]:
+    """Apply a batch's records and messages, one each time that the next change is asked for."""
+    header = Header.decode(batch.header)
+    for record in batch.records:
+        change = record_change(state, header, record, check)
+        state.commit(change)
+        yield change
+    for message in batch.messages:
+        change = message_change(state, message, check)
+        state.commit(change)
+        yield change
+
+
 class _Ahead(State):
-    """A state on top of another, which stays as it was; for `record_change` and `commit` alone."""
+    """A state on top of another, which stays as it was; for the changes and `commit` alone."""
 
     def __init__(self, below: State) -> None:
         self.genesis, self.fees = below.genesis, below.fees
-        # Lists for whoever asks for items and for the length, as those two do.
+        # Lists for whoever asks for items and for the length, as these do.
         self.accounts = cast("list[Account]", _Overlay(below.accounts))
         self.withdrawals = cast("list[Withdrawal]", _Overlay(below.withdrawals))
         self._dirty, self._indices = set(), {}
@@ -160,11 +164,3 @@ class _Overlay(Generic[_Item]):
         """Add an item."""
         self._changed[self._length] = item
         self._length += 1
-
-
-def _good(_digest: bytes, _signature: bytes, _owner: bytes) -> bool:
-    return True
-
-
-def _bad(_digest: bytes, _signature: bytes, _owner: bytes) -> bool:
-    return False

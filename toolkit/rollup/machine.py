@@ -431,10 +431,10 @@ def record_change(state: State, header: Header, record: bytes, check: Check = is
     """
     if header.version != HEADER_VERSION:
         return Change(Outcome.UNKNOWN_VERSION)
-    return operation_change(state, record, header.fee_token)
+    return operation_change(state, record, header.fee_token, check)
 
 
-def operation_change(state: State, record: bytes, fee_token: bytes | None) -> Change:
+def operation_change(state: State, record: bytes, fee_token: bytes | None, check: Check = is_signed) -> Change:
     """What a record does where fees are paid in ``fee_token``, or, where that is None, not charged; pure and total."""
     if len(record) != RECORD_SIZE:
         raise BadInput(f"a record has {RECORD_SIZE} bytes, not {len(record)}")
@@ -486,11 +486,11 @@ def debit(payer: Account, amount: int, charged: int) -> Account | None:
     return None if left < 0 else Account(payer.owner, payer.token, left, payer.nonce + 1)
 
 
-def message_change(state: State, message: Message) -> Change:
-    """What a message does; pure and total."""
+def message_change(state: State, message: Message, check: Check = is_signed) -> Change:
+    """What a message does; pure and total. ``check`` as of `record_change`."""
     data = message.data
     if is_forced(message):
-        return operation_change(state, data[1:], None)
+        return operation_change(state, data[1:], None, check)
     if len(data) != _DEPOSIT_SIZE or data[0] != DEPOSIT_KIND:
         return Change(Outcome.UNKNOWN_MESSAGE)
     if message.sender != state.genesis.bridge:
@@ -518,9 +518,9 @@ def apply_record(state: State, header: Header, record: bytes, check: Check = is_
     return change
 
 
-def apply_message(state: State, message: Message) -> Change:
-    """Apply one message to ``state``, and return what it did."""
-    change = message_change(state, message)
+def apply_message(state: State, message: Message, check: Check = is_signed) -> Change:
+    """Apply one message to ``state``, and return what it did; ``check`` as of `record_change`."""
+    change = message_change(state, message, check)
     state.commit(change)
     state.position += 1
     return change

@@ -1,14 +1,12 @@
 """What one step of the machine costs on L1, by the depth of the account tree.
 
 Nobody has a tree of 2**31 accounts at hand. But a transfer touches two leaves only, so here are trees that know the
-paths to two leaves, the first and the last of a full tree, and no other; the step is the specification's, the witness is
-the one that a dispute would show, and both proofs have all their siblings.
+paths to two leaves, the first and the last of a full tree, and no other. The step is the specification's, the witness
+is the one that a dispute would show, and both proofs have all their siblings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 from toolkit.crypto import keccak256

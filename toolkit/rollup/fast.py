@@ -1,10 +1,10 @@
 """The machine's transition on all cores: the same as ``machine.apply_batch`` in all that comes of it.
 
 Nearly all the time goes into recovering who signed, and what somebody signed depends on the records before it, because
-the state knows the nonces. So a batch is first applied ahead, believing that every signature is good. Those asked for
-on the way are recovered on all cores; where one is not as believed, it is tried again with what was found. What proves
-right is written: then each digest was made in the very state in which the specification makes it, by induction over the
-steps. Everything but the recovering is the specification itself (`record_change`, `message_change`).
+the state knows the nonces. So a batch is first applied ahead, believing that every signature is good, and those asked
+for on the way are recovered on all cores. Up to the first bad one, each digest was made in the very state in which the
+specification makes it, so all this is right, and is written. The rest, if there is any, is done in turn: an honest
+sequencer posts no bad signature. Everything but the recovering is the specification itself.
 """
 
 from __future__ import annotations
@@ -32,8 +32,6 @@ from toolkit.rollup.machine import (
 
 _WORTHWHILE = 64
 """With fewer steps there is nothing to gain."""
-_TRIES = 2
-"""Times that a batch is applied ahead. Whoever posts batches can make every guess wrong, so then it is done in turn."""
 
 _Item = TypeVar("_Item")
 
@@ -60,20 +58,13 @@ def apply_batch(state: State, batch: Batch) -> list[Outcome]:
     """`machine.apply_batch`, on all cores."""
     if state.position or batch.steps < _WORTHWHILE:
         return machine.apply_batch(state, batch)
+    changes, questions = _ahead(state, batch)
     signers = Signers()
-    verdicts = [True] * (batch.steps - 1)
-    for _ in range(_TRIES):
-        changes, questions = _ahead(state, batch, verdicts)
-        signers.recover((digest, signature) for _, digest, signature, _ in questions)
-        wrong = [number for number, *asked in questions if signers(*asked) != verdicts[number]]
-        if not wrong:
-            for change in changes:
-                state.commit(change)
-            break
-        for number in wrong:
-            verdicts[number] = not verdicts[number]
-    else:
-        changes = list(_walk(state, batch, signers))
+    signers.recover((digest, signature) for _, digest, signature, _ in questions)
+    right = next((number for number, *asked in questions if not signers(*asked)), len(changes))
+    for change in changes[:right]:
+        state.commit(change)
+    changes[right:] = _walk(state, batch, signers, right)
     state.position = batch.steps - 1
     end_batch(state, batch)
     return [change.outcome for change in changes]
@@ -86,7 +77,8 @@ def replay_batch(state: State, batch: Batch, outcomes: Sequence[int]) -> None:
         outcomes: what `apply_batch` returned for it, in this state.
 
     Raises:
-        BadInput: they are not this batch's; then ``state`` is good for nothing.
+        BadInput: they cannot be this batch's; then ``state`` is good for nothing. What they say of signatures is
+            believed.
     """
     if state.position or len(outcomes) != batch.steps - 1:
         raise BadInput(f"{len(outcomes)} outcomes are not those of a batch of {batch.steps - 1} records and messages")
@@ -100,34 +92,31 @@ def replay_batch(state: State, batch: Batch, outcomes: Sequence[int]) -> None:
     end_batch(state, batch)
 
 
-def _ahead(
-    state: State, batch: Batch, verdicts: Sequence[bool]
-) -> tuple[list[Change], list[tuple[int, bytes, bytes, bytes]]]:
-    """What records and messages do if their signatures are good or bad as told; ``state`` is not changed.
+def _ahead(state: State, batch: Batch) -> tuple[list[Change], list[tuple[int, bytes, bytes, bytes]]]:
+    """What records and messages do if every signature is good; ``state`` is not changed.
 
     Returns:
         The changes, and each signature that was asked for: the step's number, the digest, the signature, the owner.
     """
     changes, questions = list[Change](), list[tuple[int, bytes, bytes, bytes]]()
 
-    def check(digest: bytes, signature: bytes, owner: bytes) -> bool:
-        number = len(changes)
-        questions.append((number, digest, signature, owner))
-        return verdicts[number]
+    def believe(digest: bytes, signature: bytes, owner: bytes) -> bool:
+        questions.append((len(changes), digest, signature, owner))
+        return True
 
-    for change in _walk(_Ahead(state), batch, check):
+    for change in _walk(_Ahead(state), batch, believe):
         changes.append(change)
     return changes, questions
 
 
-def _walk(state: State, batch: Batch, check: Check) -> Iterator[Change]:
-    """Apply a batch's records and messages, one each time that the next change is asked for."""
+def _walk(state: State, batch: Batch, check: Check, start: int = 0) -> Iterator[Change]:
+    """Apply a batch's records and messages from a step on, one each time that the next change is asked for."""
     header = Header.decode(batch.header)
-    for record in batch.records:
+    for record in batch.records[start:]:
         change = record_change(state, header, record, check)
         state.commit(change)
         yield change
-    for message in batch.messages:
+    for message in batch.messages[max(0, start - len(batch.records)) :]:
         change = message_change(state, message, check)
         state.commit(change)
         yield change

@@ -1,11 +1,11 @@
-"""How fast the rollup's off-chain halves are, beside how fast this machine signs and recovers signers."""
+"""How fast the rollup's off-chain halves are, beside how fast this machine signs and recovers; and what L1 charges."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ from toolkit.devnet.nodes import Node, start_anvil
 from toolkit.devnet.process import Child, RunFolder
 from toolkit.errors import ProtocolError
 from toolkit.rollup.client import ETH, RollupClient
+from toolkit.rollup.data_cost import KINDS, SIZES, DataCost, data_costs
 from toolkit.rollup.deploy import RollupContracts, deploy_rollup
 from toolkit.rollup.operations import Transfer, rollup_domain
 from toolkit.rollup.process import ServiceProcess
+from toolkit.rollup.step_cost import DEPTHS, StepCost, step_cost
 
 ETHER = 10**18
 _DEPOSIT = 10 * ETHER
@@ -30,14 +32,15 @@ _WINDOW = 7 * 24 * 3600
 
 @dataclass(frozen=True)
 class Rates:
-    """What was measured.
+    """Speeds, all in transfers a second.
 
     Attributes:
         transfers_per_second: through the sequencer's HTTP API, each signed by an ordinary wallet (EIP-712), verified,
-            and on the sequencer's disk before it counts; signing not included.
-        rederive_per_second: transfers applied by a verifier with an empty database from L1's logs, signatures verified.
-        rederive_with_start_per_second: the same from the start of its process, which loads Python and reads L1.
-        sign_per_second, recover_per_second: of the machine, one core, in the same run.
+            and on the sequencer's disk before it counts; they were signed beforehand.
+        rederive_per_second: applied by a verifier with an empty database to L1's logs: signatures verified, roots
+            compared with an assertion on L1.
+        rederive_with_start_per_second: the same from the start of its process on, which loads Python and reads L1.
+        sign_per_second, recover_per_second: of this machine, one core, in the same run.
     """
 
     transfers_per_second: float
@@ -46,33 +49,58 @@ class Rates:
     sign_per_second: float
     recover_per_second: float
 
-    def as_json(self) -> dict[str, float]:
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured.
+
+    Attributes:
+        transfers: how many were sent.
+        rates: how fast.
+        data: what transfers cost as data on L1.
+        steps: what one step costs on L1.
+    """
+
+    transfers: int
+    rates: Rates
+    data: Sequence[DataCost]
+    steps: Sequence[StepCost]
+
+    def as_json(self) -> dict[str, Any]:
         """By name, rounded."""
-        return {name: round(value, 1) for name, value in vars(self).items()}
+        return {
+            "transfers": self.transfers,
+            **{name: round(value, 1) for name, value in vars(self.rates).items()},
+            "data": [each.as_json() for each in self.data],
+            "step_gas_by_depth": {str(each.depth): each.gas for each in self.steps},
+            "step_transaction_gas_by_depth": {str(each.depth): each.transaction_gas for each in self.steps},
+        }
 
 
-def measure(transfers: int, clients: int, step: Callable[[str], None] = lambda what: None) -> Rates:
-    """Send transfers through a sequencer to L1, then derive them again from there.
+def measure(transfers: int, clients: int, step: Callable[[str], None] = lambda what: None) -> Report:
+    """Send transfers through a sequencer to L1, derive them again from there, and see what L1 charges.
 
     Args:
-        transfers: how many.
-        clients: processes that send them, each of accounts of its own.
+        transfers: how many; as data, up to as many.
+        clients: processes that send them, each of accounts of its own; at most as many as there are users.
         step: is told what goes on.
     """
+    step("signing and recovering")
     signs, recovers = machine()
     with RunFolder() as folder:
         step("starting a node and a sequencer")
         rig = _Rig(folder)
         try:
             step(f"signing {transfers:,} transfers")
-            per_second = rig.send(transfers, clients, step)
+            sent = rig.send(transfers, min(clients, transfers), step)
             step("asserting the state on L1")
             rig.bring_to_l1()
-            step("deriving it again")
+            step(f"deriving {transfers:,} transfers from L1")
             pure, whole = rig.derive(transfers)
+            data, steps = rig.costs([size for size in SIZES if size <= transfers], step)
         finally:
             rig.close()
-    return Rates(per_second, pure, whole, signs, recovers)
+    return Report(transfers, Rates(sent, pure, whole, signs, recovers), data, steps)
 
 
 def machine(count: int = 2_000) -> tuple[float, float]:
@@ -144,6 +172,17 @@ class _Rig:
         if status["disagreed"] or not status["agreed"] or status["records"] != transfers:
             raise ProtocolError(f"the verifier does not derive what was sent and asserted: {status}")
         return transfers / status["secondsDeriving"], transfers / seconds
+
+    def costs(self, sizes: Sequence[int], step: Callable[[str], None]) -> tuple[list[DataCost], list[StepCost]]:
+        """What transfers cost as data, and what a step costs."""
+        data, steps = list[DataCost](), list[StepCost]()
+        for kind in KINDS:
+            step(f"transfers as {kind} on L1")
+            data += data_costs(self._chain, self._accounts, [kind], sizes)
+        for depth in DEPTHS:
+            step(f"a step in a tree of depth {depth} on L1")
+            steps.append(step_cost(self._chain, self._accounts, depth))
+        return data, steps
 
     def close(self) -> None:
         """End what the folder does not."""

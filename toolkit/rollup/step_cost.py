@@ -7,9 +7,11 @@ is the one that a dispute would show, and both proofs have all their siblings.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 from toolkit.crypto import keccak256
+from toolkit.devnet.accounts import USERS
 from toolkit.devnet.accounts import Account as Key
 from toolkit.devnet.chain import Chain
 from toolkit.devnet.transaction import TX_GAS_CAP
@@ -27,14 +29,30 @@ _RECORDS = 1_600
 _ETHER = 10**18
 
 
-def step_gas(chain: Chain, deployer: Key, sequencer: Key, payer: Key, payee: Key, depth: int) -> int:
-    """Gas of a transaction that executes one transfer, the last of a batch of 1,600, in a full account tree.
+@dataclass(frozen=True)
+class StepCost:
+    """What one step costs.
 
-    Its 21,000 and its calldata are in it, as L1 charges them (EIP-7623). A rollup of its own is deployed for it.
+    Attributes:
+        depth: of the account tree.
+        gas: that its execution uses, as inside the last move of a dispute.
+        transaction_gas: of a transaction that does nothing else: its calldata, the witness, costs more (EIP-7623).
+    """
+
+    depth: int
+    gas: int
+    transaction_gas: int
+
+
+def step_cost(chain: Chain, accounts: dict[str, Key], depth: int) -> StepCost:
+    """Execute one transfer, the last of a batch of 1,600, in a full account tree.
+
+    A rollup of its own is deployed for it; the node must be Anvil, which tells what a call inside a transaction used.
 
     Raises:
         ProtocolError: L1 finds another successor than the specification.
     """
+    deployer, sequencer, payer, payee = (accounts[name] for name in ("deployer", "sequencer", *USERS[:2]))
     contracts = deploy_rollup(chain, deployer, sequencer=sequencer.address, accounts_depth=depth)
     transfer = Transfer(0, payee.address_bytes, ETH, 123_456 * 10**12, 5 * 10**9, nonce=3)
     record = transfer.record((1 << depth) - 1, transfer.sign(contracts.genesis.domain, payer.key)).encode()
@@ -58,7 +76,9 @@ def step_gas(chain: Chain, deployer: Key, sequencer: Key, payer: Key, payee: Key
     found = chain.call(step)
     if found != state.machine_hash:
         raise ProtocolError(f"a step at depth {depth} gives 0x{found.hex()} on L1, not 0x{state.machine_hash.hex()}")
-    return chain.send(deployer, step, gas=TX_GAS_CAP)["gasUsed"]
+    receipt = chain.send(deployer, step, gas=TX_GAS_CAP)
+    executed = chain.rpc.call("trace_transaction", "0x" + bytes(receipt["transactionHash"]).hex())[0]["result"]
+    return StepCost(depth, int(executed["gasUsed"], 16), receipt["gasUsed"])
 
 
 class _FullState(State):

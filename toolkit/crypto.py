@@ -6,14 +6,24 @@ lower half of the group order (EIP-2).
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
+from typing import TypeVar
 
 import sha3
 from coincurve import PrivateKey, PublicKey
 
 SECP256K1_N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _Y_PARITY = 1 << 255
+_CORES = os.cpu_count() or 1
+_WORTH_THREADS = 64
+_PARTS_A_CORE = 2  # so that nobody waits long for the slowest
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def keccak256(data: bytes) -> bytes:
@@ -57,6 +67,35 @@ def recover(digest: bytes, signature: bytes) -> bytes | None:
     except Exception:  # coincurve raises a bare Exception where no key can be recovered
         return None
     return keccak256(public.format(compressed=False)[1:])[12:]
+
+
+def recover_all(digests: Sequence[bytes], signatures: Sequence[bytes]) -> list[bytes | None]:
+    """`recover` of each digest and signature, in order, on all cores."""
+
+    def recover_part(part: Sequence[tuple[bytes, bytes]]) -> list[bytes | None]:
+        return [recover(digest, signature) for digest, signature in part]
+
+    done = on_all_cores(recover_part, list(zip(digests, signatures, strict=True)))
+    return [found for _, part in done for found in part]
+
+
+def on_all_cores(
+    function: Callable[[Sequence[Item]], Result], items: Sequence[Item]
+) -> list[tuple[Sequence[Item], Result]]:
+    """What ``function`` makes of parts of ``items``: the parts in order, each with its result.
+
+    For signatures, which libsecp256k1 makes and recovers outside of Python's lock; few of them are one part.
+    """
+    if len(items) <= _WORTH_THREADS or _CORES == 1:
+        return [(items, function(items))] if items else []
+    size = max(-(-len(items) // (_CORES * _PARTS_A_CORE)), _WORTH_THREADS // 2)
+    parts = [items[at : at + size] for at in range(0, len(items), size)]
+    return list(zip(parts, _threads().map(function, parts), strict=True))
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_CORES, "signatures")
 
 
 @dataclass(frozen=True)

@@ -40,10 +40,9 @@ class Purse:
         """Wei, with what it paid for gas given back."""
         chain, spent = self._rig.chain, 0
         for number in range(self._block + 1, chain.block_number() + 1):
-            for txn in chain.w3.eth.get_block(number, full_transactions=True)["transactions"]:
-                if txn["from"] == self._account.address:  # type: ignore[index]  # full, as asked for
-                    receipt = chain.w3.eth.get_transaction_receipt(txn["hash"])  # type: ignore[index]
-                    spent += receipt["gasUsed"] * receipt["effectiveGasPrice"]
+            for receipt in chain.rpc.call("eth_getBlockReceipts", hex(number)):
+                if receipt["from"] == self._account.address.lower():
+                    spent += int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
         return chain.balance(self._account.address) - self._before + spent
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from rollup_services.court import Purse, bonds, key, traffic, wait_for_games
 from rollup_services.rig import WINDOW, Rig
 

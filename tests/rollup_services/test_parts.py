@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,17 +12,29 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rollup_core.worlds import OWNERS, random_record
 
 from toolkit.compile import artifact
 from toolkit.crypto import Domain, address_of
 from toolkit.devnet.l1 import L1, selector, topic
 from toolkit.errors import BadInput, NodeError, ProtocolError
 from toolkit.rollup import contracts as c
-from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, WHOLE_BALANCE, Header
+from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, WHOLE_BALANCE, Header, RegisterRecord
 from toolkit.rollup.derive import History, Replica
 from toolkit.rollup.follower import Follower
 from toolkit.rollup.game import Rules
-from toolkit.rollup.machine import Account, Batch, Genesis, Message, State, apply_batch, deposit_data, extend
+from toolkit.rollup.machine import (
+    Account,
+    Batch,
+    Genesis,
+    Message,
+    State,
+    apply_batch,
+    apply_record,
+    deposit_data,
+    extend,
+    forced_data,
+)
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.sequencer import BatchFull, Refused, Sequencer
 from toolkit.rollup.store import Entry, Journal, L1Copy, L1Log
@@ -151,6 +164,33 @@ def test_of_siblings_that_are_right_the_first_made_is_built_on() -> None:
     assert replica.tip() == (b"\x04" * 32, 2)
     replica.add(log_of(ROLLUP, (c.CONFIRMED, b"\x02" * 32), bytes(32)))
     assert replica.tip() == (b"\x04" * 32, 2)
+
+
+def test_state_after_any_batch_can_be_had_again() -> None:
+    rng, replica = random.Random(5), Replica(CONTRACTS)
+    for number in range(3):
+        replica.add(message_log(deposit_data(ETH, OWNERS[number], 10**18)))
+    replica.add(batch_log(replica.history, [], []))
+    replica.add(batch_log(replica.history, [], list(replica.history.required)))
+    stepwise = [State(GENESIS), replica.state_at(1), replica.state.copy()]
+    for length in (0, 90, 3, 70):
+        working, records = replica.state.copy(), list[bytes]()
+        for _ in range(length):
+            records.append(random_record(rng, working))
+            apply_record(working, Header(), records[-1])
+        replica.add(message_log(forced_data(random_record(rng, working))))
+        replica.add(batch_log(replica.history, records, list(replica.history.required)))
+        stepwise.append(replica.state.copy())
+    assert replica.refused > 10
+    for number, expected in enumerate(stepwise):
+        found = replica.state_at(number)
+        assert (found.batch, found.machine_hash) == (number, replica.derived[number].machine_hash)
+        assert (found.accounts, found.withdrawals) == (expected.accounts, expected.withdrawals)
+        apply_record(found, Header(), RegisterRecord(b"\x55" * 20, ETH).encode())  # it is nobody else's
+        assert replica.state_at(number).machine_hash == expected.machine_hash
+    for number in (-1, len(stepwise)):
+        with pytest.raises(BadInput, match=f"there is no batch {number} on L1"):
+            replica.state_at(number)
 
 
 # --- the sequencer's mind ---

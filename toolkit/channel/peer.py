@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 
 from toolkit.channel import transition
 from toolkit.channel.change import Change, Offer, Pay
@@ -17,12 +14,10 @@ from toolkit.channel.state import Channel, Deposits, Lock, Side, SignedState, Si
 from toolkit.channel.store import Store
 from toolkit.channel.transition import Refusal, Tip, Update, View
 from toolkit.channel.wire import Signed
-from toolkit.crypto import address_of, recover, sign
+from toolkit.crypto import address_of, on_all_cores, recover, sign
 from toolkit.errors import ProtocolError
 
 NO_SIGNATURE = bytes(64)
-_CORES = os.cpu_count() or 1
-_WORTH_THREADS = 64
 MAX_WITHDRAWAL_SECONDS = 2 * 3600
 """For how long a withdrawal that the other party asks for may be good; its units are reserved meanwhile."""
 
@@ -159,10 +154,8 @@ class ChannelPeer:
         # One alone first: who forges the first of many does not make us look at the others.
         if not states or not self._by_other(*states[0]):
             return 0
-        parts = _split(states[1:], _CORES if len(states) > _WORTH_THREADS else 1)
-        counts = _threads().map(self._count_in_turn, parts) if len(parts) > 1 else map(self._count_in_turn, parts)
         found = 1
-        for part, count in zip(parts, counts, strict=True):
+        for part, count in on_all_cores(self._count_in_turn, states[1:]):
             found += count
             if count < len(part):
                 break
@@ -302,16 +295,6 @@ class ChannelPeer:
             self._store.save_acknowledged(self.channel, view)
             self.view = view
         return None
-
-
-def _split(states: Sequence[tuple[State, bytes]], parts: int) -> list[Sequence[tuple[State, bytes]]]:
-    size = max(-(-len(states) // parts), 1)
-    return [states[at : at + size] for at in range(0, len(states), size)]
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_CORES, "signatures")  # libsecp256k1 works outside of Python's lock
 
 
 def _locks(offers: Sequence[Offer]) -> tuple[Lock, ...]:

@@ -10,6 +10,7 @@ from toolkit.cli import show
 
 if TYPE_CHECKING:
     from toolkit.channel.bench import Rates
+    from toolkit.rollup.bench import Report
 
 
 @click.group()
@@ -17,8 +18,9 @@ def bench() -> None:
     """Measure speed, beside what this machine signs and verifies in the same run.
 
     \b
-    Example:
+    Examples:
       l2kit bench channel
+      l2kit bench rollup
     """
 
 
@@ -57,6 +59,70 @@ def channel(payments: int, batch: int, as_json: bool) -> None:
         f" {inside.verify_per_second:,.0f} verifications/s",
         markup=False,
     )
+
+
+@bench.command()
+@click.option("--transfers", type=click.IntRange(1, 10_000_000), default=20_000, show_default=True, help="How many.")
+@click.option("--clients", type=click.IntRange(1, 8), default=2, show_default=True, help="Processes that send them.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def rollup(transfers: int, clients: int, as_json: bool) -> None:
+    """Transfers through the rollup: to the sequencer's disk, to L1, and derived again from there.
+
+    \b
+    A node and the services run as processes of their own. Transfers of eight wallets are signed first
+    (EIP-712), then sent over HTTP; one counts when the sequencer has it on disk. Then a verifier with an
+    empty database derives all of them from L1, and must agree with what was asserted there. Last, what
+    L1 charges: for the data of up to as many transfers, and for one step of a dispute.
+
+    \b
+    Examples:
+      l2kit bench rollup
+      l2kit bench rollup --transfers 100000 --clients 4
+      l2kit bench rollup --json > rollup.json
+    """
+    from toolkit.rollup.bench import measure
+
+    with show.steps() as step:
+        report = measure(transfers, clients, step)
+    if as_json:
+        show.as_json(report.as_json())
+        return
+    _show_rollup(report)
+
+
+def _show_rollup(report: Report) -> None:
+    rates = report.rates
+    speeds = [
+        ("sequencer: over HTTP to its disk", rates.transfers_per_second),
+        ("verifier: L1's logs to the machine hash", rates.rederive_per_second),
+        ("verifier: the same, starting and reading L1 included", rates.rederive_with_start_per_second),
+    ]
+    rows = [["", "transfers/s", "of recover/s"]]
+    rows += [[name, f"{speed:,.0f}", f"{speed / rates.recover_per_second:.2f}"] for name, speed in speeds]
+    show.table(f"{report.transfers:,} transfers, each signed and verified", rows, numbers=True)
+    show.out.print(
+        f"\nThis machine, one core: {rates.sign_per_second:,.0f} signatures/s,"
+        f" {rates.recover_per_second:,.0f} signers recovered/s\n",
+        markup=False,
+    )
+    rows = [["posted to L1 as", "transfers", "bytes each", "gas each", "blob gas each"]]
+    rows += [
+        [
+            each.kind,
+            f"{each.transfers:,}",
+            f"{each.bytes_per_transfer:,.1f}",
+            f"{each.gas_per_transfer:,.1f}",
+            f"{each.blob_gas_per_transfer:,.1f}",
+        ]
+        for each in report.data
+    ]
+    show.table("Transfers as data on L1", rows, numbers=True)
+    show.out.print()
+    rows = [["accounts", "depth", "gas", "as a transaction"]]
+    rows += [
+        [f"{1 << each.depth:,}", str(each.depth), f"{each.gas:,}", f"{each.transaction_gas:,}"] for each in report.steps
+    ]
+    show.table("One transfer executed by L1, the last step of a dispute", rows, numbers=True)
 
 
 def _row(name: str, rates: Rates) -> list[str]:

@@ -20,9 +20,7 @@ from toolkit.rollup.operations import rollup_domain
 from toolkit.rollup.store import L1Log
 
 POST_BATCH = "postBatch(uint256,bytes32,bytes,bytes)"
-POST_LATE_BATCH = (
-    "postLateBatch(bytes28,(bytes32,bytes32,uint256,bytes32,uint256,uint256,address),uint256,bytes32,bytes,bytes)"
-)
+POST_LATE_BATCH = "postLateBatch(bytes28,(bytes32,bytes32,uint256,uint256,bytes32,uint256,uint256,address),uint256,bytes32,bytes,bytes)"
 ASSERT_STATE = "assertState(bytes32,uint256,bytes28,bytes32)"
 CONFIRM = "confirm(bytes32,uint256,bytes28,bytes32,bytes32)"
 RECLAIM = "reclaim(bytes32,uint256,bytes28,bytes32)"
@@ -283,7 +281,7 @@ def _batch(log: L1Log) -> BatchPosted:
     if calldata[:4] == selector(POST_BATCH):
         place = 0
     elif calldata[:4] == selector(POST_LATE_BATCH):
-        place = 8
+        place = 9
     else:
         raise ProtocolError(f"the transaction {hex_of(log.transaction)} posted a batch that is not in its calldata")
     arguments = calldata[4:]

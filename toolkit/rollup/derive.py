@@ -13,7 +13,7 @@ from typing import Any
 
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import hex_of
-from toolkit.errors import ProtocolError
+from toolkit.errors import BadInput, ProtocolError
 from toolkit.rollup.contracts import (
     Asserted,
     BatchPosted,
@@ -26,8 +26,9 @@ from toolkit.rollup.contracts import (
     decode_log,
 )
 from toolkit.rollup.disputes import Disputes
+from toolkit.rollup.fast import apply_batch, replay_batch
 from toolkit.rollup.game import SEGMENTS, Claim, DisputeEvent
-from toolkit.rollup.machine import Batch, Message, Outcome, State, apply_batch, extend
+from toolkit.rollup.machine import Batch, Message, Outcome, State, extend
 from toolkit.rollup.store import L1Log
 from toolkit.rollup.trace import Trace
 
@@ -216,6 +217,7 @@ class Replica:
     refused: int = 0
     disputes: Disputes = field(init=False)
     checkpoints: set[int] = field(default_factory=set)
+    _outcomes: list[bytes] = field(default_factory=list)  # of each batch, a byte for each record and message
 
     def __post_init__(self) -> None:
         self._traces: dict[tuple[int, int], Trace] = {}
@@ -255,6 +257,7 @@ class Replica:
         if isinstance(event, BatchPosted):
             batch = self.history.posted[-1].batch
             outcomes = self.apply(self.state, batch)
+            self._outcomes.append(bytes(outcomes))
             self.records += len(batch.records)
             self.refused += sum(outcome != Outcome.APPLIED for outcome in outcomes[: len(batch.records)])
             self.derived.append(_derived(self.state))
@@ -285,13 +288,6 @@ class Replica:
         """The machine hash that an assertion on ``parent`` (its id) about ``batch`` must claim."""
         return self.derived[batch].machine_hash
 
-    def state_at(self, batch: int) -> State:
-        """A copy of the machine's state after so many batches."""
-        state = State(self.contracts.genesis)
-        for posted in self.history.posted[:batch]:
-            self.apply(state, posted.batch)
-        return state
-
     def trace(self, assertion: Assertion) -> Trace:
         """The run that an assertion is about: from the state after its parent's batches on."""
         first = self.batch_of(assertion.parent)
@@ -299,13 +295,13 @@ class Replica:
         if place not in self._traces:
             while len(self._traces) >= KEPT_TRACES:
                 del self._traces[next(iter(self._traces))]
-            batches = [each.batch for each in self.history.posted[first : assertion.batch]]
-            self._traces[place] = self.new_trace(self.state_at(first), batches)
+            self._traces[place] = self.new_trace(*place)
         return self._traces[place]
 
-    def new_trace(self, before: State, batches: Sequence[Batch]) -> Trace:
-        """The run through some batches from a state on."""
-        return Trace(before, batches)
+    def new_trace(self, first: int, last: int) -> Trace:
+        """The run from the state after ``first`` batches to that after ``last``."""
+        batches = [each.batch for each in self.history.posted[first:last]]
+        return Trace(self.state_at(first), batches, self._outcomes[first:last])
 
     def last_within_reach(self, batch: int) -> int:
         """The last batch up to which an assertion on the state after ``batch`` can be disputed step by step."""
@@ -330,6 +326,23 @@ class Replica:
             return known.claim
         genesis = self.derived[0]
         return Claim(bytes(32), 0, genesis.accumulator, genesis.machine_hash)
+
+    def state_at(self, batch: int) -> State:
+        """The machine's state after so many batches, as an object of its own.
+
+        In time that grows with the history up to there, but without recovering a signer again.
+
+        Raises:
+            BadInput: there are not so many.
+        """
+        if not 0 <= batch < len(self.derived):
+            raise BadInput(f"there is no batch {batch} on L1; the last is {len(self.derived) - 1}")
+        if batch == len(self.derived) - 1:
+            return self.state.copy()
+        state = State(self.contracts.genesis)
+        for posted, outcomes in zip(self.history.posted[:batch], self._outcomes, strict=False):
+            replay_batch(state, posted.batch, outcomes)
+        return state
 
     def confirmed_outbox(self) -> Derived:
         """The machine whose withdrawals L1 accepts claims against."""

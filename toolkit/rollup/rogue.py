@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 
 from toolkit.crypto import keccak256
 from toolkit.errors import BadInput
-from toolkit.rollup.codec import Header, decode_amount, decode_fee
 from toolkit.rollup.contracts import Contracts
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.game import SEGMENTS
@@ -22,8 +21,6 @@ from toolkit.rollup.machine import (
     Outcome,
     State,
     apply_step,
-    debit,
-    record_change,
 )
 from toolkit.rollup.player import Player
 from toolkit.rollup.proposer import ProposerService
@@ -60,8 +57,15 @@ class LyingReplica(Replica):
         """Apply one step, or something else in its place."""
         return apply_step(state, batch).outcome
 
-    def new_trace(self, before: State, batches: Sequence[Batch]) -> Trace:
-        return _OtherTrace(before, batches, self.step)
+    def state_at(self, batch: int) -> State:
+        state = State(self.contracts.genesis)
+        for posted in self.history.posted[:batch]:
+            self.apply(state, posted.batch)
+        return state
+
+    def new_trace(self, first: int, last: int) -> Trace:
+        batches = [each.batch for each in self.history.posted[first:last]]
+        return _OtherTrace(self.state_at(first), batches, self.step)
 
 
 class _OtherTrace(Trace):
@@ -69,8 +73,8 @@ class _OtherTrace(Trace):
         super().__init__(before, batches)
         self._step = step
 
-    def apply(self, state: State, batch: Batch, step: int) -> None:
-        self._step(state, batch)
+    def apply(self, state: State, index: int) -> None:
+        self._step(state, self._batches[index])
 
 
 class StolenBalance(LyingReplica):
@@ -107,25 +111,8 @@ class ForgedSignature(LyingReplica):
 
     def step(self, state: State, batch: Batch) -> Outcome:
         if state.position < len(batch.records):
-            header, record = Header.decode(batch.header), batch.records[state.position]
-            if record_change(state, header, record).outcome == Outcome.BAD_SIGNATURE:
-                state.commit(_unsigned(state, header, record))
-                state.position += 1
-                return Outcome.APPLIED
+            return apply_step(state, batch, lambda *_: True).outcome
         return super().step(state, batch)
-
-
-def _unsigned(state: State, header: Header, record: bytes) -> Change:
-    """What a transfer would do if its signature were right; the machine found nothing else wrong with it."""
-    sender, recipient = int.from_bytes(record[:4], "big"), int.from_bytes(record[4:8], "big")
-    payer = state.accounts[sender]
-    charged = decode_fee(record[11:12]) if payer.token == header.fee_token else 0
-    debited = debit(payer, decode_amount(record[8:11]), charged)
-    if debited is None or recipient >= len(state.accounts) or recipient == sender:
-        return Change(Outcome.BAD_SIGNATURE)
-    payee = state.accounts[recipient]
-    credited = payee._replace(balance=payee.balance + payer.balance - charged - debited.balance)
-    return Change(Outcome.APPLIED, ((sender, debited), (recipient, credited)), None, charged)
 
 
 class WrongStateRoot(Replica):
@@ -134,8 +121,8 @@ class WrongStateRoot(Replica):
     def judged(self, parent: bytes, batch: int) -> bytes:
         return keccak256(b"wrong" + parent + batch.to_bytes(8, "big"))
 
-    def new_trace(self, before: State, batches: Sequence[Batch]) -> Trace:
-        return _MadeUp(before, batches)
+    def new_trace(self, first: int, last: int) -> Trace:
+        return _MadeUp(self.state_at(first), [each.batch for each in self.history.posted[first:last]])
 
 
 class _MadeUp(Trace):
@@ -153,13 +140,11 @@ class Unfinished(Replica):
     """Claims a state from the middle of the run: after 16 steps, or 256, and so on, or one step before the end."""
 
     def judged(self, parent: bytes, batch: int) -> bytes:
-        first = self.batch_of(parent)
-        batches = [each.batch for each in self.history.posted[first:batch]]
-        trace = self.new_trace(self.state_at(first), batches)
+        trace = self.new_trace(self.batch_of(parent), batch)
         return trace.hash(trace.steps)
 
-    def new_trace(self, before: State, batches: Sequence[Batch]) -> Trace:
-        trace = Trace(before, batches)
+    def new_trace(self, first: int, last: int) -> Trace:
+        trace = super().new_trace(first, last)
         stop = SEGMENTS ** (trace.rounds - 1)
         trace.steps = stop if stop > 1 else trace.steps - 1
         return trace

@@ -10,11 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from toolkit.crypto import recover
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import BadInput, L2KitError
 from toolkit.rollup.codec import NO_ACCOUNT, WHOLE_BALANCE, Header, RegisterRecord
-from toolkit.rollup.machine import Message, Outcome, State, apply_message, apply_record, fees_change
+from toolkit.rollup.machine import (
+    Check,
+    Message,
+    Outcome,
+    State,
+    apply_message,
+    apply_record,
+    fees_change,
+    is_signed,
+)
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.store import Entry
 
@@ -79,8 +87,23 @@ class Sequencer:
         """The open batch's number."""
         return self.state.batch + 1
 
-    def submit(self, operation: Transfer | Withdraw, signature: bytes) -> Entry:
+    @property
+    def room(self) -> int:
+        """Records that the open batch still takes."""
+        return self._batch_records - len(self.records)
+
+    def is_next(self, operation: Transfer | Withdraw, ahead: int) -> bool:
+        """Whether an operation may be taken after ``ahead`` others, as far as its account and nonce tell."""
+        accounts = self.state.accounts
+        if operation.account >= len(accounts):
+            return False
+        return 0 <= operation.nonce - accounts[operation.account].nonce <= ahead
+
+    def submit(self, operation: Transfer | Withdraw, signature: bytes, check: Check = is_signed) -> Entry:
         """Accept an operation into the open batch, after registering a recipient who has no account yet.
+
+        Args:
+            check: as of `machine.record_change`.
 
         Raises:
             Refused: it cannot be applied; nothing changed.
@@ -100,10 +123,10 @@ class Sequencer:
                 self._make_room(1 if recipient is not None else 2)
                 record = operation.record(len(state.accounts) if recipient is None else recipient, signature).encode()
                 if recipient is None:
-                    self._register(operation, digest, signature)
+                    self._register(operation, digest, signature, check)
         except BadInput as error:  # an amount or a fee that has no encoding
             raise Refused(str(error)) from error
-        self._apply(record)
+        self._apply(record, check)
         sequence = self.next_sequence
         self.next_sequence += 1
         return Entry(
@@ -146,7 +169,7 @@ class Sequencer:
         return Header(NO_ACCOUNT if account is None else account, self._fee_token)
 
     def _make_room(self, records: int) -> None:
-        if len(self.records) + records > self._batch_records:
+        if records > self.room:
             raise BatchFull(f"batch {self.batch} holds {len(self.records)} records and is full")
 
     def _check(self, operation: Transfer | Withdraw) -> None:
@@ -171,14 +194,14 @@ class Sequencer:
                 f"account {operation.account} holds {account.balance}, less than amount {amount} plus fee {charged}"
             )
 
-    def _register(self, transfer: Transfer, digest: bytes, signature: bytes) -> None:
+    def _register(self, transfer: Transfer, digest: bytes, signature: bytes, check: Check) -> None:
         """Open the recipient's account, only for a transfer that will apply."""
-        if recover(digest, signature) != self.state.accounts[transfer.account].owner:
+        if not check(digest, signature, self.state.accounts[transfer.account].owner):
             raise Refused(REASONS[Outcome.BAD_SIGNATURE])
-        self._apply(RegisterRecord(transfer.to, transfer.token).encode())
+        self._apply(RegisterRecord(transfer.to, transfer.token).encode(), check)
 
-    def _apply(self, record: bytes) -> None:
-        change = apply_record(self.state, self.header, record)
+    def _apply(self, record: bytes, check: Check) -> None:
+        change = apply_record(self.state, self.header, record, check)
         if change.outcome != Outcome.APPLIED:
             self.state.position -= 1
             raise Refused(REASONS.get(change.outcome, change.outcome.name))

@@ -20,8 +20,9 @@ from toolkit.rollup.codec import SIGNATURE_OFFSET
 from toolkit.rollup.config import Config
 from toolkit.rollup.contracts import Contracts, encode_post_batch
 from toolkit.rollup.derive import History, Posted
+from toolkit.rollup.fast import Signers, apply_batch
 from toolkit.rollup.follower import Follower, Gone, Step
-from toolkit.rollup.machine import Outcome, State, apply_batch
+from toolkit.rollup.machine import Outcome, State
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.sequencer import BatchFull, Refused, Sealed, Sequencer
 from toolkit.rollup.store import Entry, Journal
@@ -163,10 +164,11 @@ class SequencerService:
         if self._backlog:
             return taken, True
         queue, submit = self._queue, self.sequencer.submit
+        signers = self._recover(min(GROUP, self.sequencer.room))
         while queue and len(taken) < GROUP:
             submission, (operation, signature) = queue[0]
             try:
-                taken.append((submission, submit(operation, signature)))
+                taken.append((submission, submit(operation, signature, signers)))
             except Refused as refused:
                 taken.append((submission, refused))
             except BatchFull:
@@ -178,6 +180,17 @@ class SequencerService:
             self._open_since = asyncio.get_running_loop().time()
             self._due.set()
         return taken, False
+
+    def _recover(self, most: int) -> Signers:
+        """Who signed what comes next in the queue, if it may be taken at all; recovered on all cores."""
+        signers, sequencer = Signers(), self.sequencer
+        domain = sequencer.state.genesis.domain
+        signers.recover(
+            (operation.digest(domain), signature)
+            for ahead, (_, (operation, signature)) in enumerate(itertools.islice(self._queue, most))
+            if sequencer.is_next(operation, ahead)
+        )
+        return signers
 
     # --- following L1 ---
 

@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from toolkit.errors import BadInput
 from toolkit.rollup.game import SEGMENTS
-from toolkit.rollup.machine import Batch, State, apply_step
+from toolkit.rollup.machine import Batch, Outcome, State, apply_step
 from toolkit.rollup.witness import build_witness
 
 KEPT_STATES = 4
@@ -27,11 +27,16 @@ class Trace:
         target: batches that have been applied then.
     """
 
-    def __init__(self, before: State, batches: Sequence[Batch]) -> None:
-        """``before`` is the state before the first of ``batches``; it is not changed, nor may it be."""
+    def __init__(self, before: State, batches: Sequence[Batch], outcomes: Sequence[Sequence[int]] = ()) -> None:
+        """
+        Args:
+            before: the state before the first of ``batches``; it is not changed, nor may it be.
+            outcomes: what became of their records and messages, where that is known already: then nobody's signature
+                is recovered again.
+        """
         if before.position:
             raise BadInput(f"a run begins between two batches, not at position {before.position} of one")
-        self._batches = batches
+        self._batches, self._outcomes = batches, outcomes
         self._ends = list(accumulate(batch.steps for batch in batches))
         self.steps = self._ends[-1] if batches else 0
         self.target = before.batch + len(batches)
@@ -94,13 +99,18 @@ class Trace:
         """The witness with which L1 executes the step from ``hash(step)``."""
         return build_witness(self.state(step), self.batch_of(step))
 
-    def apply(self, state: State, batch: Batch, step: int) -> None:
-        """Apply one step to ``state``."""
-        apply_step(state, batch)
+    def apply(self, state: State, index: int) -> None:
+        """Apply to ``state`` the next step of the batch ``index``, from 0."""
+        batch, position = self._batches[index], state.position
+        if not self._outcomes or position == batch.steps - 1:
+            apply_step(state, batch)
+            return
+        is_bad = self._outcomes[index][position] == Outcome.BAD_SIGNATURE
+        apply_step(state, batch, lambda *_: not is_bad)
 
     def _walk(self, state: State, first: int, last: int) -> None:
         index = bisect_right(self._ends, first)
         for step in range(first, last):
             if step == self._ends[index]:
                 index += 1
-            self.apply(state, self._batches[index], step)
+            self.apply(state, index)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from toolkit.devnet.l1 import hex_of
@@ -12,6 +13,7 @@ from toolkit.rollup import jsonrpc
 from toolkit.rollup.contracts import BatchPosted, Contracts
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.follower import Follower
+from toolkit.rollup.store import L1Log
 
 
 class Watcher:
@@ -21,6 +23,7 @@ class Watcher:
         lock: to be held by who reads the attributes below.
         replica: the rollup as derived so far.
         head, timestamp: number and time (seconds) of the L1 block up to which that is.
+        seconds_deriving: that it took to derive, without reading L1.
     """
 
     def __init__(
@@ -33,13 +36,14 @@ class Watcher:
         self.lock = asyncio.Lock()
         self.replica = derive(contracts)
         self.head = self.timestamp = 0
+        self.seconds_deriving = 0.0
         self._told = 0  # moves of disputes
-        self._contracts, self._follower, self._log, self._derive = contracts, follower, log, derive
+        self._contracts, self._follower, self._log, self._new_replica = contracts, follower, log, derive
 
     async def start(self) -> None:
         """Derive again what the local copy of L1 holds, then what is new on L1."""
         async with self.lock:
-            await asyncio.to_thread(self.replica.add_all, list(self._follower.copy.logs()))
+            await self._derive(list(self._follower.copy.logs()))
             self._told = len(self.replica.disputes.moves)
         await self.look()
 
@@ -50,9 +54,9 @@ class Watcher:
             logs = step.logs
             if step.rewound:
                 self._log.warning("L1 reorganised: deriving everything again")
-                self.replica, self._told = self._derive(self._contracts), 0
+                self.replica, self._told = self._new_replica(self._contracts), 0
                 logs = list(self._follower.copy.logs())
-            events = await asyncio.to_thread(self.replica.add_all, logs)
+            events = await self._derive(logs)
             self.head, self.timestamp = step.head, step.timestamp
         for event in events:
             if isinstance(event, BatchPosted):
@@ -62,6 +66,12 @@ class Watcher:
                     hex_of(self.replica.derived[event.number].machine_hash),
                 )  # fmt: skip
         self._tell_disputes()
+        return events
+
+    async def _derive(self, logs: Sequence[L1Log]) -> list[object]:
+        began = time.perf_counter()
+        events = await asyncio.to_thread(self.replica.add_all, logs)
+        self.seconds_deriving += time.perf_counter() - began
         return events
 
     async def status(self) -> dict[str, Any]:
@@ -87,6 +97,7 @@ class Watcher:
                 "confirmedBatch": replica.confirmed_outbox().batch,
                 "disputes": len(replica.disputes.all),
                 "openDisputes": len(replica.disputes.open),
+                "secondsDeriving": round(self.seconds_deriving, 6),
             }
 
     async def assertions(self) -> list[dict[str, Any]]:

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Protocol
 
 from toolkit.devnet.accounts import checksum
-from toolkit.devnet.l1 import L1, Sender
+from toolkit.devnet.l1 import L1, Sender, selector
 from toolkit.devnet.outbox import Outbox
 from toolkit.devnet.settings import KEY_VARIABLE, key_from_environment
 from toolkit.errors import BadInput, L2KitError
 from toolkit.rollup import api, game
 from toolkit.rollup.config import Config
-from toolkit.rollup.contracts import BATCH_POSTED, ERRORS, Contracts, load_contracts
+from toolkit.rollup.contracts import BATCH_POSTED, ERRORS, POST_BLOBS, Contracts, load_contracts
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.follower import Follower, Gone
 from toolkit.rollup.player import Player
@@ -116,7 +116,8 @@ def build(role: str, config: Config, key: bytes | None, contracts: Contracts, l1
             raise Gone(f"the rollup at {checksum(contracts.rollup)} was deployed anew; start with empty databases")
 
     addresses = (contracts.inbox, contracts.rollup, contracts.dispute)
-    follower = Follower(l1, copy, addresses, config.deployed_block, calldata_of=(BATCH_POSTED,), check=check)
+    wanted = {"calldata_of": (BATCH_POSTED,), "blobs_of": (selector(POST_BLOBS),)}
+    follower = Follower(l1, copy, addresses, config.deployed_block, **wanted, check=check)
     parts = Parts(config, contracts, l1, follower, key)
     if config.cheat:
         from toolkit.rollup.rogue import build_rogue
@@ -149,7 +150,8 @@ def _sequencer(parts: Parts) -> Built:
     sequencer = SequencerService(
         config, parts.contracts, parts.l1, parts.sequencer_sender(), parts.follower, parts.journal()
     )
-    return sequencer, SequencerApi(sequencer, seal_on_demand=config.seal_on_demand).methods()
+    on_demand = {"seal_on_demand": config.seal_on_demand, "batch_data_on_demand": config.batch_data_on_demand}
+    return sequencer, SequencerApi(sequencer, **on_demand).methods()
 
 
 async def serve(role: str, config: Config, key: bytes | None) -> None:

@@ -110,6 +110,8 @@ def confirm_moves(replica: Replica, now: int) -> list[Move]:
 def assert_moves(replica: Replica) -> list[Move]:
     """The state after the last batch that one dispute can reach, unless that was asserted.
 
+    What was rejected, though it is right, because nobody defended it, cannot be asserted again, but for another batch.
+
     Raises:
         L2KitError: L1 confirmed a wrong state.
     """
@@ -117,10 +119,11 @@ def assert_moves(replica: Replica) -> list[Move]:
     if confirmed is not None and not confirmed.agree:
         raise L2KitError(f"L1 confirmed a wrong state for batch {confirmed.batch}; nothing can be built on it")
     parent, batch = replica.tip()
-    last = replica.derived[replica.last_within_reach(batch)]
-    if last.batch <= batch:
-        return []
-    return [assert_move(replica, Claim(parent, last.batch, last.accumulator, replica.judged(parent, last.batch)))]
+    for last in range(replica.last_within_reach(batch), batch, -1):
+        claim = Claim(parent, last, replica.derived[last].accumulator, replica.judged(parent, last))
+        if claim.id not in replica.assertions:
+            return [assert_move(replica, claim)]
+    return []
 
 
 def assert_move(replica: Replica, claim: Claim) -> Move:

@@ -13,10 +13,12 @@ pragma solidity 0.8.37;
 ///
 /// The Inbox knows nothing of what records and messages mean.
 interface IInbox {
-    /// @notice A batch, as it is hashed (all seven words, abi.encode).
+    /// @notice A batch, as it is hashed (all eight words, abi.encode).
     /// @param header Whatever the machine wants to know about the batch.
-    /// @param recordsRoot List tree over the records; a leaf is a record's hash.
+    /// @param recordsRoot Of a batch in calldata: list tree over the records; a leaf is a record's hash. Of one in blobs:
+    /// the hash of the blobs' versioned hashes, end to end.
     /// @param records How many.
+    /// @param blobs In how many blobs they lie; zero: in calldata. Tells the two kinds of root apart.
     /// @param messagesRoot List tree over the message references; a leaf is the hash of the 36 bytes.
     /// @param messages How many.
     /// @param timestamp Of the L1 block (seconds).
@@ -25,6 +27,7 @@ interface IInbox {
         bytes32 header;
         bytes32 recordsRoot;
         uint256 records;
+        uint256 blobs;
         bytes32 messagesRoot;
         uint256 messages;
         uint256 timestamp;
@@ -34,7 +37,7 @@ interface IInbox {
     /// @notice A message was sent. Its hash is keccak(sender 20 | block timestamp u64 | data).
     event MessageSent(address indexed sender, bytes data);
 
-    /// @notice A batch was posted; what is in it is the calldata of this very transaction.
+    /// @notice A batch was posted; what is in it is the calldata of this very transaction, and its blobs.
     event BatchPosted(uint256 indexed batch, bytes28 accumulator);
 
     /// @notice An accumulator is kept for good.
@@ -55,6 +58,10 @@ interface IInbox {
     error OutOfOrder(uint256 batch);
     /// @notice The bytes are not a whole number of items.
     error NotWhole(uint256 length, uint256 size);
+    /// @notice The transaction carries no blobs.
+    error NoBlobs();
+    /// @notice The transaction's blobs do not hold so many records.
+    error TooManyRecords(uint256 records, uint256 most);
     /// @notice The messages listed are not the snapshot.
     error WrongMessages(bytes28 listed, bytes28 snapshot);
     /// @notice This is not the last batch.
@@ -78,6 +85,9 @@ interface IInbox {
     /// @notice Bytes of a record.
     function RECORD_SIZE() external view returns (uint256);
 
+    /// @notice Records that a blob holds. How they lie in it is the machine's business.
+    function BLOB_RECORDS() external view returns (uint256);
+
     /// @notice Bytes that a message may have at most.
     function MAX_MESSAGE_SIZE() external view returns (uint256);
 
@@ -93,10 +103,16 @@ interface IInbox {
     function postBatch(uint256 batch, bytes32 header, bytes calldata records, bytes calldata messages)
         external;
 
+    /// @notice Post the next batch, its records in the blobs of this very transaction (EIP-4844), all of them and in their
+    /// order. The sequencer may.
+    /// @param batch, header, messages As of `postBatch`.
+    /// @param records How many the blobs hold, at most BLOB_RECORDS each.
+    function postBlobs(uint256 batch, bytes32 header, uint256 records, bytes calldata messages) external;
+
     /// @notice Post the next batch, when there was none for the sequencer's window. Anyone may.
     /// @param beforeLast The accumulator before the last batch, which together with
     /// @param last the last batch itself proves when that was. Before the first batch these are zero, and
-    /// Batch(chain id, 0, 0, 0, 0, time of deployment, this address).
+    /// Batch(chain id, 0, 0, 0, 0, 0, time of deployment, this address).
     function postLateBatch(
         bytes28 beforeLast,
         Batch calldata last,

@@ -34,6 +34,7 @@ contract Inbox is IInbox {
     uint256 public immutable SEQUENCER_WINDOW;
     uint256 public immutable RING_SIZE;
     uint256 public immutable RECORD_SIZE;
+    uint256 public immutable BLOB_RECORDS;
     uint256 public immutable MAX_MESSAGE_SIZE;
 
     Queue private _queue = Queue(EMPTY, 0);
@@ -45,12 +46,14 @@ contract Inbox is IInbox {
     /// @param sequencerWindow Seconds without a batch after which anyone may.
     /// @param ringSize Accumulators kept.
     /// @param recordSize Bytes of a record.
+    /// @param blobRecords Records that a blob holds.
     /// @param maxMessageSize Bytes of a message at most: the machine must be able to show one to L1.
     constructor(
         address sequencer,
         uint256 sequencerWindow,
         uint256 ringSize,
         uint256 recordSize,
+        uint256 blobRecords,
         uint256 maxMessageSize
     ) {
         if (ringSize < 2 || recordSize == 0 || recordSize == 64) {
@@ -60,9 +63,10 @@ contract Inbox is IInbox {
         SEQUENCER_WINDOW = sequencerWindow;
         RING_SIZE = ringSize;
         RECORD_SIZE = recordSize;
+        BLOB_RECORDS = blobRecords;
         MAX_MESSAGE_SIZE = maxMessageSize;
         Batch memory genesis =
-            Batch(bytes32(block.chainid), bytes32(0), 0, bytes32(0), 0, block.timestamp, address(this));
+            Batch(bytes32(block.chainid), bytes32(0), 0, 0, bytes32(0), 0, block.timestamp, address(this));
         _ring[0] = Entry(bytes28(0).extend(keccak256(abi.encode(genesis))), 0);
     }
 
@@ -81,7 +85,21 @@ contract Inbox is IInbox {
         external
     {
         if (msg.sender != SEQUENCER) revert NotSequencer(msg.sender, SEQUENCER);
-        _post(_last(batch), batch, header, records, messages);
+        _postCalldata(_last(batch), batch, header, records, messages);
+    }
+
+    /// @inheritdoc IInbox
+    function postBlobs(uint256 batch, bytes32 header, uint256 records, bytes calldata messages) external {
+        if (msg.sender != SEQUENCER) revert NotSequencer(msg.sender, SEQUENCER);
+        bytes memory hashes;
+        uint256 blobs;
+        for (; blobhash(blobs) != 0; ++blobs) {
+            hashes = abi.encodePacked(hashes, blobhash(blobs));
+        }
+        if (blobs == 0) revert NoBlobs();
+        uint256 most = blobs * BLOB_RECORDS;
+        if (records > most) revert TooManyRecords(records, most);
+        _post(_last(batch), batch, header, keccak256(hashes), records, blobs, messages);
     }
 
     /// @inheritdoc IInbox
@@ -98,7 +116,7 @@ contract Inbox is IInbox {
         if (shown != known) revert WrongLastBatch(shown, known);
         uint256 earliest = last.timestamp + SEQUENCER_WINDOW;
         if (block.timestamp < earliest) revert TooEarly(block.timestamp, earliest);
-        _post(known, batch, header, records, messages);
+        _postCalldata(known, batch, header, records, messages);
     }
 
     /// @inheritdoc IInbox
@@ -144,24 +162,40 @@ contract Inbox is IInbox {
         return last.accumulator;
     }
 
-    function _post(
+    function _postCalldata(
         bytes28 last,
         uint256 batch,
         bytes32 header,
         bytes calldata records,
         bytes calldata messages
     ) private {
+        if (records.length % RECORD_SIZE != 0) {
+            revert NotWhole(records.length, RECORD_SIZE);
+        }
+        bytes32 recordsRoot = MerkleTree.listRootOf(records, RECORD_SIZE);
+        _post(last, batch, header, recordsRoot, records.length / RECORD_SIZE, 0, messages);
+    }
+
+    function _post(
+        bytes28 last,
+        uint256 batch,
+        bytes32 header,
+        bytes32 recordsRoot,
+        uint256 records,
+        uint256 blobs,
+        bytes calldata messages
+    ) private {
         // Since EIP-7702 an account with code may be a transaction's origin, too, and call from within.
         if (msg.sender != tx.origin || msg.sender.code.length != 0) revert NotDirect(msg.sender);
-        if (records.length % RECORD_SIZE != 0) revert NotWhole(records.length, RECORD_SIZE);
         if (messages.length % REFERENCE_SIZE != 0) revert NotWhole(messages.length, REFERENCE_SIZE);
         _consume(messages);
         bytes32 hash = keccak256(
             abi.encode(
                 Batch({
                     header: header,
-                    recordsRoot: MerkleTree.listRootOf(records, RECORD_SIZE),
-                    records: records.length / RECORD_SIZE,
+                    recordsRoot: recordsRoot,
+                    records: records,
+                    blobs: blobs,
                     messagesRoot: MerkleTree.listRootOf(messages, REFERENCE_SIZE),
                     messages: messages.length / REFERENCE_SIZE,
                     timestamp: block.timestamp,

@@ -5,6 +5,7 @@ import {ECDSA} from "solady/utils/ECDSA.sol";
 import {EfficientHashLib} from "solady/utils/EfficientHashLib.sol";
 
 import {MerkleTree} from "../lib/MerkleTree.sol";
+import {BlobReader} from "./BlobReader.sol";
 import {HashChain} from "./HashChain.sol";
 import {IInbox} from "./IInbox.sol";
 import {IMachine} from "./IMachine.sol";
@@ -42,7 +43,8 @@ contract PaymentsMachine is IMachine {
 
     /// @param item The step's record, or the preimage of its message: sender 20 | timestamp u64 | data.
     /// @param hint The message's account hint.
-    /// @param itemProof Of the record's or the message's leaf.
+    /// @param itemProof Of the message's leaf, or of the record's where the batch lies in calldata.
+    /// @param opening Of the record, where the batch lies in blobs.
     /// @param first The payer; or the account hinted at by a deposit.
     /// @param second The payee in the tree in which the payer has already paid; or the free leaf, of which only the proof
     /// counts.
@@ -54,6 +56,7 @@ contract PaymentsMachine is IMachine {
         uint256 hint;
         bytes item;
         bytes32[] itemProof;
+        BlobReader.Opening opening;
         Opening first;
         Opening second;
         bytes32[] withdrawalProof;
@@ -65,10 +68,14 @@ contract PaymentsMachine is IMachine {
     /// @dev The amount that means all the payer holds, less the fee charged: as it is signed, and as a record's code.
     uint256 private constant WHOLE_BALANCE = type(uint128).max;
     uint256 private constant WHOLE_BALANCE_CODE = type(uint24).max;
+    uint256 private constant RECORD_SIZE = 76;
+    /// @dev The first byte of a message's data, and how long it then is: that of a forced operation is a record.
     bytes1 private constant DEPOSIT_KIND = 0x01;
-    /// @dev Where a message's data begins, and how long that of a deposit is.
-    uint256 private constant DATA_OFFSET = 28;
     uint256 private constant DEPOSIT_SIZE = 57;
+    bytes1 private constant FORCED_KIND = 0x02;
+    uint256 private constant FORCED_SIZE = 1 + RECORD_SIZE;
+    /// @dev Where a message's data begins.
+    uint256 private constant DATA_OFFSET = 28;
 
     bytes32 private constant TRANSFER_TYPE_HASH = keccak256(
         "Transfer(uint32 account,address to,address token,uint128 amount,uint128 fee,uint64 nonce)"
@@ -90,10 +97,16 @@ contract PaymentsMachine is IMachine {
 
     /// @notice A tree of such a depth cannot be.
     error BadDepth(uint256 depth, uint256 most);
+    /// @notice The Inbox takes batches that the machine could not read.
+    error BadInbox(uint256 recordSize, uint256 blobRecords);
 
     constructor(IInbox inbox, address bridge, uint256 accountsDepth, uint256 withdrawalsDepth) {
         if (accountsDepth == 0 || accountsDepth > 31) revert BadDepth(accountsDepth, 31);
         if (withdrawalsDepth == 0 || withdrawalsDepth > 32) revert BadDepth(withdrawalsDepth, 32);
+        (uint256 recordSize, uint256 blobRecords) = (inbox.RECORD_SIZE(), inbox.BLOB_RECORDS());
+        if (recordSize != RECORD_SIZE || blobRecords != BlobReader.BLOB_RECORDS) {
+            revert BadInbox(recordSize, blobRecords);
+        }
         INBOX = inbox;
         BRIDGE = bridge;
         ACCOUNTS_DEPTH = accountsDepth;
@@ -135,10 +148,13 @@ contract PaymentsMachine is IMachine {
         _check(next, INBOX.accumulator(state.batch + 1));
 
         if (state.position < w.batch.records) {
-            outboxRoot = _applyRecord(w, state, outboxRoot);
+            bytes calldata record = _record(w, state.position);
+            if (_version(w.batch.header) == HEADER_VERSION) {
+                outboxRoot = _applyRecord(w, state, outboxRoot, record, true);
+            }
             ++state.position;
         } else if (state.position < w.batch.records + w.batch.messages) {
-            _applyMessage(w, state);
+            outboxRoot = _applyMessage(w, state, outboxRoot);
             ++state.position;
         } else {
             _endBatch(w, state, next);
@@ -146,18 +162,27 @@ contract PaymentsMachine is IMachine {
         return _hash(outboxRoot, state);
     }
 
-    /// @dev Applies the record at the state's position; returns the new outbox root.
-    function _applyRecord(Witness calldata w, State memory state, bytes32 outboxRoot)
-        private
-        view
-        returns (bytes32)
-    {
-        bytes calldata record = w.item;
-        bytes32 recordsRoot =
-            MerkleTree.listRoot(keccak256(record), state.position, w.batch.records, w.itemProof);
-        _check(recordsRoot, w.batch.recordsRoot);
+    /// @dev The batch's record at `position`.
+    function _record(Witness calldata w, uint256 position) private view returns (bytes calldata record) {
+        record = w.item;
+        bytes32 leaf = keccak256(record);
+        bytes32 recordsRoot = w.batch.recordsRoot;
+        if (w.batch.blobs == 0) {
+            _check(MerkleTree.listRoot(leaf, position, w.batch.records, w.itemProof), recordsRoot);
+        } else {
+            _check(keccak256(abi.encodePacked(w.opening.versionedHashes)), recordsRoot);
+            _check(keccak256(BlobReader.record(w.opening, position)), leaf);
+        }
+    }
 
-        if (_version(w.batch.header) != HEADER_VERSION) return outboxRoot;
+    /// @dev Applies a record; returns the new outbox root. A forced one pays no fee, though its signature names one.
+    function _applyRecord(
+        Witness calldata w,
+        State memory state,
+        bytes32 outboxRoot,
+        bytes calldata record,
+        bool paysFee
+    ) private view returns (bytes32) {
         uint256 from = uint32(bytes4(record[0:4]));
         if (from == NO_ACCOUNT) {
             address owner = address(bytes20(record[4:24]));
@@ -170,7 +195,7 @@ contract PaymentsMachine is IMachine {
 
         uint256 signedAmount = _amount(uint24(bytes3(record[8:11])));
         uint256 fee = _decimal(uint8(record[11]), 3);
-        uint256 charged = payer.token == _feeToken(w.batch.header) ? fee : 0;
+        uint256 charged = paysFee && payer.token == _feeToken(w.batch.header) ? fee : 0;
         if (payer.balance < charged) return outboxRoot;
         payer.balance -= charged;
         uint256 amount = signedAmount == WHOLE_BALANCE ? payer.balance : signedAmount;
@@ -204,7 +229,12 @@ contract PaymentsMachine is IMachine {
         return outboxRoot;
     }
 
-    function _applyMessage(Witness calldata w, State memory state) private view {
+    /// @dev Applies the message at the state's position; returns the new outbox root.
+    function _applyMessage(Witness calldata w, State memory state, bytes32 outboxRoot)
+        private
+        view
+        returns (bytes32)
+    {
         bytes calldata message = w.item;
         bytes32 leaf = keccak256(abi.encodePacked(keccak256(message), uint32(w.hint)));
         bytes32 messagesRoot =
@@ -212,11 +242,15 @@ contract PaymentsMachine is IMachine {
         _check(messagesRoot, w.batch.messagesRoot);
 
         bytes calldata data = message[DATA_OFFSET:];
-        if (data.length != DEPOSIT_SIZE || data[0] != DEPOSIT_KIND) return;
-        if (address(bytes20(message[0:20])) != BRIDGE) return;
+        if (data.length == FORCED_SIZE && data[0] == FORCED_KIND) {
+            return _applyRecord(w, state, outboxRoot, data[1:], false);
+        }
+        if (data.length != DEPOSIT_SIZE || data[0] != DEPOSIT_KIND) return outboxRoot;
+        if (address(bytes20(message[0:20])) != BRIDGE) return outboxRoot;
         address token = address(bytes20(data[1:21]));
         address owner = address(bytes20(data[21:41]));
         _credit(w, state, uint32(w.hint), owner, token, uint128(bytes16(data[41:57])));
+        return outboxRoot;
     }
 
     /// @dev Pays the batch's fees to its poster, and moves on to the next batch.

@@ -93,7 +93,7 @@ class World:
 
     def __init__(self) -> None:
         self.evm, odd = Evm(), compile_sources(_SOURCES)
-        self.inbox = self.evm.deploy(artifact("Inbox"), SEQUENCER, 3600, 16, 76, 100)
+        self.inbox = self.evm.deploy(artifact("Inbox"), SEQUENCER, 3600, 16, 76, 1638, 100)
         self.rollup = self.evm.deploy(odd["FakeRollup"])
         self.bridge: Contract = self.evm.deploy(artifact("Bridge"), self.inbox.address, self.rollup.address, 32)
         self.token = self.evm.deploy(artifact("Token"), "T", "T", 10**30)

@@ -13,7 +13,7 @@ from rollup_core.worlds import KEYS, OWNERS
 from toolkit.bridge.claims import withdrawal_claim
 from toolkit.compile import artifact
 from toolkit.devnet.accounts import checksum
-from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, WHOLE_BALANCE, Header
+from toolkit.rollup.codec import BLOB_RECORDS, NO_ACCOUNT, RECORD_SIZE, WHOLE_BALANCE, Header
 from toolkit.rollup.deploy import create_address
 from toolkit.rollup.machine import Batch, Genesis, Message, State, apply_batch, deposit_data, genesis_accumulator
 from toolkit.rollup.operations import Transfer, Withdraw, rollup_domain
@@ -30,7 +30,7 @@ class World:
         deployer = bytes.fromhex(self.evm.deployer[2:])
         self.token = self.evm.deploy(artifact("Token"), "T", "T", 10**30)
         bridge_address = create_address(deployer, 4)
-        self.inbox = self.evm.deploy(artifact("Inbox"), SEQUENCER, 3600, 8, RECORD_SIZE, 100)
+        self.inbox = self.evm.deploy(artifact("Inbox"), SEQUENCER, 3600, 8, RECORD_SIZE, BLOB_RECORDS, 100)
         self.machine = self.evm.deploy(
             artifact("PaymentsMachine"), self.inbox.address, checksum(bridge_address), 31, 32
         )

@@ -77,11 +77,16 @@ class Evm:
         sender: str | None = None,
         value: int = 0,
         gas: int = TX_GAS_CAP,
+        blobs: Sequence[bytes] = (),
     ) -> Any:
-        """Call and keep what it changes; returns the decoded result (a tuple if there are several)."""
+        """Call and keep what it changes; returns the decoded result (a tuple if there are several).
+
+        ``blobs`` are the versioned hashes of those that the transaction carries.
+        """
         entry = contract.functions[name]
         types = [_type(each) for each in entry["inputs"]]
         data = keccak256(f"{name}({','.join(types)})".encode())[:4] + encode(types, arguments)
+        self.vm.set_tx_env(pyrevm.TxEnv(blob_hashes=list(blobs)))
         output = self.raw(contract.address, data, sender=sender, value=value, gas=gas)
         results: Sequence[Any] = decode([_type(each) for each in entry["outputs"]], output)
         return results[0] if len(results) == 1 else tuple(results)

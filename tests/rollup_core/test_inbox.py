@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ class Inbox:
 
     def __init__(self, **changes: int) -> None:
         self.evm = Evm()
-        values = {"window": WINDOW, "ring": RING, "record": 76, "message": 100, **changes}
+        values = {"window": WINDOW, "ring": RING, "record": 76, "blob": 10, "message": 100, **changes}
         self.contract: Contract = self.evm.deploy(artifact("Inbox"), SEQUENCER, *values.values())
         self.accumulators = [genesis_accumulator(1, self.contract.address_bytes, self.evm.now)]
         self.deployed_at = self.evm.now
@@ -73,14 +74,19 @@ class Inbox:
         sender: str = SEQUENCER,
         header: bytes = bytes(32),
         late: tuple[Any, ...] = (),
+        blobs: tuple[bytes, ...] = (),
     ) -> None:
         records = records or []
         if references is None:
             references = b"".join(message.reference() for message in self.snapshot)
         number = len(self.batches) + 1 if number is None else number
-        name = "postLateBatch" if late else "postBatch"
-        self.call(name, *late, number, header, b"".join(records), references, sender=sender)
-        batch = Batch(header, records, self.snapshot, self.evm.now, bytes.fromhex(sender[2:]))
+        if blobs:
+            arguments: tuple[Any, ...] = (number, header, len(records), references)
+            self.evm.call(self.contract, "postBlobs", *arguments, sender=sender, blobs=blobs)
+        else:
+            name = "postLateBatch" if late else "postBatch"
+            self.call(name, *late, number, header, b"".join(records), references, sender=sender)
+        batch = Batch(header, records, self.snapshot, self.evm.now, bytes.fromhex(sender[2:]), blobs)
         self.batches.append(batch)
         self.accumulators.append(extend(self.accumulators[-1], batch.hash))
         self.snapshot, self.waiting = self.waiting, []
@@ -92,6 +98,7 @@ class Inbox:
                 (1).to_bytes(32, "big"),
                 bytes(32),
                 0,
+                0,
                 bytes(32),
                 0,
                 self.deployed_at,
@@ -101,8 +108,9 @@ class Inbox:
         last = self.batches[-1]
         return self.accumulators[-2], (
             last.header,
-            list_root(last.record_leaves),
+            last.records_root,
             len(last.records),
+            len(last.blobs),
             list_root(last.message_leaves),
             len(last.messages),
             last.timestamp,
@@ -124,7 +132,9 @@ def test_accumulators_are_the_specification_s_whatever_is_sent_and_posted(seed: 
         if rng.random() < 0.6:
             inbox.send(rng.randbytes(rng.randint(0, 100)), rng.choice([ALICE, BOB]))
         else:
-            inbox.post([rng.randbytes(76) for _ in range(rng.choice([0, 1, 2, 3, 7]))], header=rng.randbytes(32))
+            blobs = tuple(b"\x01" + rng.randbytes(31) for _ in range(rng.choice([0, 0, 1, 2, 6])))
+            records = [rng.randbytes(76) for _ in range(rng.choice([0, 1, 2, 3, 7]))]
+            inbox.post(records, header=rng.randbytes(32), blobs=blobs)
             assert inbox.call("accumulator", len(inbox.batches)) == inbox.accumulators[-1]
         if rng.random() < 0.5:
             inbox.evm.set_time(inbox.evm.now + rng.randint(0, 100))
@@ -183,21 +193,83 @@ def test_bytes_that_are_no_whole_items_are_refused(inbox: Inbox) -> None:
     assert refusal("NotWhole", lambda: inbox.post(references=bytes(35))) == (35, 36)
 
 
+def test_a_batch_in_blobs_holds_no_more_records_than_they_can(inbox: Inbox) -> None:
+    hashes = [b"\x01" + bytes([number]) * 31 for number in range(6)]
+    records = [bytes(76)] * 61
+    for blobs in range(1, 7):
+        too_many = refusal("TooManyRecords", lambda n=blobs: inbox.post(records[: 10 * n + 1], blobs=(*hashes[:n],)))
+        assert too_many == (10 * blobs + 1, 10 * blobs)
+        inbox.post(records[: 10 * blobs], blobs=(*hashes[:blobs],))
+        assert inbox.call("accumulator", blobs) == inbox.accumulators[-1]
+    for count in (2**256 - 1, 2**255):
+        call = ("postBlobs", 7, bytes(32), count, b"")
+        post = partial(inbox.evm.call, inbox.contract, *call, sender=SEQUENCER, blobs=hashes)
+        refused = refusal("TooManyRecords", post)
+        assert refused == (count, 60)
+
+
+def test_a_batch_in_blobs_needs_blobs(inbox: Inbox) -> None:
+    refusal("NoBlobs", lambda: inbox.call("postBlobs", 1, bytes(32), 0, b"", sender=SEQUENCER))
+
+
+def test_a_blob_may_be_there_twice_and_their_order_counts(inbox: Inbox) -> None:
+    one, two = (b"\x01" + bytes([number]) * 31 for number in (1, 2))
+    for blobs in ((one, one), (one, two), (two, one), (one,)):
+        inbox.post([bytes(76)], blobs=blobs)
+        assert inbox.call("accumulator", len(inbox.batches)) == inbox.accumulators[-1]
+
+
+def test_a_batch_in_blobs_follows_the_rules_of_every_batch(inbox: Inbox) -> None:
+    blobs = (b"\x01" * 32,)
+    inbox.send(b"one")
+    inbox.post(blobs=blobs)
+    refusal("WrongMessages", lambda: inbox.post(blobs=blobs, references=b""))
+    refusal("NotSequencer", lambda: inbox.post(blobs=blobs, sender=ALICE))
+    refusal("OutOfOrder", lambda: inbox.post(blobs=blobs, number=1))
+    assert refusal("NotWhole", lambda: inbox.post(blobs=blobs, references=bytes(37))) == (37, 36)
+    inbox.post(blobs=blobs)
+    assert inbox.call("pendingMessages") == 0
+
+
+def test_calldata_that_looks_like_hashes_is_no_batch_in_blobs() -> None:
+    """Two records of 32 bytes have the list tree's root over their hashes; in blobs the hash is over other words."""
+    inbox = Inbox(record=32)
+    inbox.post([b"\x01" * 32, b"\x02" * 32])
+    batch = inbox.batches[-1]
+    forged = Batch(batch.header, [b""] * 2, (), batch.timestamp, batch.poster, tuple(batch.record_leaves))
+    assert forged.records_root == batch.records_root
+    assert forged.hash != batch.hash
+
+
+def test_a_late_batch_may_follow_one_in_blobs(inbox: Inbox) -> None:
+    inbox.post([b"\x01" * 76], blobs=(b"\x01" * 32, b"\x01" + b"\x02" * 31))
+    late = inbox.last()
+    inbox.evm.set_time(inbox.evm.now + WINDOW)
+    in_calldata = (*late[1][:3], 0, *late[1][4:])
+    refusal("WrongLastBatch", lambda: inbox.post(sender=BOB, late=(late[0], in_calldata)))
+    inbox.post([b"\x02" * 76], sender=BOB, late=late)
+
+
 def test_a_batch_through_a_contract_is_refused(inbox: Inbox) -> None:
-    """Its bytes would not be found in the transaction's calldata."""
+    """Its bytes would not be found in the transaction's calldata, nor its blobs known to be the batch's alone."""
     forwarder = inbox.evm.deploy(compile_sources({"Forwarder.sol": _FORWARDER})["Forwarder"])
-    own = inbox.evm.deploy(artifact("Inbox"), forwarder.address, WINDOW, RING, 76, 100)
+    own = inbox.evm.deploy(artifact("Inbox"), forwarder.address, WINDOW, RING, 76, 10, 100)
     data = keccak256(b"postBatch(uint256,bytes32,bytes,bytes)")[:4] + encode(
         ["uint256", "bytes32", "bytes", "bytes"], [1, bytes(32), b"", b""]
     )
     refused = refusal("NotDirect", lambda: inbox.evm.call(forwarder, "forward", own.address, data))
+    assert refused == (forwarder.address.lower(),)
+    types = ["uint256", "bytes32", "uint256", "bytes"]
+    data = keccak256(b"postBlobs(uint256,bytes32,uint256,bytes)")[:4] + encode(types, [1, bytes(32), 0, b""])
+    blobs = [b"\x01" * 32]
+    refused = refusal("NotDirect", lambda: inbox.evm.call(forwarder, "forward", own.address, data, blobs=blobs))
     assert refused == (forwarder.address.lower(),)
 
 
 def test_a_batch_from_a_contract_without_code_as_yet_is_refused(inbox: Inbox) -> None:
     """A contract has no code while its constructor runs."""
     future = checksum(create_address(bytes.fromhex(inbox.evm.deployer[2:]), 2))
-    own = inbox.evm.deploy(artifact("Inbox"), future, WINDOW, RING, 76, 100)
+    own = inbox.evm.deploy(artifact("Inbox"), future, WINDOW, RING, 76, 10, 100)
     builder = compile_sources({"test/Builder.sol": _BUILDER})["Builder"]
     assert refusal("NotDirect", lambda: inbox.evm.deploy(builder, own.address)) == (future.lower(),)
 
@@ -250,7 +322,7 @@ def test_a_late_batch_must_show_the_last_one(inbox: Inbox) -> None:
     inbox.evm.set_time(inbox.evm.now + WINDOW)
     refusal("WrongLastBatch", lambda: inbox.post(sender=BOB, late=genesis))
     before, last = inbox.last()
-    older = (*last[:5], last[5] - WINDOW, last[6])
+    older = (*last[:6], last[6] - WINDOW, last[7])
     refusal("WrongLastBatch", lambda: inbox.post(sender=BOB, late=(before, older)))
     refusal("OutOfOrder", lambda: inbox.post(sender=BOB, late=(before, last), number=1))
     inbox.post(sender=BOB, late=(before, last))
@@ -295,7 +367,7 @@ def test_parameters_that_cannot_work_are_refused(ring: int, record: int) -> None
 
 
 def test_the_hash_of_a_batch_binds_every_part_of_it() -> None:
-    parts: list[Any] = [bytes(32), bytes(32), 0, bytes(32), 0, 0, bytes(20)]
+    parts: list[Any] = [bytes(32), bytes(32), 0, 0, bytes(32), 0, 0, bytes(20)]
     hashes = {batch_hash(*parts)}
     for place, part in enumerate(parts):
         changed = [*parts]

@@ -51,7 +51,7 @@ class World:
 
     def __init__(self) -> None:
         self.evm = Evm()
-        self.inbox = self.evm.deploy(artifact("Inbox"), SEQUENCER, 3600, 16, 76, 100)
+        self.inbox = self.evm.deploy(artifact("Inbox"), SEQUENCER, 3600, 16, 76, 1638, 100)
         machine = self.evm.deploy(artifact("PaymentsMachine"), self.inbox.address, ALICE, 31, 32)
         self.rollup: Contract = self.evm.deploy(
             artifact("Rollup"), self.inbox.address, machine.address, DISPUTE, WINDOW, BOND

@@ -1,4 +1,4 @@
-"""Random states and batches, honest and hostile, for the differential tests."""
+"""Random states and batches, honest and hostile, in calldata and in blobs, for the differential tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ import random
 from dataclasses import dataclass, replace
 
 from toolkit.crypto import SECP256K1_N, address_of, keccak256
-from toolkit.rollup.codec import MAX_AMOUNT, NO_ACCOUNT, WHOLE_BALANCE, Header, RegisterRecord, TransferRecord
+from toolkit.devnet.blobs import FIELD_ELEMENTS, MODULUS, commit, element_at, versioned_hash
+from toolkit.rollup.codec import (
+    MAX_AMOUNT,
+    NO_ACCOUNT,
+    WHOLE_BALANCE,
+    Header,
+    RegisterRecord,
+    TransferRecord,
+    decode_blobs,
+    encode_blobs,
+)
 from toolkit.rollup.machine import (
     MAX_BALANCE,
     Account,
@@ -15,8 +25,10 @@ from toolkit.rollup.machine import (
     Message,
     State,
     Withdrawal,
+    apply_message,
     apply_step,
     deposit_data,
+    forced_data,
 )
 from toolkit.rollup.operations import Transfer, Withdraw, rollup_domain
 
@@ -55,8 +67,36 @@ def random_world(rng: random.Random, origin: Genesis) -> World:
         records.append(random_record(rng, working))
         working.position = 0
         apply_step(working, Batch(word, records[-1:], (), 0, POSTER))
-    messages = tuple(_message(rng, working) for _ in range(rng.randint(0, 3)))
-    return World(state, Batch(word, tuple(records), messages, rng.randint(0, 2**40), POSTER))
+    messages: list[Message] = []
+    for _ in range(rng.randint(0, 3)):
+        messages.append(_message(rng, working))
+        apply_message(working, messages[-1])
+    return World(state, Batch(word, tuple(records), tuple(messages), rng.randint(0, 2**40), POSTER))
+
+
+def in_blobs(batch: Batch) -> Batch:
+    """The batch with its records in blobs that hold nothing else."""
+    hashes = tuple(versioned_hash(commit(blob)) for blob in encode_blobs(batch.records))
+    return replace(batch, blobs=hashes)
+
+
+def in_noisy_blobs(rng: random.Random, batch: Batch) -> Batch:
+    """The batch with its records in blobs whose other bits are anything that EIP-4844 allows."""
+    blobs = [_noisy(rng, blob) for blob in encode_blobs(batch.records)]
+    assert decode_blobs(blobs, len(batch.records)) == tuple(batch.records)
+    return replace(batch, blobs=tuple(versioned_hash(commit(blob)) for blob in blobs), contents=tuple(blobs))
+
+
+def _noisy(rng: random.Random, blob: bytes) -> bytes:
+    elements = [bytearray(element_at(blob, place)) for place in range(FIELD_ELEMENTS)]
+    used = -(-len(blob) // 160) * 5
+    for place in range(used):
+        elements[place][0] = rng.randrange(MODULUS >> 248)
+        if place % 5 == 2:
+            elements[place][29:] = rng.randbytes(3)
+    for place in rng.sample(range(used, FIELD_ELEMENTS), rng.randint(0, min(20, FIELD_ELEMENTS - used))):
+        elements[place][:] = rng.randrange(MODULUS).to_bytes(32, "big")
+    return b"".join(elements)
 
 
 def random_record(rng: random.Random, state: State) -> bytes:
@@ -117,7 +157,10 @@ def _message(rng: random.Random, state: State) -> Message:
     sender = BRIDGE if rng.random() < 0.85 else rng.choice(OWNERS)
     amount = rng.choice([0, 1, 10**18, MAX_BALANCE])
     data = deposit_data(rng.choice([ETH, TOKEN]), rng.choice(OWNERS), amount)
+    if rng.random() < 0.4:
+        data = forced_data(random_record(rng, state))
     if rng.random() < 0.2:
-        data = rng.choice([b"", b"\x01", data[:-1], data + b"\0", b"\x02" + data[1:], rng.randbytes(57)])
+        spoilt = [data[:-1], data + b"\0", bytes([data[0] ^ 3]) + data[1:], bytes([data[0] ^ 4]) + data[1:]]
+        data = rng.choice([b"", b"\x01", b"\x02", *spoilt, rng.randbytes(57), rng.randbytes(77)])
     hint = rng.choice([0, 1, 2, 3, len(state.accounts), NO_ACCOUNT])
     return Message(sender, rng.randint(0, 2**40), data, hint)

@@ -1,4 +1,4 @@
-"""The bytes that go to L1: amounts, fees, records and the batch header.
+"""The bytes that go to L1: amounts, fees, records, blobs and the batch header.
 
 A record is ``RECORD_SIZE`` bytes and says one operation:
 
@@ -10,12 +10,21 @@ Amounts and fees are decimal floats, ``mantissa * 10**exponent``, the exponent i
 bits of mantissa, a fee has 3. The amount ``ff ff ff`` is no number but ``WHOLE_BALANCE``: all that the account holds,
 less the fee charged. An operation carries no nonce: the state knows it. Every 76-byte string is a record; what a record
 means, and when it means nothing, is the machine's business (``machine.py``).
+
+A blob is 4,096 field elements of 32 bytes (EIP-4844). Of each only the lower 31 bytes count, so that every
+blob holds records. Two records A and B lie in five elements:
+
+    A[0:31]   A[31:62]   A[62:76] | B[62:76] | 3 bytes of any value   B[0:31]   B[31:62]
+
+and the last element is of any value. So one record touches three elements, and never two blobs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from toolkit.devnet.blobs import BLOB_SIZE, FIELD_ELEMENTS
 from toolkit.errors import BadInput
 
 RECORD_SIZE = 76
@@ -26,6 +35,8 @@ NO_ACCOUNT = 0xFFFFFFFF
 """Not an account: as recipient it means "withdraw to L1", as sender "register an account"."""
 HEADER_VERSION = 1
 """The only version whose records mean anything."""
+BLOB_RECORDS = FIELD_ELEMENTS // 5 * 2
+"""Records that a blob holds: 1,638."""
 
 _AMOUNT_BITS = 19
 _FEE_BITS = 3
@@ -176,6 +187,45 @@ def split_records(data: bytes) -> tuple[bytes, ...]:
     if len(data) % RECORD_SIZE:
         raise BadInput(f"{len(data)} bytes are not a whole number of {RECORD_SIZE}-byte records")
     return tuple(data[start : start + RECORD_SIZE] for start in range(0, len(data), RECORD_SIZE))
+
+
+def encode_blobs(records: Sequence[bytes]) -> tuple[bytes, ...]:
+    """The blobs that hold some records, at least one, every free bit zero; trailing zeros are left out of each."""
+    return tuple(
+        _encode_blob(records[start : start + BLOB_RECORDS]) for start in range(0, max(1, len(records)), BLOB_RECORDS)
+    )
+
+
+def decode_blobs(blobs: Sequence[bytes], records: int) -> tuple[bytes, ...]:
+    """The first ``records`` records in some blobs, whose trailing zeros may be left out.
+
+    Raises:
+        BadInput: the blobs have no room for so many.
+    """
+    if records > len(blobs) * BLOB_RECORDS:
+        raise BadInput(f"{len(blobs)} blobs hold {len(blobs) * BLOB_RECORDS} records at most, not {records}")
+    found: list[bytes] = []
+    for start in range(0, records, BLOB_RECORDS):
+        blob = blobs[start // BLOB_RECORDS].ljust(BLOB_SIZE, b"\0")
+        for index in range(min(BLOB_RECORDS, records - start)):
+            head, tail = 160 * (index // 2) + 96 * (index % 2), 160 * (index // 2) + 65 + 14 * (index % 2)
+            found.append(blob[head + 1 : head + 32] + blob[head + 33 : head + 64] + blob[tail : tail + 14])
+    return tuple(found)
+
+
+def elements_of_record(index: int) -> tuple[int, int, int]:
+    """Which elements of its blob show the record at ``index`` of a batch: its own two, and the one that it shares."""
+    pair, second = divmod(index % BLOB_RECORDS, 2)
+    return 5 * pair + 3 * second, 5 * pair + 3 * second + 1, 5 * pair + 2
+
+
+def _encode_blob(records: Sequence[bytes]) -> bytes:
+    parts = []
+    for index in range(0, len(records), 2):
+        first, second = records[index], records[index + 1] if index + 1 < len(records) else bytes(RECORD_SIZE)
+        parts += [b"\0", first[:31], b"\0", first[31:62], b"\0", first[62:], second[62:], bytes(3)]
+        parts += [b"\0", second[:31], b"\0", second[31:62]]
+    return b"".join(parts).rstrip(b"\0")
 
 
 @dataclass(frozen=True)

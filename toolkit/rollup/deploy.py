@@ -10,7 +10,7 @@ from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import Account, checksum
 from toolkit.devnet.chain import Chain
 from toolkit.errors import L2KitError
-from toolkit.rollup.codec import RECORD_SIZE
+from toolkit.rollup.codec import BLOB_RECORDS, RECORD_SIZE
 from toolkit.rollup.machine import Genesis, State, genesis_accumulator
 from toolkit.rollup.operations import rollup_domain
 
@@ -98,7 +98,7 @@ def deploy_rollup(
         create_address(deployer.address_bytes, nonce + step) for step in (1, 3, 4)
     )
     inbox, first = chain.deploy(
-        deployer, "Inbox", sequencer, sequencer_window, ring_size, RECORD_SIZE, max_message_size
+        deployer, "Inbox", sequencer, sequencer_window, ring_size, RECORD_SIZE, BLOB_RECORDS, max_message_size
     )
     machine, second = chain.deploy(
         deployer, "PaymentsMachine", inbox.address, checksum(bridge_address), accounts_depth, withdrawals_depth

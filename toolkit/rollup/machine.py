@@ -39,6 +39,9 @@ MAX_BALANCE = (1 << 128) - 1
 DEPOSIT_KIND = 1
 """First byte of a deposit message."""
 _DEPOSIT_SIZE = 1 + 20 + 20 + 16
+FORCED_KIND = 2
+"""First byte of a message that is a forced operation."""
+_FORCED_SIZE = 1 + RECORD_SIZE
 _ZERO_ADDRESS = bytes(20)
 _PAD = bytes(12)
 
@@ -158,9 +161,19 @@ def deposit_data(token: bytes, owner: bytes, amount: int) -> bytes:
     return bytes([DEPOSIT_KIND]) + token + owner + amount.to_bytes(16, "big")
 
 
+def forced_data(record: bytes) -> bytes:
+    """The data of a message that is an operation, brought by L1 and not by the sequencer: ``kind u8 | record 76``.
+
+    Anyone may send it: what counts is the signature in the record. The fee that it names is not charged.
+    """
+    if len(record) != RECORD_SIZE:
+        raise BadInput(f"a record has {RECORD_SIZE} bytes, not {len(record)}")
+    return bytes([FORCED_KIND]) + record
+
+
 @dataclass(frozen=True)
 class Batch:
-    """What one ``Inbox.postBatch`` put on L1.
+    """What one ``Inbox.postBatch`` or ``Inbox.postBlobs`` put on L1.
 
     Attributes:
         header: the 32-byte header word (``codec.Header``).
@@ -168,6 +181,9 @@ class Batch:
         messages: consumed after the records, in order.
         timestamp: of the L1 block, seconds.
         poster: 20-byte address that posted the batch and gets its fees.
+        blobs: the versioned hashes of the blobs that hold the records (EIP-4844); none for a batch in calldata.
+        contents: those blobs, trailing zeros left out; where there are none, they hold the records and nothing else
+            (``codec.encode_blobs``). Only a witness needs them.
     """
 
     header: bytes
@@ -175,6 +191,8 @@ class Batch:
     messages: Sequence[Message]
     timestamp: int
     poster: bytes
+    blobs: tuple[bytes, ...] = ()
+    contents: tuple[bytes, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -183,8 +201,13 @@ class Batch:
 
     @cached_property
     def record_leaves(self) -> list[bytes]:
-        """The leaves under the batch's records root."""
+        """The leaves under the records root of a batch in calldata."""
         return [keccak256(record) for record in self.records]
+
+    @cached_property
+    def records_root(self) -> bytes:
+        """What commits to the records: the root of their list tree, or the hash of the versioned hashes."""
+        return keccak256(b"".join(self.blobs)) if self.blobs else list_root(self.record_leaves)
 
     @cached_property
     def message_leaves(self) -> list[bytes]:
@@ -196,8 +219,9 @@ class Batch:
         """The batch's hash, as the Inbox computes it."""
         return batch_hash(
             self.header,
-            list_root(self.record_leaves),
+            self.records_root,
             len(self.records),
+            len(self.blobs),
             list_root(self.message_leaves),
             len(self.messages),
             self.timestamp,
@@ -209,6 +233,7 @@ def batch_hash(
     header: bytes,
     records_root: bytes,
     records: int,
+    blobs: int,
     messages_root: bytes,
     messages: int,
     timestamp: int,
@@ -221,6 +246,7 @@ def batch_hash(
                 header,
                 records_root,
                 records.to_bytes(32, "big"),
+                blobs.to_bytes(32, "big"),
                 messages_root,
                 messages.to_bytes(32, "big"),
                 timestamp.to_bytes(32, "big"),
@@ -242,7 +268,8 @@ GENESIS_CHAIN = bytes(28)
 
 def genesis_accumulator(chain_id: int, inbox: bytes, timestamp: int) -> bytes:
     """The accumulator of no batches: over a batch 0 that says which Inbox (20 bytes), and when it was deployed."""
-    return extend(GENESIS_CHAIN, batch_hash(chain_id.to_bytes(32, "big"), bytes(32), 0, bytes(32), 0, timestamp, inbox))
+    genesis = batch_hash(chain_id.to_bytes(32, "big"), bytes(32), 0, 0, bytes(32), 0, timestamp, inbox)
+    return extend(GENESIS_CHAIN, genesis)
 
 
 @dataclass(frozen=True)
@@ -391,6 +418,11 @@ def record_change(state: State, header: Header, record: bytes) -> Change:
     """What a record does in a batch with this header; pure, and total over every 76-byte string."""
     if header.version != HEADER_VERSION:
         return Change(Outcome.UNKNOWN_VERSION)
+    return operation_change(state, record, header.fee_token)
+
+
+def operation_change(state: State, record: bytes, fee_token: bytes | None) -> Change:
+    """What a record does where fees are paid in ``fee_token``, or, where that is None, not charged; pure and total."""
     if len(record) != RECORD_SIZE:
         raise BadInput(f"a record has {RECORD_SIZE} bytes, not {len(record)}")
     sender_index = int.from_bytes(record[:4], "big")
@@ -402,7 +434,7 @@ def record_change(state: State, header: Header, record: bytes) -> Change:
     payer = accounts[sender_index]
     owner, token, balance, nonce = payer
     signed_amount, fee = decode_amount(record[8:11]), decode_fee(record[11:12])
-    charged = fee if token == header.fee_token else 0
+    charged = fee if token == fee_token else 0
     debited = debit(payer, signed_amount, charged)
     if debited is None:
         return Change(Outcome.SHORT_BALANCE)
@@ -444,11 +476,18 @@ def debit(payer: Account, amount: int, charged: int) -> Account | None:
 def message_change(state: State, message: Message) -> Change:
     """What a message does; pure and total."""
     data = message.data
+    if is_forced(message):
+        return operation_change(state, data[1:], None)
     if len(data) != _DEPOSIT_SIZE or data[0] != DEPOSIT_KIND:
         return Change(Outcome.UNKNOWN_MESSAGE)
     if message.sender != state.genesis.bridge:
         return Change(Outcome.NOT_BRIDGE)
     return _credit(state, message.account, data[21:41], data[1:21], int.from_bytes(data[41:], "big"))
+
+
+def is_forced(message: Message) -> bool:
+    """Whether a message is a forced operation."""
+    return len(message.data) == _FORCED_SIZE and message.data[0] == FORCED_KIND
 
 
 def fees_change(state: State, header: Header, poster: bytes) -> Change:

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from eth_abi.abi import encode
 
-from toolkit.rollup.codec import NO_ACCOUNT, Header, decode_amount, decode_fee
-from toolkit.rollup.machine import Account, Batch, State, apply_step, debit
+from toolkit.devnet.blobs import commit, element_at, prove_element
+from toolkit.rollup.codec import (
+    BLOB_RECORDS,
+    HEADER_VERSION,
+    NO_ACCOUNT,
+    Header,
+    decode_amount,
+    decode_fee,
+    elements_of_record,
+    encode_blobs,
+)
+from toolkit.rollup.machine import Account, Batch, State, apply_step, debit, is_forced
 from toolkit.rollup.merkle import SparseMerkleTree, list_proof, list_root, node
 
 _STATE = "(bytes32,uint256,uint256,bytes28,uint256,uint256,uint256)"
-_BATCH = "(bytes32,bytes32,uint256,bytes32,uint256,uint256,address)"
+_BATCH = "(bytes32,bytes32,uint256,uint256,bytes32,uint256,uint256,address)"
+_BLOB_OPENING = "(bytes32[],bytes,bytes32[3],bytes)"
 _OPENING = "((address,address,uint256,uint256),bytes32[])"
-_WITNESS = f"(bytes32,{_STATE},{_BATCH},uint256,bytes,bytes32[],{_OPENING},{_OPENING},bytes32[])"
+WITNESS = f"(bytes32,{_STATE},{_BATCH},uint256,bytes,bytes32[],{_BLOB_OPENING},{_OPENING},{_OPENING},bytes32[])"
+"""The ABI type of `PaymentsMachine.Witness`."""
 
 _Proof = tuple[bytes, ...]
 _Opening = tuple[Account, _Proof]
 _NO_OPENING: _Opening = (Account(bytes(20), bytes(20), 0, 0), ())
+_BlobOpening = tuple[tuple[bytes, ...], bytes, tuple[bytes, ...], bytes]
+_NO_BLOB_OPENING: _BlobOpening = ((), b"", (bytes(32),) * 3, b"")
 _NO_BATCH = Batch(bytes(32), (), (), 0, bytes(20))
 
 
@@ -25,6 +39,7 @@ def build_witness(state: State, batch: Batch | None = None) -> bytes:
     Args:
         state: before the step; not changed.
         batch: the one that the state is in; None where the state has reached its target and the step changes nothing.
+            To open a record in a blob takes a quarter of a second.
 
     Returns:
         ``abi.encode(PaymentsMachine.Witness)``. What the step does not need is left empty.
@@ -33,21 +48,30 @@ def build_witness(state: State, batch: Batch | None = None) -> bytes:
     position, records = state.position, len(step.records)
     hint, item = 0, b""
     item_proof: _Proof = ()
+    blob_opening = _NO_BLOB_OPENING
     first = second = _NO_OPENING
     withdrawal_proof: _Proof = ()
     if position < records:
         item = step.records[position]
-        item_proof = list_proof(step.record_leaves, position)
-        first, second, withdrawal_proof = _of_record(state, Header.decode(step.header), item)
+        if step.blobs:
+            blob_opening = _of_blob(step, position)
+        else:
+            item_proof = list_proof(step.record_leaves, position)
+        header = Header.decode(step.header)
+        if header.version == HEADER_VERSION:
+            first, second, withdrawal_proof = _of_record(state, header.fee_token, item)
     elif position < records + len(step.messages):
         message = step.messages[position - records]
         hint, item = message.account, message.preimage
         item_proof = list_proof(step.message_leaves, position - records)
-        first, second = _of_credit(state, hint)
+        if is_forced(message):
+            first, second, withdrawal_proof = _of_record(state, None, message.data[1:])
+        else:
+            first, second = _of_credit(state, hint)
     elif state.fees:
         first, second = _of_credit(state, Header.decode(step.header).fee_account)
     return encode(
-        [_WITNESS],
+        [WITNESS],
         [
             (
                 state.outbox_root,
@@ -62,8 +86,9 @@ def build_witness(state: State, batch: Batch | None = None) -> bytes:
                 ),
                 (
                     step.header,
-                    list_root(step.record_leaves),
+                    step.records_root,
                     records,
+                    len(step.blobs),
                     list_root(step.message_leaves),
                     len(step.messages),
                     step.timestamp,
@@ -72,6 +97,7 @@ def build_witness(state: State, batch: Batch | None = None) -> bytes:
                 hint,
                 item,
                 item_proof,
+                blob_opening,
                 first,
                 second,
                 withdrawal_proof,
@@ -88,7 +114,19 @@ def witness_at(state: State, batch: Batch, position: int) -> bytes:
     return build_witness(working, batch)
 
 
-def _of_record(state: State, header: Header, record: bytes) -> tuple[_Opening, _Opening, _Proof]:
+def _of_blob(batch: Batch, index: int) -> _BlobOpening:
+    """The commitment to the blob with the record at ``index``, and the record's elements with their proofs."""
+    blob = (batch.contents or encode_blobs(batch.records))[index // BLOB_RECORDS]
+    places = elements_of_record(index)
+    return (
+        batch.blobs,
+        commit(blob),
+        tuple(element_at(blob, place) for place in places),
+        b"".join(prove_element(blob, place) for place in places),
+    )
+
+
+def _of_record(state: State, fee_token: bytes | None, record: bytes) -> tuple[_Opening, _Opening, _Proof]:
     """The payer, the payee in the tree in which the payer has paid (or the free leaf), and the free withdrawal leaf."""
     sender, recipient = int.from_bytes(record[:4], "big"), int.from_bytes(record[4:8], "big")
     if sender == NO_ACCOUNT:
@@ -103,7 +141,7 @@ def _of_record(state: State, header: Header, record: bytes) -> tuple[_Opening, _
     if recipient >= len(state.accounts):
         return first, _NO_OPENING, ()
     payer = state.accounts[sender]
-    charged = decode_fee(record[11:12]) if payer.token == header.fee_token else 0
+    charged = decode_fee(record[11:12]) if payer.token == fee_token else 0
     debited = debit(payer, decode_amount(record[8:11]), charged)
     if debited is None:
         return first, _NO_OPENING, ()

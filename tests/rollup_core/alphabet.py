@@ -46,9 +46,9 @@ class Alphabet:
         outbox, batch, position, value = self._states[place]
         return outbox + batch.to_bytes(32, "big") + position.to_bytes(32, "big") + value
 
-    def halves(self, batch: int) -> tuple[bytes, bytes]:
-        """Outbox root and inner hash after a batch."""
-        state = self._states[batch * self.steps]
+    def halves(self, place: int) -> tuple[bytes, bytes]:
+        """Outbox root and inner hash after so many steps from the very beginning."""
+        state = self._states[place]
         return state[0], self._inner(state)
 
     def _hash(self, state: tuple[bytes, int, int, bytes]) -> bytes:

@@ -70,7 +70,7 @@ class Table(Arena):
         return end
 
     def confirm_right(self, claim: g.Claim) -> None:
-        self.confirm(claim, *self.alphabet.halves(claim.batch))
+        self.confirm(claim, *self.alphabet.halves(claim.batch * self.alphabet.steps))
 
     def confirm_wrong(self, claim: g.Claim) -> None:
         """Try to."""

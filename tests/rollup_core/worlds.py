@@ -94,7 +94,7 @@ def _noisy(rng: random.Random, blob: bytes) -> bytes:
         elements[place][0] = rng.randrange(MODULUS >> 248)
         if place % 5 == 2:
             elements[place][29:] = rng.randbytes(3)
-    for place in rng.sample(range(used, FIELD_ELEMENTS), rng.randint(0, 20)):
+    for place in rng.sample(range(used, FIELD_ELEMENTS), rng.randint(0, min(20, FIELD_ELEMENTS - used))):
         elements[place][:] = rng.randrange(MODULUS).to_bytes(32, "big")
     return b"".join(elements)
 

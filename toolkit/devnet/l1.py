@@ -10,15 +10,19 @@ import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolkit.crypto import address_of, keccak256
 from toolkit.devnet.rpc import BATCH, Rpc
-from toolkit.devnet.transaction import TX_GAS_CAP, Transaction
-from toolkit.errors import Reverted, RpcError, ServiceError
+from toolkit.devnet.transaction import TX_GAS_CAP, BlobTransaction, Transaction
+from toolkit.errors import NodeError, Reverted, RpcError, ServiceError
+
+if TYPE_CHECKING:
+    from toolkit.devnet.blobs import Sidecar
 
 _RECEIPT_POLL_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _PRIORITY_FEE = 10**9  # wei a gas
+_GET_BLOBS = "anvil_getBlobsByTransactionHash"
 
 
 class L1:
@@ -85,15 +89,35 @@ class L1:
         """The return data of a call to a view function at the latest block."""
         return bytes_of(await self.call("eth_call", {"to": hex_of(to), "data": hex_of(data)}, "latest"))
 
+    async def blobs(self, transaction: bytes) -> list[bytes]:
+        """The blobs that a transaction brought (131,072 bytes each), as the node gives them: not checked.
+
+        Only Anvil gives them by JSON-RPC; other nodes leave it to the consensus layer's.
+        """
+        found: list[str] | None = await self.call(_GET_BLOBS, hex_of(transaction))
+        if found is None:
+            raise NodeError(f"{self.shown} has no blobs of the transaction {hex_of(transaction)}")
+        return [bytes_of(blob) for blob in found]
+
+    async def gives_blobs(self) -> bool:
+        """Whether the node takes blobs and gives them back."""
+        calls: list[tuple[str, list[Any]]] = [("eth_blobBaseFee", []), (_GET_BLOBS, [hex_of(bytes(32))])]
+        return not any(isinstance(answer, RpcError) for answer in await self.answers(calls))
+
+    async def blob_fee(self) -> int:
+        """The price of blob gas in the next block (wei)."""
+        return int(await self.call("eth_blobBaseFee"), 16)
+
 
 @dataclass(frozen=True)
 class Receipt:
-    """A transaction that is in a block: its hash, the block's number, and the gas it used."""
+    """A transaction that is in a block: its hash, the block's number, the gas it used, and the blob gas (EIP-4844)."""
 
     transaction: bytes
     block: int
     gas_used: int
     succeeded: bool
+    blob_gas_used: int = 0
 
 
 class Sender:
@@ -113,8 +137,10 @@ class Sender:
         """The nonce of the next transaction, counting only those in blocks."""
         return int(await self._l1.call("eth_getTransactionCount", hex_of(self.address), "latest"), 16)
 
-    async def send(self, to: bytes, data: bytes, *, value: int = 0, nonce: int | None = None) -> Receipt:
-        """Send a transaction and wait until it is in a block.
+    async def send(
+        self, to: bytes, data: bytes, *, value: int = 0, nonce: int | None = None, sidecar: Sidecar | None = None
+    ) -> Receipt:
+        """Send a transaction, with blobs if there is a sidecar, and wait until it is in a block.
 
         A transaction with the same nonce that still waits is replaced, so a repeated send lands once.
 
@@ -125,7 +151,17 @@ class Sender:
         """
         if nonce is None:
             nonce = await self.next_nonce()
-        call = {"from": hex_of(self.address), "to": hex_of(to), "data": hex_of(data), "value": hex(value)}
+        call: dict[str, Any] = {
+            "from": hex_of(self.address),
+            "to": hex_of(to),
+            "data": hex_of(data),
+            "value": hex(value),
+        }
+        blob_fee = 0
+        if sidecar is not None:
+            blob_fee = 2 * await self._l1.blob_fee()
+            call["blobVersionedHashes"] = [hex_of(each) for each in sidecar.versioned_hashes]
+            call["maxFeePerBlobGas"] = hex(blob_fee)
         try:
             estimate, price = await self._l1.batch([("eth_estimateGas", [call]), ("eth_gasPrice", [])])
         except RpcError as error:
@@ -133,11 +169,13 @@ class Sender:
         gas = int(estimate, 16)
         gas = min(TX_GAS_CAP, gas + gas // 10)
         max_fee = 2 * int(price, 16) + _PRIORITY_FEE
-        transaction = Transaction(self._chain_id, nonce, to, value, data, gas, max_fee, _PRIORITY_FEE)
-        return await self._deliver(transaction.signed(self._key), nonce)
+        fields = (self._chain_id, nonce, to, value, data, gas, max_fee, _PRIORITY_FEE)
+        if sidecar is None:
+            raw = Transaction(*fields).signed(self._key)
+            return await self._deliver(raw, keccak256(raw), nonce)
+        return await self._deliver(*BlobTransaction(*fields, blob_fee, sidecar).signed(self._key), nonce)
 
-    async def _deliver(self, raw: bytes, nonce: int, timeout_seconds: float = 30.0) -> Receipt:
-        transaction = keccak256(raw)
+    async def _deliver(self, raw: bytes, transaction: bytes, nonce: int, timeout_seconds: float = 30.0) -> Receipt:
         try:
             await self._l1.call("eth_sendRawTransaction", hex_of(raw))
         except RpcError as error:
@@ -150,7 +188,11 @@ class Sender:
             found = await self._l1.call("eth_getTransactionReceipt", hex_of(transaction))
             if found is not None:
                 receipt = Receipt(
-                    transaction, int(found["blockNumber"], 16), int(found["gasUsed"], 16), int(found["status"], 16) == 1
+                    transaction,
+                    int(found["blockNumber"], 16),
+                    int(found["gasUsed"], 16),
+                    int(found["status"], 16) == 1,
+                    int(found.get("blobGasUsed") or "0x0", 16),
                 )
                 if not receipt.succeeded:
                     raise Reverted("", call=f"the transaction {hex_of(transaction)}")

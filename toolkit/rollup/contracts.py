@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import L1, bytes_of, hex_of, selector, topic
 from toolkit.errors import BadInput, ProtocolError, RpcError
-from toolkit.rollup.codec import split_records
+from toolkit.rollup.codec import decode_blobs, encode_blobs, split_records
 from toolkit.rollup.config import Config
 from toolkit.rollup.machine import Genesis, Message
 from toolkit.rollup.operations import rollup_domain
 from toolkit.rollup.store import L1Log
 
 POST_BATCH = "postBatch(uint256,bytes32,bytes,bytes)"
-POST_LATE_BATCH = (
-    "postLateBatch(bytes28,(bytes32,bytes32,uint256,uint256,bytes32,uint256,uint256,address),uint256,bytes32,bytes,bytes)"
-)
+POST_BLOBS = "postBlobs(uint256,bytes32,uint256,bytes)"
+_BATCH = "(bytes32,bytes32,uint256,uint256,bytes32,uint256,uint256,address)"
+POST_LATE_BATCH = f"postLateBatch(bytes28,{_BATCH},uint256,bytes32,bytes,bytes)"
 ASSERT_STATE = "assertState(bytes32,uint256,bytes28,bytes32)"
 CONFIRM = "confirm(bytes32,uint256,bytes28,bytes32,bytes32)"
 
@@ -33,7 +33,8 @@ REJECTED = topic("Rejected(bytes32,address)")
 
 ERRORS = (
     "NotSequencer(address,address)", "OutOfOrder(uint256)", "WrongMessages(bytes28,bytes28)", "NotDirect(address)",
-    "NotWhole(uint256,uint256)", "WrongBond(uint256,uint256)", "UnknownParent(bytes32)", "NoProgress(uint256,uint256)",
+    "NotWhole(uint256,uint256)", "NoBlobs()", "TooManyRecords(uint256,uint256)",
+    "WrongBond(uint256,uint256)", "UnknownParent(bytes32)", "NoProgress(uint256,uint256)",
     "AlreadyAsserted(bytes32)", "NotPending(bytes32)", "ParentNotConfirmed(bytes32)", "WindowOpen(uint256,uint256)",
     "IsHeld(bytes32,uint256)", "UnknownAccumulator(uint256)", "WrongAccumulator(bytes28,bytes28)",
 )  # fmt: skip
@@ -77,7 +78,10 @@ class MessageSent:
 
 @dataclass(frozen=True)
 class BatchPosted:
-    """A batch in the Inbox; ``references`` are the hashes and account hints of the messages that it consumes."""
+    """A batch in the Inbox; ``references`` are the hashes and account hints of the messages that it consumes.
+
+    ``blobs`` and ``contents`` are as of `toolkit.rollup.machine.Batch`.
+    """
 
     number: int
     accumulator: bytes
@@ -85,6 +89,8 @@ class BatchPosted:
     header: bytes
     records: Sequence[bytes]
     references: Sequence[tuple[bytes, int]]
+    blobs: tuple[bytes, ...] = ()
+    contents: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -212,6 +218,20 @@ def encode_post_batch(number: int, header: bytes, records: Sequence[bytes], mess
     )
 
 
+def encode_post_blobs(number: int, header: bytes, records: int, messages: Sequence[Message]) -> bytes:
+    """The calldata of ``Inbox.postBlobs``; the records, that many, are in the transaction's blobs."""
+    return b"".join(
+        (
+            selector(POST_BLOBS),
+            number.to_bytes(32, "big"),
+            header,
+            records.to_bytes(32, "big"),
+            (4 * 32).to_bytes(32, "big"),
+            _tail(b"".join(message.reference() for message in messages)),
+        )
+    )
+
+
 def encode_assert(parent: bytes, batch: int, accumulator: bytes, machine_hash: bytes) -> bytes:
     """The calldata of ``Rollup.assertState``."""
     words = (parent, batch.to_bytes(32, "big"), accumulator.ljust(32, b"\0"), machine_hash)
@@ -226,24 +246,38 @@ def encode_confirm(parent: bytes, batch: int, accumulator: bytes, outbox_root: b
 
 def _batch(log: L1Log) -> BatchPosted:
     calldata = log.calldata
-    if calldata[:4] == selector(POST_BATCH):
+    if calldata[:4] in (selector(POST_BATCH), selector(POST_BLOBS)):
         place = 0
     elif calldata[:4] == selector(POST_LATE_BATCH):
         place = 9
     else:
         raise ProtocolError(f"the transaction {hex_of(log.transaction)} posted a batch that is not in its calldata")
     arguments = calldata[4:]
+    blobs: tuple[bytes, ...] = ()
+    contents: tuple[bytes, ...] = ()
+    if calldata[:4] == selector(POST_BLOBS):
+        blobs, contents = log.blob_hashes, log.blobs
+        try:
+            records = decode_blobs(contents, _word(arguments, 2))
+        except BadInput as error:
+            raise ProtocolError(f"the transaction {hex_of(log.transaction)} posted a batch, but {error}") from error
+        if contents == encode_blobs(records):
+            contents = ()
+    else:
+        records = split_records(_bytes_at(arguments, place + 2))
     references = _bytes_at(arguments, place + 3)
     return BatchPosted(
         number=int.from_bytes(log.topics[1], "big"),
         accumulator=log.data[:28],
         poster=log.sender,
         header=arguments[32 * (place + 1) : 32 * (place + 2)],
-        records=split_records(_bytes_at(arguments, place + 2)),
+        records=records,
         references=[
             (references[i : i + 32], int.from_bytes(references[i + 32 : i + _REFERENCE_SIZE], "big"))
             for i in range(0, len(references), _REFERENCE_SIZE)
         ],
+        blobs=blobs,
+        contents=contents,
     )
 
 

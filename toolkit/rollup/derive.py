@@ -51,6 +51,7 @@ class Posted:
             "batch": self.number,
             "status": "posted",
             "records": len(self.batch.records),
+            "blobs": len(self.batch.blobs),
             "messages": len(self.batch.messages),
             "poster": checksum(self.batch.poster),
             "accumulator": hex_of(self.accumulator),
@@ -98,7 +99,8 @@ class History:
             replace(message, account=account)
             for message, (_, account) in zip(self.required, event.references, strict=True)
         ]
-        batch = Batch(event.header, event.records, messages, log.timestamp, event.poster)
+        place = (log.timestamp, event.poster)
+        batch = Batch(event.header, event.records, messages, *place, event.blobs, event.contents)
         self.accumulator = extend(self.accumulator, batch.hash)
         if self.accumulator != event.accumulator:
             raise ProtocolError(

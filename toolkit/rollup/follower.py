@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from toolkit.devnet.blobs import commit, versioned_hash
 from toolkit.devnet.l1 import L1, bytes_of, hex_of
-from toolkit.errors import NodeError, RpcError, ServiceError
+from toolkit.errors import NodeError, ProtocolError, RpcError, ServiceError
 from toolkit.rollup.store import L1Copy, L1Log
 
 CHUNK_BLOCKS = 2_000
@@ -39,15 +41,23 @@ class Step:
 
 
 async def fetch_logs(
-    l1: L1, addresses: Collection[bytes], first: int, last: int, *, calldata_of: Collection[bytes] = ()
+    l1: L1,
+    addresses: Collection[bytes],
+    first: int,
+    last: int,
+    *,
+    calldata_of: Collection[bytes] = (),
+    blobs_of: Collection[bytes] = (),
 ) -> list[L1Log]:
     """The logs of ``addresses`` in the blocks ``first`` to ``last`` (both included), in order.
 
     Args:
         calldata_of: first topics of the events whose transaction's calldata is wanted.
+        blobs_of: selectors of the calls among these whose transaction's blobs are wanted as well.
 
     Raises:
-        NodeError, RpcError: the node does not answer, or refuses a range of one block.
+        NodeError, RpcError: the node does not answer, or refuses a range of one block, or has not the blobs.
+        ProtocolError: the node gives other blobs than those that the transaction brought.
     """
     found: list[dict[str, Any]] = []
     chunk, start = CHUNK_BLOCKS, first
@@ -68,8 +78,11 @@ async def fetch_logs(
         start = end + 1
     transactions = await _transactions(l1, {entry["transactionHash"] for entry in found})
     times = await _timestamps(l1, found)
-    return [
+    logs = [
         _log(entry, transactions[entry["transactionHash"]], times[entry["blockNumber"]], calldata_of) for entry in found
+    ]
+    return [
+        await _with_blobs(l1, each) if each.calldata[:4] in blobs_of and each.blob_hashes else each for each in logs
     ]
 
 
@@ -88,17 +101,18 @@ class Follower:
         first_block: int,
         *,
         calldata_of: Collection[bytes] = (),
+        blobs_of: Collection[bytes] = (),
         check: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """
         Args:
             first_block: from which on logs are read.
-            calldata_of: first topics of the events whose transaction's calldata is wanted.
+            calldata_of, blobs_of: as of `fetch_logs`.
             check: called where L1 has none of the blocks that we had; raises `Gone` if this is another chain.
         """
         self.copy = copy
         self._l1, self._contracts = l1, contracts
-        self._first_block, self._calldata_of = first_block, calldata_of
+        self._first_block, self._wanted = first_block, {"calldata_of": calldata_of, "blobs_of": blobs_of}
         self._check = check
         self._rewound = False  # outlives a step that failed after it
 
@@ -106,7 +120,7 @@ class Follower:
         """Look once at L1; consistent also where it reorganises meanwhile (then the next look tells).
 
         Raises:
-            NodeError, RpcError: the node does not answer.
+            NodeError, RpcError, ProtocolError: as of `fetch_logs`.
             Gone: the rollup's contracts are gone from this chain.
         """
         head = await self._l1.block("latest")
@@ -122,7 +136,7 @@ class Follower:
         if self._rewound and known is None and self._check is not None:
             await self._check()
         first = self._first_block if known is None else known[0] + 1
-        logs = await fetch_logs(self._l1, self._contracts, first, number, calldata_of=self._calldata_of)
+        logs = await fetch_logs(self._l1, self._contracts, first, number, **self._wanted)
         again = await self._l1.block(number)
         if again is None or bytes_of(again["hash"]) != block_hash:
             logs = []
@@ -173,6 +187,7 @@ async def _timestamps(l1: L1, logs: Sequence[dict[str, Any]]) -> dict[str, int]:
 
 def _log(entry: dict[str, Any], txn: dict[str, Any], timestamp: int, calldata_of: Collection[bytes]) -> L1Log:
     topics = tuple(bytes_of(topic) for topic in entry["topics"])
+    wanted = bool(topics) and topics[0] in calldata_of
     return L1Log(
         block=int(entry["blockNumber"], 16),
         index=int(entry["logIndex"], 16),
@@ -183,5 +198,18 @@ def _log(entry: dict[str, Any], txn: dict[str, Any], timestamp: int, calldata_of
         address=bytes_of(entry["address"]),
         topics=topics,
         data=bytes_of(entry["data"]),
-        calldata=bytes_of(txn["input"]) if topics and topics[0] in calldata_of else b"",
+        calldata=bytes_of(txn["input"]) if wanted else b"",
+        blob_hashes=tuple(bytes_of(each) for each in txn.get("blobVersionedHashes") or ()) if wanted else (),
     )
+
+
+async def _with_blobs(l1: L1, entry: L1Log) -> L1Log:
+    """The log with the blobs of its transaction, after computing the commitments to them anew."""
+    blobs = await l1.blobs(entry.transaction)
+    hashes = await asyncio.to_thread(lambda: tuple(versioned_hash(commit(blob)) for blob in blobs))
+    if hashes != entry.blob_hashes:
+        raise ProtocolError(
+            f"{l1.shown} gives blobs {', '.join(map(hex_of, hashes)) or 'none'} for the transaction "
+            f"{hex_of(entry.transaction)}, which brought {', '.join(map(hex_of, entry.blob_hashes))}"
+        )
+    return replace(entry, blobs=tuple(blob.rstrip(b"\0") for blob in blobs))

@@ -18,9 +18,9 @@ from toolkit.rollup.store import Entry
 class SequencerApi:
     """What the sequencer answers over HTTP."""
 
-    def __init__(self, service: SequencerService, *, seal_on_demand: bool) -> None:
+    def __init__(self, service: SequencerService, *, seal_on_demand: bool, batch_data_on_demand: bool) -> None:
         self._service = service
-        self._seal_on_demand = seal_on_demand
+        self._seal_on_demand, self._batch_data_on_demand = seal_on_demand, batch_data_on_demand
 
     def methods(self) -> dict[str, api.Method]:
         """The JSON-RPC methods by name."""
@@ -37,6 +37,8 @@ class SequencerApi:
         }
         if self._seal_on_demand:
             methods["l2_seal"] = self.seal
+        if self._batch_data_on_demand:
+            methods["l2_setBatchData"] = self.set_batch_data
         return methods
 
     async def send_transfers(self, transfers: Any) -> list[dict[str, Any]]:
@@ -101,6 +103,11 @@ class SequencerApi:
         """Seal the open batch now; ``batch`` is null where it is empty."""
         return {"batch": await self._service.seal()}
 
+    async def set_batch_data(self, batch_data: Any) -> dict[str, Any]:
+        """Post batches from now on as "auto", "calldata" or "blobs"."""
+        self._service.post_as(str(batch_data)[:20])
+        return {"batchData": self._service.batch_data}
+
     async def status(self) -> dict[str, Any]:
         """What the sequencer is at."""
         service = self._service
@@ -117,6 +124,7 @@ class SequencerApi:
                 "withdrawals": len(service.sequencer.state.withdrawals),
                 "waitingMessages": len(service.history.required) + len(service.history.arrived),
                 "queue": service.waiting,
+                "batchData": service.batch_data,
             }
 
     async def _send(self, items: Any, parse: Callable[[Any], Signed]) -> list[dict[str, Any]]:

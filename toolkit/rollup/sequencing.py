@@ -14,16 +14,18 @@ import sqlite3
 from collections import deque
 from dataclasses import dataclass, field
 
+from toolkit.devnet.blobs import Sidecar, make_sidecar
 from toolkit.devnet.l1 import L1, Sender, hex_of
-from toolkit.errors import L2KitError, NodeError, ProtocolError, ServiceError
-from toolkit.rollup.codec import SIGNATURE_OFFSET
+from toolkit.errors import BadInput, L2KitError, NodeError, ProtocolError, ServiceError
+from toolkit.rollup.codec import SIGNATURE_OFFSET, encode_blobs
 from toolkit.rollup.config import Config
-from toolkit.rollup.contracts import Contracts, encode_post_batch
+from toolkit.rollup.contracts import Contracts, encode_post_batch, encode_post_blobs
 from toolkit.rollup.derive import History, Posted
 from toolkit.rollup.fast import Signers, apply_batch
 from toolkit.rollup.follower import Follower, Gone, Step
 from toolkit.rollup.machine import Outcome, State
 from toolkit.rollup.operations import Transfer, Withdraw
+from toolkit.rollup.pricing import KINDS, Prices, choose
 from toolkit.rollup.sequencer import BatchFull, Refused, Sealed, Sequencer
 from toolkit.rollup.store import Entry, Journal
 
@@ -59,6 +61,7 @@ class SequencerService:
         sealed: the batch on its way to L1.
         history: what L1 holds.
         head: the L1 block up to which that is so.
+        batch_data: how batches go to L1, as in `Config`.
     """
 
     def __init__(
@@ -71,6 +74,8 @@ class SequencerService:
         self._work, self._room, self._due = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._seal_wanted = False
         self._open_since: float | None = None
+        self.batch_data = config.batch_data
+        self._gives_blobs = False
         self.history = History(contracts)
         self.sequencer = Sequencer(State(contracts.genesis), sender.address, batch_records=config.batch_records)
         self.sealed: Sealed | None = None
@@ -80,7 +85,9 @@ class SequencerService:
     # --- service ---
 
     async def start(self) -> None:
-        """Read L1 once and take up the journal."""
+        """Read L1 once and take up the journal. Raises BadInput where batches shall be blobs, and L1 has none."""
+        self._gives_blobs = await self._l1.gives_blobs()
+        self.post_as(self._config.batch_data)
         async with self._following:
             await self._follower.step()
         async with self.lock:
@@ -97,6 +104,14 @@ class SequencerService:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def post_as(self, batch_data: str) -> None:
+        """Post batches from now on as `Config.batch_data` says. Raises BadInput where that cannot be."""
+        if batch_data not in KINDS:
+            raise BadInput(f"batches are posted as {', '.join(KINDS)}, not as {batch_data!r}")
+        if batch_data == "blobs" and not self._gives_blobs:
+            raise BadInput(f"the L1 node at {self._l1.shown} does not take blobs and give them back: post as calldata")
+        self.batch_data = batch_data
 
     # --- taking operations ---
 
@@ -358,14 +373,15 @@ class SequencerService:
         The nonce is read before L1's logs: what landed earlier is then in the logs, and what lands later takes the
         nonce. So a batch is never posted twice, whatever happened before.
         """
-        data = encode_post_batch(sealed.number, sealed.header, sealed.records, sealed.messages)
+        call: tuple[bytes, Sidecar | None] | None = None
         for pause in itertools.chain(RETRY_SECONDS, itertools.repeat(RETRY_SECONDS[-1])):
             try:
                 nonce = await self._sender.next_nonce()
                 await self._look()
                 if self.sealed is not sealed:
                     return
-                await self._sender.send(self._contracts.inbox, data, nonce=nonce)
+                call = call or await self._call(sealed)
+                await self._sender.send(self._contracts.inbox, call[0], nonce=nonce, sidecar=call[1])
                 await self._look()
             except (Gone, ProtocolError):
                 raise
@@ -374,3 +390,17 @@ class SequencerService:
                 await asyncio.sleep(pause)
             if self.sealed is not sealed:
                 return
+
+    async def _call(self, sealed: Sealed) -> tuple[bytes, Sidecar | None]:
+        """The call that posts a batch, and what goes with it where it is in blobs."""
+        head = sealed.number, sealed.header
+        kind = self.batch_data if self._gives_blobs else "calldata"
+        prices = await self._prices() if kind == "auto" else Prices(0, 0)
+        if not choose(kind, sealed.records, prices):
+            return encode_post_batch(*head, sealed.records, sealed.messages), None
+        sidecar = await asyncio.to_thread(make_sidecar, encode_blobs(sealed.records))
+        return encode_post_blobs(*head, len(sealed.records), sealed.messages), sidecar
+
+    async def _prices(self) -> Prices:
+        gas, blob_gas = await self._l1.batch([("eth_gasPrice", []), ("eth_blobBaseFee", [])])
+        return Prices(int(gas, 16), int(blob_gas, 16))

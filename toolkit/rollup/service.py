@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Protocol
 
 from toolkit.devnet.accounts import checksum
-from toolkit.devnet.l1 import L1, Sender
+from toolkit.devnet.l1 import L1, Sender, selector
 from toolkit.devnet.settings import key_from_environment
 from toolkit.errors import BadInput, L2KitError
 from toolkit.rollup import api
 from toolkit.rollup.config import Config
-from toolkit.rollup.contracts import BATCH_POSTED, ERRORS, Contracts, load_contracts
+from toolkit.rollup.contracts import BATCH_POSTED, ERRORS, POST_BLOBS, Contracts, load_contracts
 from toolkit.rollup.follower import Follower, Gone
 from toolkit.rollup.store import Journal, L1Copy
 from toolkit.rollup.watcher import Watcher
@@ -63,7 +63,8 @@ def build(
             raise Gone(f"the rollup at {checksum(contracts.rollup)} was deployed anew; start with empty databases")
 
     addresses = (contracts.inbox, contracts.rollup)
-    follower = Follower(l1, copy, addresses, config.deployed_block, calldata_of=(BATCH_POSTED,), check=check)
+    wanted = {"calldata_of": (BATCH_POSTED,), "blobs_of": (selector(POST_BLOBS),)}
+    follower = Follower(l1, copy, addresses, config.deployed_block, **wanted, check=check)
     if role == "verifier":
         from toolkit.rollup.verifier import VerifierService
 
@@ -90,7 +91,8 @@ def build(
 
     journal = Journal(config.data / "journal.sqlite", contracts.name)
     sequencer = SequencerService(config, contracts, l1, sender, follower, journal)
-    return sequencer, SequencerApi(sequencer, seal_on_demand=config.seal_on_demand).methods()
+    on_demand = {"seal_on_demand": config.seal_on_demand, "batch_data_on_demand": config.batch_data_on_demand}
+    return sequencer, SequencerApi(sequencer, **on_demand).methods()
 
 
 async def serve(role: str, config: Config, key: bytes | None) -> None:

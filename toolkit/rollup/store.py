@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.devnet.blobs import BLOB_SIZE
 from toolkit.errors import BadInput
 
 MARKS_KEPT = 256
@@ -31,6 +32,8 @@ class L1Log:
         address: the contract.
         topics, data: of the log.
         calldata: of the transaction where the log alone does not tell everything (a batch), else empty.
+        blob_hashes: the versioned hashes of the transaction's blobs where they are wanted (a batch in blobs).
+        blobs: what these are the hashes of, trailing zeros left out.
     """
 
     block: int
@@ -43,6 +46,8 @@ class L1Log:
     topics: tuple[bytes, ...]
     data: bytes
     calldata: bytes = b""
+    blob_hashes: tuple[bytes, ...] = ()
+    blobs: tuple[bytes, ...] = ()
 
 
 class L1Copy:
@@ -65,14 +70,15 @@ class L1Copy:
     def logs(self) -> Iterator[L1Log]:
         """Every log in L1's order."""
         for row in self._db.execute("SELECT * FROM logs ORDER BY block, position"):
-            (block, index, block_hash, timestamp, txn, sender, address, topics, data, calldata) = row
-            split = tuple(topics[i : i + 32] for i in range(0, len(topics), 32))
-            yield L1Log(block, index, block_hash, timestamp, txn, sender, address, split, data, calldata)
+            (block, index, block_hash, timestamp, txn, sender, address, topics, data, calldata, hashes, blobs) = row
+            place = (block, index, block_hash, timestamp, txn, sender, address)
+            content = (_words(topics), data, calldata, _words(hashes), _split_blobs(blobs, len(hashes) // 32))
+            yield L1Log(*place, *content)
 
     def extend(self, logs: Iterable[L1Log], block: int, block_hash: bytes) -> None:
         """Add the logs of the blocks after `head` up to ``block``."""
         with transaction(self._db):
-            self._db.executemany("INSERT INTO logs VALUES (?,?,?,?,?,?,?,?,?,?)", map(_log_row, logs))
+            self._db.executemany("INSERT INTO logs VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", map(_log_row, logs))
             self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (block, block_hash))
             self._db.execute(
                 "DELETE FROM marks WHERE block <= (SELECT block FROM marks ORDER BY block DESC LIMIT 1 OFFSET ?)",
@@ -219,7 +225,18 @@ def open_database(path: Path | str, rollup: str, *, durable: bool, schema: str) 
 
 def _log_row(log: L1Log) -> tuple[object, ...]:
     place = (log.block, log.index, log.block_hash, log.timestamp, log.transaction, log.sender)
-    return (*place, log.address, b"".join(log.topics), log.data, log.calldata)
+    content = (log.address, b"".join(log.topics), log.data, log.calldata)
+    # Only the last blob goes without its trailing zeros: the others' would be missed.
+    blobs = b"".join(blob.ljust(BLOB_SIZE, b"\0") for blob in log.blobs).rstrip(b"\0")
+    return (*place, *content, b"".join(log.blob_hashes), blobs)
+
+
+def _words(data: bytes) -> tuple[bytes, ...]:
+    return tuple(data[i : i + 32] for i in range(0, len(data), 32))
+
+
+def _split_blobs(data: bytes, count: int) -> tuple[bytes, ...]:
+    return tuple(data[BLOB_SIZE * i : BLOB_SIZE * (i + 1)].rstrip(b"\0") for i in range(count))
 
 
 def _row(e: Entry) -> tuple[object, ...]:
@@ -238,7 +255,7 @@ def _entry(row: tuple[int, bytes, int, bytes | None, bytes, bytes, bytes, int, b
 _COPY_SCHEMA = """
 CREATE TABLE IF NOT EXISTS logs (
     block INTEGER, position INTEGER, block_hash BLOB, timestamp INTEGER, txn BLOB, sender BLOB, address BLOB,
-    topics BLOB, data BLOB, calldata BLOB, PRIMARY KEY (block, position));
+    topics BLOB, data BLOB, calldata BLOB, blob_hashes BLOB, blobs BLOB, PRIMARY KEY (block, position));
 CREATE TABLE IF NOT EXISTS marks (block INTEGER PRIMARY KEY, block_hash BLOB);
 """
 

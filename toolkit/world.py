@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -22,6 +19,7 @@ from toolkit.devnet.rpc import without_secrets
 from toolkit.errors import BadInput, NodeError, RpcError, ServiceError
 from toolkit.rollup.client import RollupClient
 from toolkit.rollup.deploy import RollupContracts, deploy_rollup
+from toolkit.rollup.process import ServiceProcess
 from toolkit.rollup.technique import RollupAccess
 
 ETHER = 10**18
@@ -34,7 +32,6 @@ TOKENS_EACH = 10_000 * ETHER
 NEEDED_EACH = 7_000 * ETHER
 """What every development account must own (wei)."""
 
-_READY_SECONDS = 30.0
 _ASSERT_SECONDS = 3.0
 """Between two assertions: each costs as much as the batches it speaks of are cheap."""
 
@@ -209,7 +206,7 @@ class Devnet:
 
     def _start_services(self) -> None:
         started = {role: self._start_service(role) for role in SERVICES}
-        self.services = {role: Service(_ready_url(child, ready), child) for role, (child, ready) in started.items()}
+        self.services = {role: Service(process.wait(), process.child) for role, process in started.items()}
         self.access = RollupAccess(
             self.rollup,
             self._client("sequencer"),
@@ -225,26 +222,24 @@ class Devnet:
         self._stack.callback(client.close)
         return client
 
-    def _start_service(self, role: str) -> tuple[Child, Path]:
-        data = self.folder.path / role
-        data.mkdir()
+    def _start_service(self, role: str) -> ServiceProcess:
         config = {
-            "l1_rpc": self.node.url,
-            "chain_id": self.l1.chain_id,
-            "deployed_block": self.rollup.block,
-            "inbox": self.rollup.inbox.address,
-            "machine": self.rollup.machine.address,
-            "rollup": self.rollup.rollup.address,
-            "bridge": self.rollup.bridge.address,
-            "dispute": self.rollup.dispute.address,
-            "data": ".",
             "port": (self.options.l2_port or 0) if role == "sequencer" else 0,
             "assert_seconds": _ASSERT_SECONDS,
         }
-        (data / "config.json").write_text(json.dumps(config))
-        command = [sys.executable, "-m", "toolkit.rollup.service", role, "--config", str(data / "config.json")]
-        key = {"L2KIT_KEY": self.accounts[role].key.hex()}
-        return self.folder.start(role, command, env=key), data / "ready.json"
+        return self.process(role, role, self.accounts[role], **config)
+
+    def process(self, name: str, role: str, account: Account, **config: Any) -> ServiceProcess:
+        """Start one more service of the rollup, e.g. a proposer that cheats; it answers once it was waited for.
+
+        Args:
+            name: of the process, its folder and its log.
+            role: "sequencer", "proposer" or "verifier".
+            account: whose key it signs with.
+            config: what it is told beside the rollup's addresses, by the names of `toolkit.rollup.config.Config`.
+        """
+        where = (self.folder, role, self.rollup, self.node.url, self.l1.chain_id)
+        return ServiceProcess(*where, account, config, name=name)
 
 
 class _Client(RollupClient):
@@ -255,9 +250,3 @@ class _Client(RollupClient):
     def call(self, method: str, *params: Any) -> Any:
         self.check()
         return super().call(method, *params)
-
-
-def _ready_url(child: Child, ready: Path) -> str:
-    child.wait_until(ready.exists, _READY_SECONDS, "answer")
-    url: str = json.loads(ready.read_text())["url"]
-    return url

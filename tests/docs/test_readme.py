@@ -91,9 +91,9 @@ def test_channel_example_runs(tmp_path: Path) -> None:
     assert str(10**9 - 12) in ran.stdout
 
 
-def test_the_channels_commands_are_there() -> None:
-    lines = [line for block in blocks("sh") for line in block.splitlines() if "l2kit channel" in line]
-    assert len(lines) > 5
+def test_the_commands_of_channels_and_benchmarks_are_there() -> None:
+    lines = [line for block in blocks("sh") for line in block.splitlines() if re.search("l2kit (channel|bench) ", line)]
+    assert len(lines) > 7
     for line in lines:
         words = line.split()[1:3]
         ran = subprocess.run(

@@ -161,6 +161,27 @@ def test_one_wrong_operation_does_not_stop_the_others(shared_rig: Rig, sequencer
     assert sequencer.client.account(alice.address_bytes).nonce == start + 2
 
 
+def test_each_of_many_operations_gets_its_own_answer(shared_rig: Rig, sequencer: Service) -> None:
+    """So many that their signers are recovered together, on all cores, and some of them are nobody's."""
+    alice, bob = shared_rig.accounts["alice"], shared_rig.accounts["bob"]
+    nonce = sequencer.client.account(alice.address_bytes).nonce
+    good = [sequencer.client.signed(replace(GOOD, nonce=nonce + i, amount=10**12), alice) for i in range(70)]
+    forged = sequencer.client.signed(replace(GOOD, nonce=nonce + 30, amount=10**12), bob)
+    new = sequencer.client.signed(replace(GOOD, nonce=nonce + 70, amount=10**12, to=b"\x29" * 20), alice)
+    nobody = {**new, "account": 10**6}
+    answers = sequencer.client.call("l2_sendTransfers", [*good[:30], forged, *good[30:], good[3], nobody, new])
+    errors = {number: answer["error"]["message"] for number, answer in enumerate(answers) if "error" in answer}
+    assert {number: message[:34] for number, message in errors.items()} == {
+        30: "the signature is not the account o",
+        71: f"nonce {nonce + 3} is not the next one of account"[:34],
+        72: "there is no account 1000000; the l",
+    }
+    sequences = [answer["sequence"] for answer in answers if "sequence" in answer]
+    assert sequences == list(range(sequences[0], sequences[0] + 71))
+    assert sequencer.client.account(alice.address_bytes).nonce == nonce + 71
+    assert sequencer.client.account(b"\x29" * 20).balance == 10**12
+
+
 def test_batches_of_calls_are_answered_in_order(sequencer: Service) -> None:
     calls = [{"id": i, "method": "l2_status" if i % 2 else "l2_nothing"} for i in range(4)]
     answers = requests.post(sequencer.client.url, json=calls, timeout=10).json()

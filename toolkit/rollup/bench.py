@@ -189,8 +189,10 @@ class _Rig:
         self._chain.rpc.close()
         self._node.stop()
 
-    def _start(self, role: str, key: Account | None) -> ServiceProcess:
-        return ServiceProcess(self._folder, role, self._contracts, self._node.url, self._chain.chain_id, key, {})
+    def _start(self, role: str, account: Account | None) -> _Service:
+        process = ServiceProcess(self._folder, role, self._contracts, self._node.url, self._chain.chain_id, account, {})
+        machine_address = bytes.fromhex(self._contracts.machine.address[2:])
+        return _Service(process, RollupClient(process.wait(), chain_id=self._chain.chain_id, machine=machine_address))
 
     def _job(self, number: int, clients: int, transfers: int) -> dict[str, Any]:
         users = [self._accounts[name] for name in USERS]
@@ -202,6 +204,18 @@ class _Rig:
             "payers": [user.key.hex() for user in users[number::clients]],
             "payees": [user.address for user in reversed(users)],
         }
+
+
+@dataclass(frozen=True)
+class _Service:
+    """A running service, and a connection to it."""
+
+    process: ServiceProcess
+    client: RollupClient
+
+    def stop(self) -> None:
+        self.client.close()
+        self.process.child.stop()
 
 
 class _Load:

@@ -5,34 +5,31 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from toolkit.devnet.accounts import Account
-from toolkit.devnet.process import RunFolder
-from toolkit.rollup.client import RollupClient
+from toolkit.devnet.process import Child, RunFolder
 from toolkit.rollup.deploy import RollupContracts
 
-_READY_SECONDS = 60.0
+_READY_SECONDS = 30.0
 
 
 class ServiceProcess:
-    """The sequencer, the proposer or the verifier of a rollup, started and answering.
+    """The sequencer, the proposer or the verifier of a rollup, started; it answers once `wait` returns.
 
     Args:
-        folder: of the devnet; the service's own is named after its role.
+        folder: of the devnet; the service has one of its own in it.
         role: of `service.ROLES`.
         contracts: of the rollup.
         node: URL of the L1 node.
         chain_id: of L1.
-        key: whose key it signs with; None for the verifier, who signs nothing.
-        config: beside these, by the names of `Config`.
+        account: whose key it signs with; None for who signs nothing.
+        config: what it is told beside these, by the names of `Config`.
+        name: of the process, its folder and its log, where it is not the role.
 
     Attributes:
-        child: the running process.
-        client: a connection to it.
-
-    Raises:
-        ServiceError: it does not start.
+        child: the process, with its log.
     """
 
     def __init__(
@@ -42,22 +39,32 @@ class ServiceProcess:
         contracts: RollupContracts,
         node: str,
         chain_id: int,
-        key: Account | None,
+        account: Account | None,
         config: Mapping[str, Any],
+        *,
+        name: str | None = None,
     ) -> None:
-        data = folder.path / role
+        data: Path = folder.path / (name or role)
         data.mkdir()
-        addresses = {name: getattr(contracts, name).address for name in ("inbox", "machine", "rollup", "bridge")}
-        where = {"l1_rpc": node, "chain_id": chain_id, "deployed_block": contracts.block, "data": "."}
-        (data / "config.json").write_text(json.dumps({**where, **addresses, **config}))
+        known = {
+            "l1_rpc": node,
+            "chain_id": chain_id,
+            "deployed_block": contracts.block,
+            "inbox": contracts.inbox.address,
+            "machine": contracts.machine.address,
+            "rollup": contracts.rollup.address,
+            "bridge": contracts.bridge.address,
+            "dispute": contracts.dispute.address,
+            "data": ".",
+        }
+        (data / "config.json").write_text(json.dumps({**known, **config}))
         command = [sys.executable, "-m", "toolkit.rollup.service", role, "--config", str(data / "config.json")]
-        self.child = folder.start(role, command, env={} if key is None else {"L2KIT_KEY": key.key.hex()})
-        ready = data / "ready.json"
-        self.child.wait_until(ready.exists, _READY_SECONDS, "answer")
-        machine = bytes.fromhex(contracts.machine.address[2:])
-        self.client = RollupClient(json.loads(ready.read_text())["url"], chain_id=chain_id, machine=machine)
+        key = {} if account is None else {"L2KIT_KEY": account.key.hex()}
+        self.child: Child = folder.start(name or role, command, env=key)
+        self._ready = data / "ready.json"
 
-    def stop(self) -> None:
-        """End the process."""
-        self.client.close()
-        self.child.stop()
+    def wait(self) -> str:
+        """Wait until it answers; returns its JSON-RPC URL. Raises ServiceError where it does not."""
+        self.child.wait_until(self._ready.exists, _READY_SECONDS, "answer")
+        url: str = json.loads(self._ready.read_text())["url"]
+        return url

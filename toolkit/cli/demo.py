@@ -24,12 +24,14 @@ def demo(subject: str, payments: Any, count: int, seed: int, as_json: bool, **gi
     deposit    ETH and tokens from L1 to the rollup
     withdraw   deposit, pay on the rollup, and back to L1 after the challenge window
     channel    a channel with a cheat in it, a payment over three, then yours through one
+    fraud      a proposer that claims a stolen balance, the dispute about it, and what it costs it
     all        all of these, then the same payments by every technique, and the gas table
 
     \b
     Examples:
       l2kit demo
       l2kit demo withdraw
+      l2kit demo fraud --json
       l2kit demo all --payments payments.csv
     """
     from toolkit.demo.program import run
@@ -43,7 +45,7 @@ def demo(subject: str, payments: Any, count: int, seed: int, as_json: bool, **gi
         with devnet:
             report = run(subject, devnet, chosen, story, step)
     if as_json:
-        show.as_json({"events": story.events, **(report.as_json() if report else {})})
+        show.as_json({"events": story.events, **story.data, **(report.as_json() if report else {})})
     elif report:
         show.report(report)
 

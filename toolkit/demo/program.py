@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from toolkit.demo import bridge, channel
+from toolkit.demo import bridge, channel, fraud
 from toolkit.demo.story import Story
 from toolkit.gas import lab
 from toolkit.gas.report import Report
@@ -36,6 +36,9 @@ def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Ca
     if subject in ("channel", "all"):
         step("payment channels")
         channel.channel(devnet, story)
+    if subject in ("fraud", "all"):
+        step("a proposer that cheats")
+        fraud.fraud(devnet, story)
     teller = _Teller(workload, story, step)
     if subject == "channel":
         lab.carry(devnet, workload, teller.hear, only="Payment channel")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-SUBJECTS = ("deposit", "withdraw", "channel", "all")
+SUBJECTS = ("deposit", "withdraw", "channel", "fraud", "all")
 """What can be demonstrated."""
 
 
@@ -14,10 +14,12 @@ class Story:
 
     Attributes:
         events: everything told, ready for JSON.
+        data: what a program wants to find without reading the events, by name.
     """
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
+        self.data: dict[str, Any] = {}
 
     def section(self, title: str) -> None:
         """A new part begins."""

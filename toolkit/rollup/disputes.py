@@ -35,12 +35,15 @@ class Played:
         what: "open", "defend", "challenge", "prove" or "end" (by the clock, or a refund).
         by: who sent its transaction (20 bytes).
         said: the move in words.
+        defender_time, challenger_time: seconds left on the clocks after it.
         block, timestamp, transaction: where on L1.
     """
 
     what: str
     by: bytes
     said: str
+    defender_time: int
+    challenger_time: int
     block: int
     timestamp: int
     transaction: bytes
@@ -112,6 +115,7 @@ class Dispute:
                     "what": move.what,
                     "by": checksum(move.by),
                     "said": move.said,
+                    "clocks": {"defender": move.defender_time, "challenger": move.challenger_time},
                     "block": move.block,
                     "timestamp": move.timestamp,
                     "transaction": hex_of(move.transaction),
@@ -154,7 +158,7 @@ class Disputes:
             dispute = Dispute(event.first(log.timestamp, self._rules))
             self.all.append(dispute)
             self.open[event.game] = dispute
-            self._note(dispute, "open", log, f"{_short(event.challenger)} challenges batch {event.target}")
+            self._note(dispute, "open", log, self._opening(event))
             return dispute
         known = self.open.get(event.game)
         if known is None:
@@ -166,6 +170,11 @@ class Disputes:
         else:
             self._moved(known, event, log)
         return known
+
+    @staticmethod
+    def _opening(event: Opened) -> str:
+        who, whose = _short(event.challenger), _short(event.defender)
+        return f"{who} challenges what {whose} asserts of batch {event.target}"
 
     def _moved(self, dispute: Dispute, event: Defended | Challenged, log: L1Log) -> None:
         dispute.state = dispute.state.after(event, log.timestamp, self._rules)
@@ -185,8 +194,8 @@ class Disputes:
         # The segment after the last begins where the whole run ends: nothing was picked before it.
         step = state.offset + index if index < LAST_STEP else SEGMENTS**state.game.rounds
         dispute.proved = event, step
-        right = "as the defender claimed" if event.computed == event.claimed else "not as the defender claimed"
-        said = f"L1 executes step {step:,} from {_short(event.before)}: it leads to {_short(event.computed)}, {right}"
+        verdict = "as claimed" if event.computed == event.claimed else f"not {_short(event.claimed)}"
+        said = f"L1 executes step {step:,}: it gives {_short(event.computed)}, {verdict}"
         self._note(dispute, "prove", log, said)
 
     def _ended(self, dispute: Dispute, event: Ended, log: L1Log) -> None:
@@ -199,11 +208,13 @@ class Disputes:
             winner = Player.CHALLENGER if event.winner == game.challenger else Player.DEFENDER
             loser = Player.DEFENDER if winner is Player.CHALLENGER else Player.CHALLENGER
             why = "" if dispute.proved else f"the {loser.value}'s clock has run out; "
-            said = f"{why}the {winner.value} {_short(event.winner)} wins {event.reward / 10**18:g} ETH"
+            said = f"{why}the {winner.value} wins {event.reward / 10**18:g} ETH"
         self._note(dispute, "end", log, said)
 
     def _note(self, dispute: Dispute, what: str, log: L1Log, said: str) -> None:
-        dispute.moves.append(Played(what, log.sender, said, log.block, log.timestamp, log.transaction))
+        game = dispute.state.game
+        clocks = game.defender_time, game.challenger_time
+        dispute.moves.append(Played(what, log.sender, said, *clocks, log.block, log.timestamp, log.transaction))
         self.moves.append((dispute.id, dispute.moves[-1]))
 
 

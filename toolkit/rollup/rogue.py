@@ -31,17 +31,17 @@ ETH = bytes(20)
 
 
 def build_rogue(role: str, parts: Parts) -> Built:
-    """The service of a role that cheats as its configuration says.
+    """The service of a role that cheats as its configuration says: ``name`` or ``name:detail``.
 
     Raises:
         BadInput: there is no such way to cheat.
     """
-    name = parts.config.cheat
+    name, _, detail = parts.config.cheat.partition(":")
     cheats = {"proposer": PROPOSERS}.get(role, {})
     if name not in cheats:
         raise BadInput(f"a {role} cannot cheat by {name!r}; there are {', '.join(cheats) or 'no ways'}")
-    logging.getLogger(role).warning("this %s cheats: %s", role, name)
-    return cheats[name](parts)
+    logging.getLogger(role).warning("this %s cheats: %s", role, parts.config.cheat)
+    return cheats[name](parts, detail)
 
 
 class LyingReplica(Replica):
@@ -78,20 +78,26 @@ class _OtherTrace(Trace):
 
 
 class StolenBalance(LyingReplica):
-    """In the first batch with records, the one in their middle gives the thief the greatest balance of ETH, too."""
+    """In one batch, the record in its middle gives the thief the greatest balance of ETH, too.
 
-    def __init__(self, contracts: Contracts, thief: bytes) -> None:
+    Args:
+        thief: the 20-byte address that gets it.
+        batch: the batch's number; where zero, the first that has records.
+    """
+
+    def __init__(self, contracts: Contracts, thief: bytes, batch: int = 0) -> None:
         super().__init__(contracts)
-        self._thief = thief
+        self._thief, self._batch = thief, batch
 
     def step(self, state: State, batch: Batch) -> Outcome:
         number, position = state.batch + 1, state.position
         outcome = super().step(state, batch)
-        posted = self.history.posted
-        first = next((each.number for each in posted if each.batch.records), None)
-        if number == first and position == len(batch.records) // 2:
+        if number == (self._batch or self._first()) and position == len(batch.records) // 2:
             state.commit(self._theft(state))
         return outcome
+
+    def _first(self) -> int | None:
+        return next((each.number for each in self.history.posted if each.batch.records), None)
 
     def _theft(self, state: State) -> Change:
         rich = [i for i, each in enumerate(state.accounts) if each.token == ETH and each.owner != self._thief]
@@ -150,21 +156,25 @@ class Unfinished(Replica):
         return trace
 
 
-def _believing(derive: Callable[[Contracts, bytes], Replica]) -> Callable[[Parts], Built]:
-    """A proposer that derives in its own way; ``derive`` is given its address, too."""
+Cheat = Callable[[Parts, str], Built]
+"""Builds a service that cheats; the text says how exactly."""
 
-    def build(parts: Parts) -> Built:
+
+def _believing(derive: Callable[[Contracts, bytes, str], Replica]) -> Cheat:
+    """A proposer that derives in its own way; ``derive`` is given its address and the detail, too."""
+
+    def build(parts: Parts, detail: str) -> Built:
         player = Player(parts.outbox(parts.needed_key("proposer")), logging.getLogger("proposer"))
-        watcher = parts.watcher("proposer", lambda contracts: derive(contracts, player.address))
+        watcher = parts.watcher("proposer", lambda contracts: derive(contracts, player.address, detail))
         proposer = ProposerService(watcher, player, parts.config)
         return proposer, proposer.methods()
 
     return build
 
 
-PROPOSERS: dict[str, Callable[[Parts], Built]] = {
-    "stolen-balance": _believing(StolenBalance),
-    "forged-signature": _believing(lambda contracts, _: ForgedSignature(contracts)),
-    "wrong-state-root": _believing(lambda contracts, _: WrongStateRoot(contracts)),
-    "unfinished": _believing(lambda contracts, _: Unfinished(contracts)),
+PROPOSERS: dict[str, Cheat] = {
+    "stolen-balance": _believing(lambda contracts, thief, batch: StolenBalance(contracts, thief, int(batch or 0))),
+    "forged-signature": _believing(lambda contracts, *_: ForgedSignature(contracts)),
+    "wrong-state-root": _believing(lambda contracts, *_: WrongStateRoot(contracts)),
+    "unfinished": _believing(lambda contracts, *_: Unfinished(contracts)),
 }

@@ -21,18 +21,18 @@ from pathlib import Path
 from typing import Protocol
 
 from toolkit.devnet.accounts import checksum
-from toolkit.devnet.l1 import L1, Sender, selector
+from toolkit.devnet.l1 import L1, Sender
 from toolkit.devnet.outbox import Outbox
 from toolkit.devnet.settings import KEY_VARIABLE, key_from_environment
 from toolkit.errors import BadInput, L2KitError
 from toolkit.rollup import api, game
 from toolkit.rollup.config import Config
-from toolkit.rollup.contracts import BATCH_POSTED, ERRORS, POST_BLOBS, Contracts, load_contracts
+from toolkit.rollup.contracts import ERRORS, Contracts, load_contracts
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.follower import Follower, Gone
 from toolkit.rollup.player import Player
 from toolkit.rollup.store import Journal, L1Copy
-from toolkit.rollup.watcher import Watcher
+from toolkit.rollup.watcher import Watcher, follow
 
 ROLES = ("sequencer", "proposer", "verifier")
 READY_FILE = "ready.json"
@@ -115,10 +115,7 @@ def build(role: str, config: Config, key: bytes | None, contracts: Contracts, l1
         if found != contracts:
             raise Gone(f"the rollup at {checksum(contracts.rollup)} was deployed anew; start with empty databases")
 
-    addresses = (contracts.inbox, contracts.rollup, contracts.dispute)
-    wanted = {"calldata_of": (BATCH_POSTED,), "blobs_of": (selector(POST_BLOBS),)}
-    follower = Follower(l1, copy, addresses, config.deployed_block, **wanted, check=check)
-    parts = Parts(config, contracts, l1, follower, key)
+    parts = Parts(config, contracts, l1, follow(l1, copy, contracts, config.deployed_block, check), key)
     if config.cheat:
         from toolkit.rollup.rogue import build_rogue
 

@@ -5,15 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from toolkit.devnet.l1 import hex_of
+from toolkit.devnet.l1 import L1, hex_of, selector
 from toolkit.rollup import jsonrpc
-from toolkit.rollup.contracts import BatchPosted, Contracts
+from toolkit.rollup.contracts import BATCH_POSTED, POST_BLOBS, BatchPosted, Contracts
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.follower import Follower
-from toolkit.rollup.store import L1Log
+from toolkit.rollup.store import L1Copy, L1Log
+
+
+def follow(
+    l1: L1, copy: L1Copy, contracts: Contracts, first_block: int, check: Callable[[], Awaitable[None]] | None = None
+) -> Follower:
+    """What fetches everything about a rollup from L1; ``check`` as of `Follower`."""
+    addresses = (contracts.inbox, contracts.rollup, contracts.dispute)
+    return Follower(
+        l1, copy, addresses, first_block, calldata_of=(BATCH_POSTED,), blobs_of=(selector(POST_BLOBS),), check=check
+    )
 
 
 class Watcher:

@@ -226,6 +226,7 @@ class Devnet:
         config = {
             "port": (self.options.l2_port or 0) if role == "sequencer" else 0,
             "assert_seconds": _ASSERT_SECONDS,
+            "batch_data_on_demand": True,
         }
         return self.process(role, role, self.accounts[role], **config)
 

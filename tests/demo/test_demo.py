@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from toolkit import Devnet
-from toolkit.demo import bridge
+from toolkit.demo import bridge, fraud
 from toolkit.demo.program import run
 from toolkit.demo.story import Story
 from toolkit.technique.meter import Balances, CheckFailed, Meter
@@ -35,6 +35,29 @@ def test_withdrawal_reaches_l1_after_the_window(devnet: Devnet) -> None:
     claims = [event for event in story.events if "claims" in str(event.get("step"))]
     assert len(claims) == 4
     assert all(event["gas"] > 21_000 for event in claims)
+
+
+def test_fraud_costs_the_cheat_its_bond(devnet: Devnet) -> None:
+    story, grace = Story(), devnet.accounts["grace"]
+    bond, before = devnet.rollup.rollup.functions.BOND().call(), devnet.l1.balance(grace.address)
+    fraud.fraud(devnet, story)
+    assert before - bond - ETHER // 100 < devnet.l1.balance(grace.address) < before - bond  # and gas
+    data = story.data
+    assert data["winner"] == "verifier"
+    assert [move["what"] for move in data["moves"][:3]] == ["assert", "open", "defend"]
+    assert [move["what"] for move in data["moves"][-2:]] == ["prove", "end"]
+    assert {move["who"] for move in data["moves"]} == {"grace", "verifier"}
+    assert data["gas_total"] == sum(move["gas"] for move in data["moves"][1:]) < 1_000_000
+    step = data["final_step"]
+    assert step["operation"] == "alice pays bob 0.01 ETH"
+    assert step["computed"] != step["claimed"]
+    balances = {
+        each["name"]: [int(each[when]) for when in ("before", "computed", "claimed")] for each in step["balances"]
+    }
+    assert balances["alice"][2] == 0
+    assert balances["grace"][2] - balances["grace"][1] == balances["alice"][1] > 0
+    assert balances["bob"][1] - balances["bob"][0] == fraud.PAID_EACH == balances["alice"][0] - balances["alice"][1]
+    assert "grace" in str(next(event for event in story.events if event.get("table") == "ETH on L2"))
 
 
 def test_everything_ends_with_every_technique_in_the_table(devnet: Devnet) -> None:

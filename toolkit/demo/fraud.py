@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from web3.types import TxReceipt
@@ -56,7 +57,8 @@ class _Trial:
         balances, standing = Balances(meter, people), self._standing()
         escrow, burned = self._held("Bridge"), self._held("Dispute")
 
-        batch = self._traffic()
+        with self._as_calldata():
+            batch = self._traffic()
         game = self._play(batch)
         self._tell_step(game, batch)
         self._tell_game(game)
@@ -72,6 +74,16 @@ class _Trial:
         self._expect(self._held("Dispute") - burned, self._bond - self._bond // 2, "the Dispute has burned")
         self._expect(self._held("Bridge") - escrow, DEPOSIT, "the bridge holds more by")
         story.checked(f"L1: {(self._bond - self._bond // 2) / ETHER:g} ETH burned; the bridge's escrow is whole")
+
+    @contextmanager
+    def _as_calldata(self) -> Iterator[None]:
+        """Batches go to L1 as calldata meanwhile: blobs are cheaper, but seconds of cryptography for every process."""
+        before = self._access.sequencer.status()["batchData"]
+        self._access.sequencer.call("l2_setBatchData", "calldata")
+        try:
+            yield
+        finally:
+            self._access.sequencer.call("l2_setBatchData", before)
 
     def _traffic(self) -> int:
         """Alice gets money to L2 and pays bob; returns the batch with the last payment."""
@@ -92,7 +104,8 @@ class _Trial:
         """Grace asserts, the verifier disputes, all told as it happens; returns the game in the end."""
         verifier = self._access.verifier
         known = {game["game"] for game in verifier.call("l2_disputes")}
-        rogue = self._devnet.process(THIEF, "proposer", self._devnet.accounts[THIEF], cheat=f"stolen-balance:{batch}")
+        once = {"cheat": f"stolen-balance:{batch}", "assert_seconds": float(DAY)}
+        rogue = self._devnet.process(f"{THIEF}-{batch}", "proposer", self._devnet.accounts[THIEF], **once)
         rogue.wait()
         game: dict[str, Any] = {}
 
@@ -136,7 +149,7 @@ class _Trial:
         named = "0x" + bytes(transaction).hex()
         known = any(each["transaction"] == named for each in self._moves)  # the last move ends the game, too
         gas = None if known else self._devnet.l1.receipts([transaction])[0]["gasUsed"]
-        move = {"who": who, "what": what, "said": said, "gas": gas, "clocks": clocks, "transaction": named}
+        move = {"who": who, "what": what, "said": said, "gas": gas or 0, "clocks": clocks, "transaction": named}
         self._moves.append(move)
         self._story.step(said, gas)
 
@@ -180,7 +193,7 @@ class _Trial:
         }  # fmt: skip
 
     def _tell_game(self, game: dict[str, Any]) -> None:
-        moves = [move for move in self._moves if move["clocks"] is not None and move["gas"] is not None]
+        moves = [move for move in self._moves if move["clocks"] is not None and move["gas"]]
         rows = [
             [move["who"], move["what"], f"{move['gas']:,}", *(_clock(move["clocks"][side]) for side in _SIDES)]
             for move in moves

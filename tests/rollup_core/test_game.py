@@ -34,7 +34,7 @@ class Table:
     def __init__(self, claimed: bytes | None = None) -> None:
         self.evm = Evm()
         place = create_address(bytes.fromhex(self.evm.deployer[2:]), 3)
-        inbox = self.evm.deploy(artifact("Inbox"), SEQUENCER, 3600, 16, 76, 100)
+        inbox = self.evm.deploy(artifact("Inbox"), SEQUENCER, 3600, 16, 76, 1638, 100)
         start = genesis_accumulator(1, inbox.address_bytes, self.evm.now)
         machine = self.evm.deploy(artifact("PaymentsMachine"), inbox.address, checksum(ANYONE), 31, 32)
         rollup = self.evm.deploy(artifact("Rollup"), inbox.address, machine.address, checksum(place), WINDOW, BOND)

@@ -133,10 +133,11 @@ class _Drive:
     # The last step at its worst
 
     def _last_steps(self, post: Callable[[Sequence[bytes]], Batch]) -> int:
-        """The dearest last step, with every tree as deep as can be: a withdrawal's.
+        """The dearest last step, with every tree as deep as can be: a withdrawal's, or a transfer's.
 
-        It shows the payer and the free leaf of the outbox, each with a sibling for every level, 31 and 32. A transfer
-        shows the payee instead (31); all else shows less, or in a shallower list. A test measures them all.
+        The withdrawal shows most, the payer and the free leaf of the outbox with a sibling for each of 31 and 32 levels:
+        that decides where the batch is calldata, as calldata's floor (EIP-7623) is above what is executed. The transfer
+        executes most. A test measures all that a step can be.
         """
         domain, payer, payee = self._contracts.genesis.domain, 0x2AAAAAAA, 0x55555555
         leaves = {

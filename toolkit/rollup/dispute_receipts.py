@@ -135,7 +135,7 @@ class _Drive:
     def _last_steps(self, post: Callable[[Sequence[bytes]], Batch]) -> int:
         """The dearest last step, with every tree as deep as can be: a withdrawal's, or a transfer's.
 
-        The withdrawal shows most, the payer and the free leaf of the outbox with a sibling for each of 31 and 32 levels:
+        The withdrawal shows most, the payer and the outbox's free leaf with a sibling for each of 31 and 32 levels:
         that decides where the batch is calldata, as calldata's floor (EIP-7623) is above what is executed. The transfer
         executes most. A test measures all that a step can be.
         """

@@ -12,6 +12,7 @@ from typing import Any
 from toolkit.compile import artifact, compile_sources
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
+from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.rollup import game as g
 from toolkit.rollup.contracts import encode_assert
 from toolkit.rollup.deploy import create_address
@@ -72,7 +73,7 @@ class Arena:
     ) -> None:
         self.evm, self.rules = Evm(), rules
         place = create_address(bytes.fromhex(self.evm.deployer[2:]), 3)
-        self.inbox = self.evm.deploy(artifact("Inbox"), checksum(SEQUENCER), 3600, ring_size, 76, 1024)
+        self.inbox = self.evm.deploy(artifact("Inbox"), checksum(SEQUENCER), 3600, ring_size, 76, 1638, 1024)
         self.genesis_time = self.evm.now
         self.machine = machine(self.evm, self.inbox)
         self.rollup = self.evm.deploy(
@@ -141,16 +142,15 @@ class Arena:
 
     # Games
 
-    def raw(self, sender: bytes, to: Contract, data: bytes, value: int = 0, gas: int | None = None) -> None:
-        limit = {} if gas is None else {"gas": gas}
+    def raw(self, sender: bytes, to: Contract, data: bytes, value: int = 0, gas: int = TX_GAS_CAP) -> None:
         if sender in self._odd:
-            self.evm.call(self._odd[sender], "act", to.address, data, value=value, **limit)
+            self.evm.call(self._odd[sender], "act", to.address, data, value=value, gas=gas)
         else:
-            self.evm.raw(to.address, data, sender=checksum(sender), value=value, **limit)
+            self.evm.raw(to.address, data, sender=checksum(sender), value=value, gas=gas)
 
-    def send(self, sender: bytes, data: bytes, value: int = 0, gas: int | None = None) -> None:
+    def send(self, sender: bytes, data: bytes, value: int = 0) -> None:
         """Send a move to the Dispute, and follow the games by what it emits."""
-        self.raw(sender, self.dispute, data, value, gas)
+        self.raw(sender, self.dispute, data, value)
         for log in self.evm.vm.result.logs:
             if log.address.lower() == self.dispute.address.lower():
                 event = g.decode_event([bytes.fromhex(each[2:]) for each in log.topics], _data(log))

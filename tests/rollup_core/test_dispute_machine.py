@@ -260,10 +260,11 @@ class Disputes(RuleBasedStateMachine):
     def confirm_or_reclaim(self, made: Assertion) -> None:
         crowd = self.crowd
         due, above = crowd.is_due(made), crowd.status(made.claim.parent)
-        for status, call in (
+        ways: list[tuple[tuple[int, ...], Callable[[], None]]] = [
             ((CONFIRMED,), lambda: crowd.confirm(made.claim, *made.halves)),
             ((0, REJECTED), lambda: crowd.reclaim(made.claim)),
-        ):
+        ]
+        for status, call in ways:
             try:
                 call()
             except Reverted as error:

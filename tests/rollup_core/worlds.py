@@ -69,7 +69,7 @@ def random_world(rng: random.Random, origin: Genesis) -> World:
         apply_step(working, Batch(word, records[-1:], (), 0, POSTER))
     messages: list[Message] = []
     for _ in range(rng.randint(0, 3)):
-        messages.append(_message(rng, working))
+        messages.append(random_message(rng, working))
         apply_message(working, messages[-1])
     return World(state, Batch(word, tuple(records), tuple(messages), rng.randint(0, 2**40), POSTER))
 
@@ -153,7 +153,7 @@ def _spoilt(rng: random.Random, record: bytes) -> bytes:
     return record[:12] + r + ((packed >> 255 ^ 1) << 255 | s).to_bytes(32, "big")
 
 
-def _message(rng: random.Random, state: State) -> Message:
+def random_message(rng: random.Random, state: State) -> Message:
     sender = BRIDGE if rng.random() < 0.85 else rng.choice(OWNERS)
     amount = rng.choice([0, 1, 10**18, MAX_BALANCE])
     data = deposit_data(rng.choice([ETH, TOKEN]), rng.choice(OWNERS), amount)

@@ -11,6 +11,7 @@ from toolkit.errors import BadInput
 from toolkit.gas import baseline
 from toolkit.gas.l1 import L1Erc20, L1Eth
 from toolkit.gas.report import Report
+from toolkit.rollup import dispute_receipts
 from toolkit.rollup import receipts as rollup_receipts
 from toolkit.rollup.technique import RollupTechnique
 from toolkit.technique.meter import Meter
@@ -85,6 +86,7 @@ def receipts(devnet: Devnet) -> dict[str, int]:
         **baseline.measure(l1, accounts["alice"], accounts["bob"], token),
         **channel_receipts.measure(l1, accounts, devnet.contracts["PaymentChannels"].address, token, travel),
         **rollup_receipts.measure(l1, accounts, token, travel),
+        **dispute_receipts.measure(l1, accounts),
     }
 
 

@@ -62,7 +62,7 @@ def declared(name: str, kind: str) -> set[str]:
 
 
 def test_names_are_those_of_the_contracts() -> None:
-    assert {c.POST_BATCH, c.POST_LATE_BATCH} <= declared("Inbox", "function")
+    assert {c.POST_BATCH, c.POST_BLOBS, c.POST_LATE_BATCH} <= declared("Inbox", "function")
     assert {c.ASSERT_STATE, c.CONFIRM} <= declared("Rollup", "function")
     inbox, rollup = ({topic(event) for event in declared(name, "event")} for name in ("Inbox", "Rollup"))
     assert {c.MESSAGE_SENT, c.BATCH_POSTED} <= inbox

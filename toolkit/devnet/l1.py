@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from toolkit.devnet.blobs import Sidecar
 
 _RECEIPT_POLL_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+_RECEIPT_LATE_SECONDS = 2.0
 _PRIORITY_FEE = 10**9  # wei a gas
 _GET_BLOBS = "anvil_getBlobsByTransactionHash"
 
@@ -183,7 +184,7 @@ class Sender:
             if not any(words in str(error) for words in known):
                 raise explained(error, self._errors) from error
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout_seconds
+        deadline, taken_at = loop.time() + timeout_seconds, 0.0
         for pause in itertools.chain(_RECEIPT_POLL_SECONDS, itertools.repeat(_RECEIPT_POLL_SECONDS[-1])):
             found = await self._l1.call("eth_getTransactionReceipt", hex_of(transaction))
             if found is not None:
@@ -197,10 +198,11 @@ class Sender:
                 if not receipt.succeeded:
                     raise Reverted("", call=f"the transaction {hex_of(transaction)}")
                 return receipt
-            if await self.next_nonce() > nonce and not await self._l1.call(
-                "eth_getTransactionReceipt", hex_of(transaction)
-            ):
-                raise ServiceError(f"another transaction of {hex_of(self.address)} took nonce {nonce}")
+            if await self.next_nonce() > nonce:
+                # A node may count a transaction a moment before it has the receipt.
+                taken_at = taken_at or loop.time()
+                if loop.time() > taken_at + _RECEIPT_LATE_SECONDS:
+                    raise ServiceError(f"another transaction of {hex_of(self.address)} took nonce {nonce}")
             if loop.time() > deadline:
                 break
             await asyncio.sleep(pause)

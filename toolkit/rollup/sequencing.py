@@ -14,8 +14,9 @@ import sqlite3
 from collections import deque
 from dataclasses import dataclass, field
 
-from toolkit.devnet.blobs import Sidecar, make_sidecar
+from toolkit.devnet.blobs import Sidecar
 from toolkit.devnet.l1 import L1, Sender, hex_of
+from toolkit.devnet.prover import Prover
 from toolkit.errors import BadInput, L2KitError, NodeError, ProtocolError, ServiceError
 from toolkit.rollup.codec import SIGNATURE_OFFSET, encode_blobs
 from toolkit.rollup.config import Config
@@ -76,6 +77,7 @@ class SequencerService:
         self._open_since: float | None = None
         self.batch_data = config.batch_data
         self._gives_blobs = False
+        self._prover, self._in_blobs = Prover(), False
         self.history = History(contracts)
         self.sequencer = Sequencer(State(contracts.genesis), sender.address, batch_records=config.batch_records)
         self.sealed: Sealed | None = None
@@ -104,6 +106,7 @@ class SequencerService:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._prover.close()
 
     def post_as(self, batch_data: str) -> None:
         """Post batches from now on as `Config.batch_data` says. Raises BadInput where that cannot be."""
@@ -187,6 +190,7 @@ class SequencerService:
             except Refused as refused:
                 taken.append((submission, refused))
             except BatchFull:
+                self._prove_ahead()
                 return taken, True
             queue.popleft()
         if not queue:
@@ -195,6 +199,12 @@ class SequencerService:
             self._open_since = asyncio.get_running_loop().time()
             self._due.set()
         return taken, False
+
+    def _prove_ahead(self) -> None:
+        """The open batch is full: prove its blobs, if it will be any, while the one before it is on its way."""
+        if self._in_blobs:
+            for blob in encode_blobs(self.sequencer.records):
+                self._prover.begin(blob)
 
     def _recover(self, most: int) -> Signers:
         """Who signed what comes next in the queue, if it may be taken at all; recovered on all cores."""
@@ -396,9 +406,10 @@ class SequencerService:
         head = sealed.number, sealed.header
         kind = self.batch_data if self._gives_blobs else "calldata"
         prices = await self._prices() if kind == "auto" else Prices(0, 0)
-        if not choose(kind, sealed.records, prices):
+        self._in_blobs = choose(kind, sealed.records, prices)
+        if not self._in_blobs:
             return encode_post_batch(*head, sealed.records, sealed.messages), None
-        sidecar = await asyncio.to_thread(make_sidecar, encode_blobs(sealed.records))
+        sidecar = await self._prover.sidecar(encode_blobs(sealed.records))
         return encode_post_blobs(*head, len(sealed.records), sealed.messages), sidecar
 
     async def _prices(self) -> Prices:

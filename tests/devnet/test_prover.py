@@ -1,0 +1,109 @@
+"""Blobs are proven in a process of its own, which comes and goes without harm."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+
+import pytest
+from waiting import eventually
+
+from toolkit.devnet.blobs import BLOB_SIZE, MAX_BLOBS, make_sidecar
+from toolkit.devnet.prover import Prover
+from toolkit.errors import BadInput, ServiceError
+
+pytestmark = pytest.mark.slow
+
+
+def blob(seed: int) -> bytes:
+    return b"".join(b"\0" + random.Random(seed).randbytes(31) for _ in range(seed))
+
+
+def with_prover(play: Callable[[Prover], Awaitable[None]]) -> None:
+    async def run() -> None:
+        prover = Prover()
+        try:
+            await play(prover)
+        finally:
+            await prover.close()
+
+    asyncio.run(run())
+
+
+def worker_of(prover: Prover) -> int:
+    assert prover._process is not None
+    return prover._process.pid
+
+
+def test_a_sidecar_is_what_it_is_without_the_process() -> None:
+    blobs = [blob(4096), blob(1), blob(4096), b""]
+
+    async def play(prover: Prover) -> None:
+        prover.begin(blobs[1])
+        found = await prover.sidecar(blobs)
+        assert found == make_sidecar(blobs)
+        assert {len(each) for each in found.blobs} == {BLOB_SIZE}
+        for number in (0, MAX_BLOBS + 1):
+            with pytest.raises(BadInput, match=f"carries 1 to 6 blobs, not {number}"):
+                await prover.sidecar([b""] * number)
+
+    with_prover(play)
+
+
+def test_whoever_is_interrupted_leaves_nothing_for_the_next() -> None:
+    async def play(prover: Prover) -> None:
+        await prover.sidecar([b""])
+        waiting = asyncio.create_task(prover.sidecar([blob(2)]))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # it is with the process now
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        for number in range(3, 4 + MAX_BLOBS):
+            prover.begin(blob(number))  # more than are kept
+        assert await prover.sidecar([blob(3)]) == make_sidecar([blob(3)])
+
+    with_prover(play)
+
+
+def test_a_killed_process_is_told_and_started_again() -> None:
+    async def play(prover: Prover) -> None:
+        await prover.sidecar([b""])
+        os.kill(worker_of(prover), signal.SIGKILL)
+        with pytest.raises(ServiceError, match="the process that proves blobs has ended"):
+            await prover.sidecar([blob(1)])
+        assert await prover.sidecar([blob(1)]) == make_sidecar([blob(1)])
+
+    with_prover(play)
+
+
+def test_the_process_ends_with_its_owner() -> None:
+    script = (
+        "import asyncio, os\n"
+        "from toolkit.devnet.prover import Prover\n"
+        "async def run():\n"
+        "    prover = Prover()\n"
+        "    await prover.sidecar([b''])\n"
+        "    print(prover._process.pid, flush=True)\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(run())\n"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    worker = int(owner.stdout.readline())
+    owner.kill()
+    owner.communicate()
+
+    def gone() -> bool:
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    assert eventually(gone, 20)

@@ -37,6 +37,11 @@ class ProposerService:
         self._poll_seconds, self._assert_seconds = config.poll_seconds, config.assert_seconds
         self._last_assertion = float("-inf")
 
+    @property
+    def address(self) -> bytes:
+        """Whose bonds are at stake (20 bytes)."""
+        return self._player.address
+
     async def start(self) -> None:
         """Derive what L1 holds so far."""
         await self._watcher.start()
@@ -85,7 +90,7 @@ class ProposerService:
 
     def moves(self, replica: Replica, timestamp: int) -> list[Move]:
         """What is due beside new assertions."""
-        me = self._player.address
+        me = self.address
         return [
             *confirm_moves(replica, timestamp),
             *defender_moves(replica, me, timestamp),

@@ -6,14 +6,20 @@ wrong, and then asserts, defends and confirms with the honest one's code. So it 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from toolkit.crypto import keccak256
-from toolkit.errors import BadInput
+from toolkit.devnet.l1 import hex_of
+from toolkit.errors import BadInput, NodeError
+from toolkit.rollup import api, jsonrpc
+from toolkit.rollup.codec import TransferRecord, round_amount_down
 from toolkit.rollup.contracts import Contracts
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.game import SEGMENTS
+from toolkit.rollup.game import Player as Side
 from toolkit.rollup.machine import (
     Account,
     Batch,
@@ -22,12 +28,22 @@ from toolkit.rollup.machine import (
     State,
     apply_step,
 )
+from toolkit.rollup.moves import Move, defend_move, open_move, pick_move, prove_move
+from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.player import Player
-from toolkit.rollup.proposer import ProposerService
+from toolkit.rollup.proposer import ProposerService, assert_move
+from toolkit.rollup.sequencer import Refused
+from toolkit.rollup.sequencer_api import SequencerApi
+from toolkit.rollup.sequencing import SequencerService, Signed
 from toolkit.rollup.service import Built, Parts
+from toolkit.rollup.store import Entry
 from toolkit.rollup.trace import Trace
+from toolkit.rollup.watcher import Watcher
 
 ETH = bytes(20)
+ETHER = 10**18
+
+log = logging.getLogger("rogue")
 
 
 def build_rogue(role: str, parts: Parts) -> Built:
@@ -37,9 +53,9 @@ def build_rogue(role: str, parts: Parts) -> Built:
         BadInput: there is no such way to cheat.
     """
     name, _, detail = parts.config.cheat.partition(":")
-    cheats = {"proposer": PROPOSERS}.get(role, {})
+    cheats = CHEATS[role]
     if name not in cheats:
-        raise BadInput(f"a {role} cannot cheat by {name!r}; there are {', '.join(cheats) or 'no ways'}")
+        raise BadInput(f"a {role} cannot cheat by {name!r}; there are {', '.join(cheats)}")
     logging.getLogger(role).warning("this %s cheats: %s", role, parts.config.cheat)
     return cheats[name](parts, detail)
 
@@ -121,14 +137,53 @@ class ForgedSignature(LyingReplica):
         return super().step(state, batch)
 
 
-class WrongStateRoot(Replica):
-    """Claims a random hash, and in the dispute makes up what it needs between it and the truth."""
+class Liar(Replica):
+    """Derives everything as it is, and claims something else of what is asserted up to a batch or a later one.
+
+    Args:
+        batch: the first that it lies about.
+    """
+
+    def __init__(self, contracts: Contracts, batch: int = 0) -> None:
+        super().__init__(contracts)
+        self._first_lie = batch
 
     def judged(self, parent: bytes, batch: int) -> bytes:
+        if batch < self._first_lie:
+            return super().judged(parent, batch)
+        return self.lie(parent, batch)
+
+    def lie(self, parent: bytes, batch: int) -> bytes:
+        """The machine hash that it claims of the assertion on ``parent`` about ``batch``."""
+        raise NotImplementedError
+
+
+class WrongStateRoot(Liar):
+    """Claims a random hash, and in the dispute makes up what it needs between the truth and that."""
+
+    def lie(self, parent: bytes, batch: int) -> bytes:
         return keccak256(b"wrong" + parent + batch.to_bytes(8, "big"))
 
     def new_trace(self, first: int, last: int) -> Trace:
-        return _MadeUp(self.state_at(first), [each.batch for each in self.history.posted[first:last]])
+        return _made_up(self, first, last)
+
+
+class Unfinished(Liar):
+    """Claims a state from the middle of the run: after 16 steps, or 256, and so on, or one step before the end."""
+
+    def lie(self, parent: bytes, batch: int) -> bytes:
+        trace = self.new_trace(self.batch_of(parent), batch)
+        return trace.hash(trace.steps)
+
+    def new_trace(self, first: int, last: int) -> Trace:
+        trace = super().new_trace(first, last)
+        stop = SEGMENTS ** (trace.rounds - 1)
+        trace.steps = stop if stop > 1 else trace.steps - 1
+        return trace
+
+
+def _made_up(replica: Replica, first: int, last: int) -> Trace:
+    return _MadeUp(replica.state_at(first), [each.batch for each in replica.history.posted[first:last]])
 
 
 class _MadeUp(Trace):
@@ -142,39 +197,203 @@ class _MadeUp(Trace):
         ]
 
 
-class Unfinished(Replica):
-    """Claims a state from the middle of the run: after 16 steps, or 256, and so on, or one step before the end."""
+class Equivocator(ProposerService):
+    """Asserts beside every right state a wrong one, and defends both."""
 
-    def judged(self, parent: bytes, batch: int) -> bytes:
-        trace = self.new_trace(self.batch_of(parent), batch)
-        return trace.hash(trace.steps)
+    def assertions(self, replica: Replica) -> list[Move]:
+        mine = [each for each in replica.pending.values() if each.proposer == self.address and each.agree]
+        wrong = [replace(each.claim, machine_hash=keccak256(each.machine_hash)) for each in mine]
+        siblings = [
+            replace(assert_move(replica, claim), name=("sibling", claim.id))
+            for claim in wrong
+            if claim.id not in replica.assertions
+        ]
+        return [*super().assertions(replica), *siblings]
 
-    def new_trace(self, first: int, last: int) -> Trace:
-        trace = super().new_trace(first, last)
-        stop = SEGMENTS ** (trace.rounds - 1)
-        trace.steps = stop if stop > 1 else trace.steps - 1
-        return trace
+    def moves(self, replica: Replica, timestamp: int) -> list[Move]:
+        moves = super().moves(replica, timestamp)
+        for dispute in replica.disputes.open.values():
+            assertion, state = replica.assertions[dispute.state.game.assertion], dispute.state
+            is_own_lie = state.game.defender == self.address and not assertion.agree and assertion.status == "pending"
+            if is_own_lie and state.turn is Side.DEFENDER and timestamp <= state.deadline:
+                run = _made_up(replica, replica.batch_of(assertion.parent), assertion.batch)
+                moves.append(defend_move(replica.contracts, dispute, run))
+        return moves
+
+
+class Staller(ProposerService):
+    """Makes every move that has a deadline as late as it dares.
+
+    Attributes:
+        margin: seconds of L1's time before the deadline.
+    """
+
+    margin = 5
+
+    def moves(self, replica: Replica, timestamp: int) -> list[Move]:
+        due = super().moves(replica, timestamp)
+        return [move for move in due if move.deadline is None or timestamp >= move.deadline - self.margin]
+
+
+class FalseChallengers:
+    """Disputes what is right, with several keys at once: half of them vanish, half pick wrongly until L1 decides.
+
+    Args:
+        players: one for each key; the first pays the others.
+    """
+
+    def __init__(self, parts: Parts, watcher: Watcher, players: Sequence[Player]) -> None:
+        self._parts, self._watcher, self._players = parts, watcher, players
+
+    async def start(self) -> None:
+        """Derive what L1 holds so far."""
+        await self._watcher.start()
+
+    async def run(self) -> None:
+        """Follow L1 and dispute until cancelled."""
+        while True:
+            try:
+                await self._watcher.look()
+                await self._act()
+            except NodeError as error:
+                log.warning("cannot reach L1: %s", error)
+            await asyncio.sleep(self._parts.config.poll_seconds)
+
+    def methods(self) -> dict[str, api.Method]:
+        """The JSON-RPC methods by name."""
+        return {"l2_status": self._watcher.status, "l2_disputes": self._watcher.disputes}
+
+    async def _act(self) -> None:
+        first, *others = self._players
+        replica, now = self._watcher.replica, self._watcher.timestamp
+        shown = [("eth_getBalance", [hex_of(player.address), "latest"]) for player in others]
+        poor = [
+            player for player, balance in zip(others, await self._parts.l1.batch(shown), strict=True)
+            if not int(balance, 16)
+        ]  # fmt: skip
+        gift = replica.contracts.rules.bond + ETHER
+        alms = [Move(("alms", each.address), each.address, b"", "pays an accomplice", gift) for each in poor]
+        await first.play([*self._moves(replica, now, 0), *alms])
+        for number, player in enumerate(self._players):
+            if number and player not in poor:
+                await player.play(self._moves(replica, now, number))
+
+    def _moves(self, replica: Replica, now: int, number: int) -> list[Move]:
+        me, contracts, moves = self._players[number].address, replica.contracts, list[Move]()
+        for assertion in replica.pending.values():
+            known = [each for each in replica.disputes.against(assertion.id) if each.state.game.challenger == me]
+            if not known and assertion.agree and now < assertion.deadline:
+                moves.append(open_move(replica, assertion))
+            for dispute in known:
+                vanishes = number % 2 == 1
+                state = dispute.state
+                if dispute.ended or vanishes or state.turn is Side.DEFENDER or now > state.deadline:
+                    continue
+                index = number % SEGMENTS
+                if state.decisive:
+                    witness = replica.trace(assertion).witness(state.offset + index)
+                    moves.append(prove_move(contracts, dispute, index, witness))
+                else:
+                    moves.append(pick_move(contracts, dispute, index))
+        return moves
+
+
+class Forger(SequencerService):
+    """Puts into each batch with records a transfer out of the richest account that nobody has signed."""
+
+    def _seal(self) -> bool:
+        if not super()._seal():
+            return False
+        if self.sealed is None or not self.sealed.records:
+            return True
+        accounts = self.sequencer.state.accounts
+        rich = max(range(len(accounts)), key=lambda index: accounts[index].balance)
+        other = next((i for i, each in enumerate(accounts) if i != rich and each.token == accounts[rich].token), None)
+        if other is not None:
+            forged = TransferRecord(rich, other, round_amount_down(accounts[rich].balance), 0, b"\x11" * 64)
+            self.sealed = replace(self.sealed, records=(*self.sealed.records, forged.encode()))
+        return True
+
+
+class Withholder(SequencerService):
+    """Confirms operations, and never posts a batch."""
+
+    async def _post(self) -> None:
+        await asyncio.Event().wait()
+
+
+class Censor(SequencerService):
+    """Refuses every operation on the accounts of one owner.
+
+    Attributes:
+        refused: that owner's 20-byte address.
+    """
+
+    refused = bytes(20)
+
+    async def submit(self, operations: list[Signed]) -> list[Entry | Refused]:
+        welcome = [each for each in operations if not self._is_refused(each[0])]
+        taken = iter(await super().submit(welcome))
+        return [Refused("no reason is given") if self._is_refused(each) else next(taken) for each, _ in operations]
+
+    def _is_refused(self, operation: Transfer | Withdraw) -> bool:
+        accounts = self.sequencer.state.accounts
+        return operation.account < len(accounts) and accounts[operation.account].owner == self.refused
 
 
 Cheat = Callable[[Parts, str], Built]
-"""Builds a service that cheats; the text says how exactly."""
+"""Builds a service that cheats; the text is the detail."""
+Derive = Callable[[Contracts, bytes, str], Replica]
+"""Makes a replica for a proposer; given its address and the detail, too."""
 
 
-def _believing(derive: Callable[[Contracts, bytes, str], Replica]) -> Cheat:
-    """A proposer that derives in its own way; ``derive`` is given its address and the detail, too."""
+def _proposer(derive: Derive, service: type[ProposerService] = ProposerService) -> Cheat:
+    """A proposer that derives in its own way."""
 
     def build(parts: Parts, detail: str) -> Built:
         player = Player(parts.outbox(parts.needed_key("proposer")), logging.getLogger("proposer"))
         watcher = parts.watcher("proposer", lambda contracts: derive(contracts, player.address, detail))
-        proposer = ProposerService(watcher, player, parts.config)
+        proposer = service(watcher, player, parts.config)
         return proposer, proposer.methods()
 
     return build
 
 
-PROPOSERS: dict[str, Cheat] = {
-    "stolen-balance": _believing(lambda contracts, thief, batch: StolenBalance(contracts, thief, int(batch or 0))),
-    "forged-signature": _believing(lambda contracts, *_: ForgedSignature(contracts)),
-    "wrong-state-root": _believing(lambda contracts, *_: WrongStateRoot(contracts)),
-    "unfinished": _believing(lambda contracts, *_: Unfinished(contracts)),
+def _challengers(parts: Parts, count: str) -> Built:
+    keys = [parts.needed_key("verifier")]
+    while len(keys) < int(count or 8):
+        keys.append(keccak256(keys[-1]))
+    players = [Player(parts.outbox(key), log) for key in keys]
+    service = FalseChallengers(parts, parts.watcher("verifier"), players)
+    return service, service.methods()
+
+
+def _sequencer(parts: Parts, service: SequencerService) -> Built:
+    config = parts.config
+    on_demand = {"seal_on_demand": config.seal_on_demand, "batch_data_on_demand": config.batch_data_on_demand}
+    return service, SequencerApi(service, **on_demand).methods()
+
+
+def _censor(parts: Parts, owner: str) -> Built:
+    service = parts.sequencer(Censor)
+    service.refused = jsonrpc.data(owner, "the owner to refuse", 20)
+    return _sequencer(parts, service)
+
+
+CHEATS: dict[str, dict[str, Cheat]] = {
+    "proposer": {
+        "wrong-state-root": _proposer(lambda contracts, _, batch: WrongStateRoot(contracts, int(batch or 0))),
+        "stolen-balance": _proposer(lambda contracts, thief, batch: StolenBalance(contracts, thief, int(batch or 0))),
+        "forged-signature": _proposer(lambda contracts, *_: ForgedSignature(contracts)),
+        "unfinished": _proposer(lambda contracts, _, batch: Unfinished(contracts, int(batch or 0))),
+        "equivocation": _proposer(lambda contracts, *_: Replica(contracts), Equivocator),
+        "stall": _proposer(lambda contracts, _, batch: WrongStateRoot(contracts, int(batch or 0)), Staller),
+    },
+    "verifier": {"false-challenge": _challengers},
+    "sequencer": {
+        "forged-signature": lambda parts, _: _sequencer(parts, parts.sequencer(Forger)),
+        "withhold": lambda parts, _: _sequencer(parts, parts.sequencer(Withholder)),
+        "censor": _censor,
+    },
 }
+"""Every way to cheat, by role."""

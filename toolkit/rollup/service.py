@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import L1, Sender
@@ -34,6 +34,9 @@ from toolkit.rollup.player import Player
 from toolkit.rollup.store import Journal, L1Copy
 from toolkit.rollup.watcher import Watcher, follow
 
+if TYPE_CHECKING:
+    from toolkit.rollup.sequencing import SequencerService
+
 ROLES = ("sequencer", "proposer", "verifier")
 READY_FILE = "ready.json"
 
@@ -46,6 +49,9 @@ class Service(Protocol):
     async def start(self) -> None: ...
 
     async def run(self) -> None: ...
+
+
+SequencerKind = TypeVar("SequencerKind", bound="SequencerService")
 
 
 @dataclass(frozen=True)
@@ -80,19 +86,16 @@ class Parts:
         """What brings a key's transactions to L1."""
         return Outbox(self.l1, key, self.config.chain_id, tuple(dict.fromkeys((*ERRORS, *game.ERRORS))))
 
-    def sequencer_sender(self) -> Sender:
-        """What sends the sequencer's batches. Raises BadInput where the key is not the sequencer's."""
+    def sequencer(self, kind: type[SequencerKind]) -> SequencerKind:
+        """The sequencer's service. Raises BadInput where the key is not the sequencer's."""
         sender = Sender(self.l1, self.needed_key("sequencer"), self.config.chain_id, ERRORS)
         if sender.address != self.contracts.sequencer:
             raise BadInput(
                 f"the key is that of {checksum(sender.address)}, but the Inbox takes batches from "
                 f"{checksum(self.contracts.sequencer)}"
             )
-        return sender
-
-    def journal(self) -> Journal:
-        """What the sequencer has promised."""
-        return Journal(self.config.data / "journal.sqlite", self.contracts.name)
+        journal = Journal(self.config.data / "journal.sqlite", self.contracts.name)
+        return kind(self.config, self.contracts, self.l1, sender, self.follower, journal)
 
 
 Built = tuple[Service, Mapping[str, api.Method]]
@@ -143,10 +146,7 @@ def _sequencer(parts: Parts) -> Built:
     from toolkit.rollup.sequencer_api import SequencerApi
     from toolkit.rollup.sequencing import SequencerService
 
-    config = parts.config
-    sequencer = SequencerService(
-        config, parts.contracts, parts.l1, parts.sequencer_sender(), parts.follower, parts.journal()
-    )
+    config, sequencer = parts.config, parts.sequencer(SequencerService)
     on_demand = {"seal_on_demand": config.seal_on_demand, "batch_data_on_demand": config.batch_data_on_demand}
     return sequencer, SequencerApi(sequencer, **on_demand).methods()
 

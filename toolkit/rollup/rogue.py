@@ -28,7 +28,7 @@ from toolkit.rollup.machine import (
     State,
     apply_step,
 )
-from toolkit.rollup.moves import Move, defend_move, open_move, pick_move, prove_move
+from toolkit.rollup.moves import Move, defend_move, open_move, pick_move, prove_move, timeout_moves
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.player import Player
 from toolkit.rollup.proposer import ProposerService, assert_move
@@ -287,6 +287,8 @@ class FalseChallengers:
             for dispute in known:
                 vanishes = number % 2 == 1
                 state = dispute.state
+                if not dispute.ended and state.turn is Side.DEFENDER:
+                    moves += timeout_moves(contracts, dispute, now)
                 if dispute.ended or vanishes or state.turn is Side.DEFENDER or now > state.deadline:
                     continue
                 index = number % SEGMENTS

@@ -154,7 +154,7 @@ class Devnet:
         self._check_money()
         self._deploy()
         if options.services:
-            self._start_services()
+            self.start_services()
 
     def _check_options(self) -> None:
         options = self.options
@@ -207,7 +207,15 @@ class Devnet:
             "Dispute": self.rollup.dispute,
         }
 
-    def _start_services(self) -> None:
+    def kill_services(self) -> None:
+        """Kill the services as kill -9 does; their databases stay. `start_services` starts them again."""
+        for service in self.services.values():
+            service.child.kill()
+            service.child.stop()
+        self.services = {}
+
+    def start_services(self) -> None:
+        """Start sequencer, proposer and verifier, and wait until they answer."""
         started = {role: self._start_service(role) for role in SERVICES}
         self.services = {role: Service(process.wait(), process.child) for role, process in started.items()}
         self.access = RollupAccess(

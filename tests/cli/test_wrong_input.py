@@ -36,7 +36,7 @@ def refused(result: Result) -> str:
         (["dmo"], "there is no command 'dmo'; did you mean 'demo'?"),
         (["frobnicate"], "there is no command 'frobnicate'; there are up, demo, gas"),
         (["--frobnicate"], "No such option: --frobnicate; see 'l2kit --help'"),
-        (["demo", "withdrwa"], "for '[deposit|withdraw|channel|all]': 'withdrwa' is not one of"),
+        (["demo", "withdrwa"], "for '[deposit|withdraw|channel|fraud|all]': 'withdrwa' is not one of"),
         (["demo", "--payments"], "Option '--payments' requires an argument; see 'l2kit demo --help'"),
         (["demo", "--count", "0"], "0 is not in the range"),
         (["demo", "--count", "ten"], "'ten' is not a valid integer; see"),

@@ -20,6 +20,7 @@ COMMANDS = {
     "gas": "toolkit.cli.gas",
     "channel": "toolkit.cli.channel",
     "bench": "toolkit.cli.bench",
+    "rebuild": "toolkit.cli.rebuild",
 }
 
 

@@ -72,7 +72,12 @@ def describe(devnet: Devnet) -> dict[str, Any]:
     token = devnet.contracts["Token"].functions
     return {
         "l2kit": version("l2kit"),
-        "l1": {"name": devnet.node.version(), "chain_id": devnet.l1.chain_id, "rpc": devnet.node.url},
+        "l1": {
+            "name": devnet.node.version(),
+            "chain_id": devnet.l1.chain_id,
+            "rpc": devnet.node.url,
+            "deployed_block": devnet.rollup.block,
+        },
         "l2": {"name": "payments rollup", "rpc": devnet.services["sequencer"].url},
         "services": {role: service.url for role, service in devnet.services.items()},
         "accounts": [

@@ -45,7 +45,7 @@ class ServiceProcess:
         name: str | None = None,
     ) -> None:
         data: Path = folder.path / (name or role)
-        data.mkdir()
+        data.mkdir(exist_ok=True)
         known = {
             "l1_rpc": node,
             "chain_id": chain_id,
@@ -60,8 +60,9 @@ class ServiceProcess:
         (data / "config.json").write_text(json.dumps({**known, **config}))
         command = [sys.executable, "-m", "toolkit.rollup.service", role, "--config", str(data / "config.json")]
         key = {} if account is None else {"L2KIT_KEY": account.key.hex()}
-        self.child: Child = folder.start(name or role, command, env=key)
         self._ready = data / "ready.json"
+        self._ready.unlink(missing_ok=True)  # of one before it that was killed
+        self.child: Child = folder.start(name or role, command, env=key)
 
     def wait(self) -> str:
         """Wait until it answers; returns its JSON-RPC URL. Raises ServiceError where it does not."""

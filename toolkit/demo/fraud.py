@@ -70,7 +70,7 @@ class _Trial:
         locked = self._bond * (self._standing() - standing)
         facts = balances.check({THIEF: -self._bond, "verifier": self._bond // 2, "proposer": -locked})
         story.checked(f"L1: {', '.join(facts[:2])}")
-        story.checked(f"L1: {facts[2]}; every bond of its own came back")
+        story.checked("L1: the honest proposer has its bonds back, to the wei")
         self._expect(self._held("Dispute") - burned, self._bond - self._bond // 2, "the Dispute has burned")
         self._expect(self._held("Bridge") - escrow, DEPOSIT, "the bridge holds more by")
         story.checked(f"L1: {(self._bond - self._bond // 2) / ETHER:g} ETH burned; the bridge's escrow is whole")

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -339,10 +340,12 @@ HASH = keccak256(SECRET)
 ONWARD = [Hop(WHO["carol"], 1_000, START + 7_200)]
 
 
-def held(*, ours: bool = True, units: int = 1_001, expiry: int = START + 10_800, **given: object) -> Held:
+def held(
+    *, ours: bool = True, units: int = 1_001, expiry: int = START + 10_800, forward: bool = True, **given: Any
+) -> Held:
     lock = Lock(HASH, units if ours else -units, expiry)
-    onward = route.encode(ONWARD) if given.pop("forward", True) else b""
-    return Held(b"c" * 32, Side.B, lock, onward, **{"live": True, "moving": False, **given})  # type: ignore[arg-type]
+    onward = route.encode(ONWARD) if forward else b""
+    return Held(b"c" * 32, Side.B, lock, onward, **{"live": True, "moving": False, **given})
 
 
 def decided(

@@ -215,7 +215,7 @@ def test_a_peer_answers_a_stale_close_and_settles(town: Town) -> None:
     assert town.paid_out(id_) == (ONE - 10_010, 10_010)
 
 
-def test_a_peer_guards_its_channels_whatever_else_goes_wrong(town: Town) -> None:
+def test_a_peer_guards_its_channels_whatever_else_goes_wrong(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     town.start("alice", "bob")
     id_ = town.open("alice", "bob")
     alice = town.peers["alice"].control
@@ -228,7 +228,7 @@ def test_a_peer_guards_its_channels_whatever_else_goes_wrong(town: Town) -> None
         def full(*_: object) -> None:
             raise sqlite3.OperationalError("database or disk is full")
 
-        bob.service._store.save = full  # type: ignore[method-assign, assignment]
+        monkeypatch.setattr(bob.service._store, "save", full)
         town.onchain.close_alone(town.accounts["alice"], channel, stale)
         wait_for(lambda: town.onchain.position(channel).nonce == 11)
         wait_for(lambda: "database or disk is full" in bob.service.refused)
@@ -379,8 +379,9 @@ class Hostile:
         self._loop = asyncio.get_running_loop()
         self.service = Service(Config.load(config), key)
         self._honestly = self.service.node._do
-        self.service.node._do = self._do  # type: ignore[method-assign]
-        await self.service.run(lambda ready: self._started.set())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.service.node, "_do", self._do)
+            await self.service.run(lambda ready: self._started.set())
 
     def _do(self, intent: route.Intent) -> None:
         if not isinstance(intent, self._refuses):

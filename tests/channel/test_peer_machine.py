@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections import deque
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -34,6 +35,19 @@ secrets = st.integers(1, 3).map(lambda number: bytes([number]) * 32)
 forgers = st.sampled_from([KEY_A, KEY_B, KEY_C])
 
 
+class Changes(NamedTuple):
+    """On the way to who takes them."""
+
+    signed: list[Signed]
+
+
+class Ack(NamedTuple):
+    """On the way back to who made the change."""
+
+    nonce: int
+    signature: bytes
+
+
 class Machine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
@@ -42,7 +56,7 @@ class Machine(RuleBasedStateMachine):
         self.peers: dict[Side, ChannelPeer] = {}
         self.turn = Side.A
         # What is on the way to each side: changes of the other, or an acknowledgement.
-        self.ways: dict[Side, deque[tuple[str, object]]] = {side: deque() for side in Side}
+        self.ways: dict[Side, deque[Changes | Ack]] = {side: deque() for side in Side}
         self.highest = dict.fromkeys(Side, 0)
         self.withdrawn = 0
         # Every state that a side has signed, by nonce.
@@ -84,7 +98,7 @@ class Machine(RuleBasedStateMachine):
             return
         for update in updates:
             self.note(self.turn, update.tip.state)
-        self.ways[self.turn.other].append(("changes", wired(updates)))
+        self.ways[self.turn.other].append(Changes(wired(updates)))
 
     def note(self, side: Side, state: State) -> None:
         assert self.signed[side].setdefault(state.nonce, state) == state, "2: two states with one nonce"
@@ -94,16 +108,16 @@ class Machine(RuleBasedStateMachine):
         """The oldest thing on the way."""
         if not self.ways[side]:
             return
-        kind, what = self.ways[side].popleft()
+        what = self.ways[side].popleft()
         peer = self.peers[side]
-        if kind == "changes":
-            taken = peer.receive(what)  # type: ignore[arg-type]
+        if isinstance(what, Changes):
+            taken = peer.receive(what.signed)
             assert taken.refused is None, f"an honest change was refused: {taken.refused}"
             assert taken.signature is not None
             self.note(side, peer.view.agreed)
-            self.ways[side.other].append(("ack", (peer.view.agreed.nonce, taken.signature)))
+            self.ways[side.other].append(Ack(peer.view.agreed.nonce, taken.signature))
         else:
-            assert peer.acknowledge(*what) is None  # type: ignore[misc]
+            assert peer.acknowledge(what.nonce, what.signature) is None
 
     @rule()
     def the_turn_is_passed(self) -> None:
@@ -133,7 +147,7 @@ class Machine(RuleBasedStateMachine):
         for side, peer in self.peers.items():
             if peer.view.pending:
                 self.turn = side
-                self.ways[side.other].append(("changes", wired(peer.view.pending)))
+                self.ways[side.other].append(Changes(wired(peer.view.pending)))
 
     # Hostile messages
 

@@ -126,8 +126,7 @@ class Hostile:
         """Connected, and through HELLO and AUTH."""
         self = await cls.connect(rig)
         await self.send(wire.hello(channel(), b"\1" * 32))
-        hello = await self.receive()
-        assert hello is not None
+        hello = await self.expect(Kind.HELLO)
         _, challenge = wire.read_hello(hello.body)
         await self.send(Message(Kind.AUTH, sign(key, wire.session_digest(channel().id, b"\1" * 32, challenge))))
         await self.receive()
@@ -138,7 +137,7 @@ class Hostile:
         """Connected, and going on from the first state."""
         self = await cls.introduced(rig)
         await self.send(Message(Kind.RESUME, bytes(111)))
-        assert (await self.receive()).kind is Kind.RESUME  # type: ignore[union-attr]
+        await self.expect(Kind.RESUME)
         return self
 
     async def send(self, message: Message) -> None:
@@ -152,11 +151,14 @@ class Hostile:
         assert isinstance(data, bytes)
         return wire.decode(data)
 
-    async def refusal(self) -> tuple[int, Refusal]:
+    async def expect(self, kind: Kind) -> Message:
         message = await self.receive()
         assert message is not None
-        assert message.kind is Kind.REFUSE
-        return wire.read_refuse(message.body)
+        assert message.kind is kind
+        return message
+
+    async def refusal(self) -> tuple[int, Refusal]:
+        return wire.read_refuse((await self.expect(Kind.REFUSE)).body)
 
 
 def payment(nonce: int, units: int, net: int, key: bytes = KEY_A) -> Message:
@@ -262,11 +264,8 @@ def test_who_cannot_prove_to_be_the_other_party_learns_nothing(rig: Rig) -> None
         assert "did not prove" in str(rig.ended[0])
         mirror = await Hostile.connect(rig)
         await mirror.send(wire.hello(channel(), b"\1" * 32))
-        hello = await mirror.receive()
-        assert hello is not None
-        auth = await mirror.receive()
-        assert auth is not None
-        await mirror.send(auth)
+        await mirror.expect(Kind.HELLO)
+        await mirror.send(await mirror.expect(Kind.AUTH))
         assert await mirror.receive() is None, "our own signature thrown back proves nothing"
 
     rig.play(scene)
@@ -308,7 +307,7 @@ def test_a_malformed_message_ends_the_connection_only(rig: Rig, message: Message
         assert rig.bob.refused == {Refusal.MALFORMED: 1}
         again = await Hostile.resumed(rig)
         await again.send(payment(1, 1, 1))
-        assert (await again.receive()).kind is Kind.ACK  # type: ignore[union-attr]
+        await again.expect(Kind.ACK)
 
     rig.play(scene)
 
@@ -414,7 +413,7 @@ def test_a_second_connection_takes_over_from_the_first(rig: Rig) -> None:
         assert await first.receive() is None, "what comes in on the first is from before"
         assert rig.bob.view.agreed == State(0, 0)
         await second.send(payment(1, 6, 6))
-        assert (await second.receive()).kind is Kind.ACK  # type: ignore[union-attr]
+        await second.expect(Kind.ACK)
         assert rig.bob.view.agreed == State(1, 6)
 
     rig.play(scene)

@@ -383,9 +383,9 @@ class Session:
     def _end(self) -> None:
         pending = len(self.peer.view.pending)
         self._lost = ServiceError(f"the connection ended; {pending} changes wait for their acknowledgement")
-        waiting = [order.done for order in (*self._waiting, *self._orders)]
+        waiting: list[asyncio.Future[Any]] = [order.done for order in (*self._waiting, *self._orders)]
         if self._wish is not None:
-            waiting.append(self._wish.done)  # type: ignore[arg-type]
+            waiting.append(self._wish.done)
         for done in waiting:
             if not done.done():
                 done.set_exception(self._lost)

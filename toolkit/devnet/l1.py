@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from toolkit.crypto import address_of, keccak256
 from toolkit.devnet.rpc import BATCH, Rpc
@@ -19,6 +19,8 @@ from toolkit.errors import Reverted, RpcError, ServiceError
 
 _RECEIPT_POLL_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _PRIORITY_FEE = 10**9  # wei a gas
+
+T = TypeVar("T")
 
 
 class L1:
@@ -43,7 +45,7 @@ class L1:
 
     async def batch(self, calls: Sequence[tuple[str, list[Any]]]) -> list[Any]:
         """The results of many calls, in their order."""
-        return await self._run(self._rpc.batch, list(calls))  # type: ignore[no-any-return]
+        return await self._run(self._rpc.batch, list(calls))
 
     async def answers(self, calls: Sequence[tuple[str, list[Any]]]) -> list[Any | RpcError]:
         """The results of many calls in their order, and for each that failed its error."""
@@ -59,7 +61,7 @@ class L1:
                 )
         return found
 
-    async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     def close(self) -> None:

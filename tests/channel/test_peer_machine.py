@@ -21,7 +21,7 @@ from toolkit.channel.change import Cancel, Change, Offer, Pay, Settle
 from toolkit.channel.peer import ChannelPeer, Refused
 from toolkit.channel.state import Deposits, Lock, Side, State, Withdrawal
 from toolkit.channel.store import Store
-from toolkit.channel.transition import Refusal, Update
+from toolkit.channel.transition import Refusal, Tip, Update
 from toolkit.channel.wire import Kind, Signed
 from toolkit.crypto import keccak256, recover, sign
 
@@ -162,9 +162,13 @@ class Machine(RuleBasedStateMachine):
         before = peer.view
         lock = Lock(keccak256(secret), units if side is Side.B else -units, NOW + 60)
         kinds: list[Change] = [Pay(units), Offer(lock), Settle(secret), Cancel(keccak256(secret), 1)]
-        number = max(before.agreed.nonce + nonce, 0)
-        signature = sign(forger, peer.signing.state_digest(State(number, units)))
-        taken = peer.receive([Signed(number, kinds[kind], signature)])
+        claimed = State(max(before.agreed.nonce + nonce, 0), units)
+        honest = transition.changed(before.agreed_tip, before.usable, side.other, kinds[kind], NOW)
+        if forger == KEYS[side.other] and isinstance(honest, Tip) and honest.state == claimed:
+            assert units <= DEPOSITS.total, "7: it has not got that much"
+            return  # no forgery: that is what the other side signs when it makes this change
+        signature = sign(forger, peer.signing.state_digest(claimed))
+        taken = peer.receive([Signed(claimed.nonce, kinds[kind], signature)])
         assert taken.refused is not None
         assert peer.view == before
 

@@ -1,6 +1,6 @@
 """Two parties whose messages get lost and whose machines die at any moment, between hostile messages.
 
-The invariants, checked after every step, are numbered in INVARIANTS.md.
+The invariants are checked after every step.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Machine(RuleBasedStateMachine):
         self.ways[self.turn.other].append(Changes(wired(updates)))
 
     def note(self, side: Side, state: State) -> None:
-        assert self.signed[side].setdefault(state.nonce, state) == state, "2: two states with one nonce"
+        assert self.signed[side].setdefault(state.nonce, state) == state, "two states with one nonce"
 
     @rule(side=sides)
     def arrives(self, side: Side) -> None:
@@ -137,7 +137,7 @@ class Machine(RuleBasedStateMachine):
     def a_machine_dies(self, side: Side) -> None:
         known = self.peers[side].view
         self.start(side)
-        assert self.peers[side].view == known, "5: something said was not on disk"
+        assert self.peers[side].view == known, "something said was not on disk"
         self.a_connection_ends(side)
 
     def meet(self, first: Side) -> None:
@@ -165,7 +165,7 @@ class Machine(RuleBasedStateMachine):
         claimed = State(max(before.agreed.nonce + nonce, 0), units)
         honest = transition.changed(before.agreed_tip, before.usable, side.other, kinds[kind], NOW)
         if forger == KEYS[side.other] and isinstance(honest, Tip) and honest.state == claimed:
-            assert units <= DEPOSITS.total, "7: it has not got that much"
+            assert units <= DEPOSITS.total, "it has not got that much"
             return  # no forgery: that is what the other side signs when it makes this change
         signature = sign(forger, peer.signing.state_digest(claimed))
         taken = peer.receive([Signed(claimed.nonce, kinds[kind], signature)])
@@ -222,12 +222,12 @@ class Machine(RuleBasedStateMachine):
         for side, peer in self.peers.items():
             if peer.view.agreed.nonce:
                 digest = peer.signing.state_digest(peer.view.agreed)
-                assert recover(digest, peer.view.proof) == channel().party(side.other), "6"
+                assert recover(digest, peer.view.proof) == channel().party(side.other)
 
     @invariant()
     def nothing_goes_back(self) -> None:
         for side, peer in self.peers.items():
-            assert peer.view.agreed.nonce >= self.highest[side], "2: a nonce went back"
+            assert peer.view.agreed.nonce >= self.highest[side], "a nonce went back"
             self.highest[side] = peer.view.agreed.nonce
 
     @invariant()
@@ -235,7 +235,7 @@ class Machine(RuleBasedStateMachine):
         for peer in self.peers.values():
             for side in Side:
                 for tip in (peer.view.agreed_tip, peer.view.tip):
-                    assert transition.free(peer.view.usable, tip, side) >= 0, "7"
+                    assert transition.free(peer.view.usable, tip, side) >= 0
 
     def teardown(self) -> None:
         if hasattr(self, "folder"):

@@ -99,6 +99,16 @@ class Town:
             control = self.peers[name].control
             wait_for(lambda control=control: not any(each["locks"] or each["pending"] for each in control.channels()))
 
+    def cheat(self) -> tuple[bytes, Channel, SignedState]:
+        """Alice has paid bob 10,010 and is gone; the channel, and the state after the first 10, which she may show."""
+        self.start("alice", "bob")
+        id_ = self.open("alice", "bob")
+        self.peers["alice"].control.pay(id_, [10])
+        stale, channel = self.newest("alice", id_), self.descriptor("alice", id_)
+        self.peers["alice"].control.pay(id_, [1_000] * 10)
+        self.peers["alice"].kill()
+        return id_, channel, stale
+
     def travel(self, seconds: int) -> None:
         self.node.travel(seconds)
 
@@ -201,13 +211,7 @@ def test_what_cannot_be_opened_says_why(town: Town) -> None:
 
 
 def test_a_peer_answers_a_stale_close_and_settles(town: Town) -> None:
-    town.start("alice", "bob")
-    id_ = town.open("alice", "bob")
-    alice = town.peers["alice"].control
-    alice.pay(id_, [10])
-    stale, channel = town.newest("alice", id_), town.descriptor("alice", id_)
-    alice.pay(id_, [1_000] * 10)
-    town.peers["alice"].kill()
+    id_, channel, stale = town.cheat()
     town.onchain.close_alone(town.accounts["alice"], channel, stale)
     wait_for(lambda: "challenge" in town.did("bob", id_))
     town.travel(DAY + 1)
@@ -216,13 +220,7 @@ def test_a_peer_answers_a_stale_close_and_settles(town: Town) -> None:
 
 
 def test_a_peer_guards_its_channels_whatever_else_goes_wrong(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    town.start("alice", "bob")
-    id_ = town.open("alice", "bob")
-    alice = town.peers["alice"].control
-    alice.pay(id_, [10])
-    stale, channel = town.newest("alice", id_), town.descriptor("alice", id_)
-    alice.pay(id_, [1_000] * 10)
-    town.peers["alice"].kill()
+    _, channel, stale = town.cheat()
     with Hostile(town, "bob", wait=False) as bob:
 
         def full(*_: object) -> None:

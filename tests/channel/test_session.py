@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -85,6 +85,15 @@ class Rig:
                         await session.disconnect()
 
         asyncio.run(run())
+
+    @contextlib.asynccontextmanager
+    async def alice(self) -> AsyncIterator[Session]:
+        """Her end of an open connection with bob."""
+        session = await sessions.connect(self.peer("alice", KEY_A), "127.0.0.1", self.port)
+        running = asyncio.ensure_future(session.run())
+        yield session
+        await session.disconnect()
+        await running
 
     async def until(self, condition: Callable[[], bool]) -> None:
         while not condition():
@@ -445,62 +454,46 @@ def test_a_lock_goes_back_and_forth(rig: Rig) -> None:
 
 def test_changes_of_all_kinds_arrive_in_their_order(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
-        alice = rig.peer("alice", KEY_A)
-        session = await sessions.connect(alice, "127.0.0.1", rig.port)
-        running = asyncio.ensure_future(session.run())
-        assert await session.change([Pay(1), Pay(2), Offer(LOCK), Pay(3), Settle(b"s" * 32), Pay(4)]) == 6
-        assert rig.bob.view.agreed_tip == alice.view.agreed_tip
-        assert alice.view.agreed == State(6, 17)
-        await session.disconnect()
-        await running
+        async with rig.alice() as session:
+            assert await session.change([Pay(1), Pay(2), Offer(LOCK), Pay(3), Settle(b"s" * 32), Pay(4)]) == 6
+            assert rig.bob.view.agreed_tip == session.peer.view.agreed_tip
+            assert session.peer.view.agreed == State(6, 17)
 
     rig.play(scene)
 
 
 def test_both_agree_to_withdraw_and_go_on_paying(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
-        alice = rig.peer("alice", KEY_A)
-        session = await sessions.connect(alice, "127.0.0.1", rig.port)
-        running = asyncio.ensure_future(session.run())
-        withdrawal = Withdrawal(0, 10, 0, 2_000_000_000)
-        assert alice.check_withdraw(withdrawal, await session.agree_to_withdraw(withdrawal))
-        await session.pay([DEPOSITS.a - 10])
-        with pytest.raises(Refused, match="over balance"):
-            await session.pay([1])
-        await session.disconnect()
-        await running
+        async with rig.alice() as session:
+            withdrawal = Withdrawal(0, 10, 0, 2_000_000_000)
+            assert session.peer.check_withdraw(withdrawal, await session.agree_to_withdraw(withdrawal))
+            await session.pay([DEPOSITS.a - 10])
+            with pytest.raises(Refused, match="over balance"):
+                await session.pay([1])
 
     rig.play(scene)
 
 
 def test_a_withdrawal_that_was_refused_takes_nothing(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
-        alice = rig.peer("alice", KEY_A)
         rig.bob.agree_to_withdraw(Withdrawal(0, 1, 0, 2_000_000_000))
-        session = await sessions.connect(alice, "127.0.0.1", rig.port)
-        running = asyncio.ensure_future(session.run())
-        with pytest.raises(Refused, match="does not sign: withdrawing"):
-            await session.agree_to_withdraw(Withdrawal(0, 10, 0, 2_000_000_000))
-        assert alice.balance == DEPOSITS.a
-        await session.disconnect()
-        await running
+        async with rig.alice() as session:
+            with pytest.raises(Refused, match="does not sign: withdrawing"):
+                await session.agree_to_withdraw(Withdrawal(0, 10, 0, 2_000_000_000))
+            assert session.peer.balance == DEPOSITS.a
 
     rig.play(scene)
 
 
 def test_asking_to_withdraw_in_vain_frees_nothing_that_the_other_may_withdraw(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
-        alice = rig.peer("alice", KEY_A)
-        session = await sessions.connect(alice, "127.0.0.1", rig.port)
-        running = asyncio.ensure_future(session.run())
-        theirs = Withdrawal(0, 0, 100, 2_000_000_000)
-        alice.agree_to_withdraw(theirs)  # Bob has her signature
-        for ours in (Withdrawal(0, 10, 0, 2_000_000_000), theirs):
-            with pytest.raises(Refused, match="withdrawing"):
-                await session.agree_to_withdraw(ours)
-            assert alice.view.leaving == theirs
-        await session.disconnect()
-        await running
+        async with rig.alice() as session:
+            theirs = Withdrawal(0, 0, 100, 2_000_000_000)
+            session.peer.agree_to_withdraw(theirs)  # Bob has her signature
+            for ours in (Withdrawal(0, 10, 0, 2_000_000_000), theirs):
+                with pytest.raises(Refused, match="withdrawing"):
+                    await session.agree_to_withdraw(ours)
+                assert session.peer.view.leaving == theirs
 
     rig.play(scene)
 

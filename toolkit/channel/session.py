@@ -16,11 +16,11 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from toolkit.channel import wire
 from toolkit.channel.change import Change, Pay
 from toolkit.channel.peer import ChannelPeer, Refused
-from toolkit.channel.state import Channel, Side, Withdrawal
+from toolkit.channel.state import MAX_EXPIRY, Channel, Side, Withdrawal
 from toolkit.channel.transition import Refusal, Update
 from toolkit.channel.wire import Kind, Message
 from toolkit.crypto import recover
-from toolkit.errors import ProtocolError, ServiceError
+from toolkit.errors import BadInput, ProtocolError, ServiceError
 
 HANDSHAKE_SECONDS = 10.0
 MAX_REFUSALS = 100
@@ -128,9 +128,12 @@ class Session:
         No change is made or taken afterwards, whether they sign or not.
 
         Raises:
+            BadInput: that is no time that a Close can have; nothing was asked for.
             Refused: locks are pending, or they do not sign.
             ServiceError: the connection ended first.
         """
+        if not 0 <= expiry <= MAX_EXPIRY:
+            raise BadInput(f"an expiry is 0 to {MAX_EXPIRY}, not {expiry}")
 
         def ask() -> tuple[Message, object]:
             net = self.peer.view.agreed.net

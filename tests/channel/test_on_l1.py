@@ -8,10 +8,10 @@ import json
 import random
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -23,7 +23,7 @@ from toolkit.channel.onchain import Closing, OnChain
 from toolkit.channel.position import Position
 from toolkit.channel.process import PeerProcess, on_l1
 from toolkit.channel.service import Service
-from toolkit.channel.state import Channel, ChannelTerms, Deposits, SignedState, State
+from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, SignedState, State
 from toolkit.channel.store import Store
 from toolkit.devnet import Account, Chain, Node, RunFolder
 from toolkit.errors import ServiceError
@@ -33,6 +33,7 @@ from .rig import wait_for
 
 pytestmark = pytest.mark.node
 
+T = TypeVar("T")
 ONE = 10**9
 """1 ETH in gwei."""
 
@@ -232,6 +233,18 @@ def test_a_peer_guards_its_channels_whatever_else_goes_wrong(town: Town, monkeyp
         wait_for(lambda: "database or disk is full" in bob.service.refused)
 
 
+def test_strangers_fill_nothing_with_channels_that_are_not_there(town: Town) -> None:
+    town.start("bob")
+    parties = town.accounts["alice"].address_bytes, town.accounts["bob"].address_bytes
+    with Hostile(town, "bob") as bob:
+        for salt in range(3):
+            unknown = Channel(parties[0], ChannelTerms(parties[1], DAY, salt=salt), ETHER, 1)
+            assert bob.ask(bob.service.adopt(unknown)) is None
+        assert bob.service.shore is not None
+        assert bob.service.shore._positions == {}
+        assert bob.service.node.peers == {}
+
+
 def test_who_leaves_alone_is_paid_when_the_time_is_over(town: Town) -> None:
     town.start("alice", "bob")
     id_ = town.open("alice", "bob")
@@ -384,6 +397,10 @@ class Hostile:
     def _do(self, intent: route.Intent) -> None:
         if not isinstance(intent, self._refuses):
             self._honestly(intent)
+
+    def ask(self, work: Coroutine[Any, Any, T]) -> T:
+        """What comes of something that the peer does."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 
     def forgive(self) -> None:
         """Be honest from now on."""

@@ -141,8 +141,10 @@ class Shore:
             raise ProtocolError(f"0x{other.hex()} is a contract, which can take back what it has signed")
         block = max(await self.block_number() - self._config.confirmations, 0)
         (position,) = await self._read_positions([channel.id], hex(block))
+        if not position.exists or position.deadline:
+            return None
         self._positions.setdefault(channel.id, position)
-        return position.deposits if position.exists and not position.deadline else None
+        return position.deposits
 
     def standing(self, channel: bytes) -> str:
         """How L1 shows the channel: "open", "closing", or "gone" (closed, or not there yet)."""

@@ -21,10 +21,11 @@ from toolkit.channel.config import Config
 from toolkit.channel.control import Control
 from toolkit.channel.onchain import Closing, OnChain
 from toolkit.channel.position import Position
-from toolkit.channel.process import PeerProcess, on_l1
+from toolkit.channel.process import PeerProcess, Process, on_l1
 from toolkit.channel.service import Service
 from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, SignedState, State
 from toolkit.channel.store import Store
+from toolkit.channel.tower_client import TowerClient, ask
 from toolkit.devnet import Account, Chain, Node, RunFolder
 from toolkit.errors import ServiceError
 
@@ -231,6 +232,27 @@ def test_a_peer_guards_its_channels_whatever_else_goes_wrong(town: Town, monkeyp
         town.onchain.close_alone(town.accounts["alice"], channel, stale)
         wait_for(lambda: town.onchain.position(channel).nonce == 11)
         wait_for(lambda: "database or disk is full" in bob.service.refused)
+
+
+def test_a_tower_is_told_of_the_channels_that_l1_shows_and_of_no_other(town: Town) -> None:
+    town.start("alice", "bob")
+    closed, open_ = town.open("alice", "bob"), town.open("alice", "bob")
+    for id_ in (closed, open_):
+        town.peers["alice"].control.pay(id_, [1])
+    town.peers["alice"].control.ask("close_now", channel="0x" + closed.hex())
+    l1 = on_l1(town.chain.chain_id, town.onchain.contract.address, town.node.url, poll_seconds=0.05)
+    tower = Process(town.folder, "tower", "toolkit.channel.tower", town.accounts["heidi"].key, l1)
+    url = tower.ready["url"]
+    town.peers["alice"].kill()
+    alice = town.start("alice", towers=[url])
+    alice.connected(open_)
+    for nonce in (2, 3):  # between the two she has thought of every channel
+        assert alice.control.pay(open_, [1]) == nonce
+        wait_for(
+            lambda nonce=nonce: asyncio.run(TowerClient(url).status())["channels"] and ask(url, open_)["nonce"] == nonce
+        )
+    assert asyncio.run(TowerClient(url).status())["refused"] == {}
+    assert alice.control.status(open_)["connections_refused"] == 0
 
 
 def test_strangers_fill_nothing_with_channels_that_are_not_there(town: Town) -> None:

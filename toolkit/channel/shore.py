@@ -232,6 +232,8 @@ class Shore:
         while True:
             await asyncio.sleep(self._config.poll_seconds)
             for peer in list(self._node.peers.values()):
+                if self.standing(peer.channel.id) == "gone":
+                    continue  # there is nothing to guard, and a tower would refuse it again and again
                 stand = peer.stand_for_tower(self._node.spendable(peer))
                 mark = (stand.newest, tuple(stand.secrets))
                 if stand.newest.nonce == 0 or told.get(peer.channel.id) == mark:

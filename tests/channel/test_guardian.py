@@ -324,6 +324,41 @@ def test_a_node_with_limits_on_logs_is_asked_in_parts(scene: Scene) -> None:
     scene.guard(scene.bob, work)
 
 
+def test_a_node_that_was_busy_for_a_while_is_not_asked_in_parts_for_ever(scene: Scene) -> None:
+    stand = scene.stand(scene.open(), Side.B, 1, 0)
+    scene.chain.rpc.call("anvil_mine", hex(100))
+    asked: list[int] = []
+    busy = True
+
+    class Busy(L1):
+        async def call(self, method: str, *params: Any) -> Any:
+            if method == "eth_getLogs":
+                asked.append(int(params[0]["toBlock"], 16) - int(params[0]["fromBlock"], 16) + 1)
+                if busy:
+                    raise RpcError(method, -32005, "too many requests")
+            return await super().call(method, *params)
+
+    async def work(_: Guardian) -> None:
+        nonlocal busy
+        l1 = Busy(scene.chain.rpc.url)
+        try:
+            guardian = scene.guardian(l1, scene.bob)
+            with pytest.raises(RpcError, match="too many requests"):
+                await guardian.look([stand])
+            assert asked[-1] == 1
+            busy = False
+            looks = 0
+            while asked != [65]:
+                asked.clear()
+                await guardian.look([stand])
+                looks += 1
+                assert looks < 100
+        finally:
+            l1.close()
+
+    scene.guard(scene.bob, work)
+
+
 def test_no_list_of_locks_on_l1_blinds_a_guardian_to_its_own_channels(scene: Scene) -> None:
     """Anybody may sign with himself what he likes, and let the contract tell of it."""
     theirs, ours = scene.open(salt=1), scene.open()

@@ -462,6 +462,19 @@ def test_changes_of_all_kinds_arrive_in_their_order(rig: Rig) -> None:
     rig.play(scene)
 
 
+def test_of_the_changes_that_go_together_all_are_made_or_none(rig: Rig) -> None:
+    async def scene(rig: Rig) -> None:
+        async with rig.alice() as session:
+            with pytest.raises(Refused, match=f"payment of {DEPOSITS.a} units .* over balance"):
+                await session.pay([1, DEPOSITS.a, 1])
+            assert session.peer.view.tip.state == State(0, 0)
+            with pytest.raises(Refused, match="over balance"):
+                await session.pay([1] * wire.MAX_PAYMENTS + [1, DEPOSITS.a])
+            assert session.peer.view.tip.state == State(wire.MAX_PAYMENTS, wire.MAX_PAYMENTS)
+
+    rig.play(scene)
+
+
 def test_both_agree_to_withdraw_and_go_on_paying(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
         async with rig.alice() as session:

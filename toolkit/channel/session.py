@@ -104,9 +104,10 @@ class Session:
         """Make changes one after the other; returns the last one's nonce, once all are acknowledged.
 
         Raises:
-            Refused: a rule forbids one of them, ours or (where the other party says so) theirs; those before it are
-            made. ServiceError: the connection ended first. Changes that were sent count as made, and are sent again
-            next time.
+            Refused: a rule forbids one of them. Ours: nothing is made of the lot of up to `wire.MAX_PAYMENTS` that it
+            is in, nor after it. Theirs, as the other party says: those before it are made.
+            ServiceError: the connection ended first. Changes that were sent count as made, and are sent again next
+            time.
         """
         if not changes:
             return self.peer.view.tip.state.nonce

@@ -19,11 +19,12 @@ from toolkit.channel import route
 from toolkit.channel.book import Book
 from toolkit.channel.config import Config
 from toolkit.channel.control import Control
+from toolkit.channel.guard import Sight
 from toolkit.channel.onchain import Closing, OnChain
 from toolkit.channel.position import Position
 from toolkit.channel.process import PeerProcess, Process, on_l1
 from toolkit.channel.service import Service
-from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, SignedState, State
+from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, Lock, SignedState, State
 from toolkit.channel.store import Store
 from toolkit.channel.tower_client import TowerClient, ask
 from toolkit.devnet import Account, Chain, Node, RunFolder
@@ -265,6 +266,22 @@ def test_strangers_fill_nothing_with_channels_that_are_not_there(town: Town) -> 
         assert bob.service.shore is not None
         assert bob.service.shore._positions == {}
         assert bob.service.node.peers == {}
+
+
+def test_a_secret_counts_as_revealed_as_long_as_l1_shows_it(town: Town) -> None:
+    """A reorganisation may drop it, and bring it back after a lock's expiry."""
+    town.start("bob")
+    with Hostile(town, "bob") as bob:
+        hash_ = town.peers["bob"].control.invoice(1)
+        known, shore = bob.service.node.book.known, bob.service.shore
+        assert shore is not None
+        lock = Lock(hash_, 1, 1_000)
+
+        async def sees(when: int) -> bool:
+            shore._heed([], Sight(2_000, {}, revealed={hash_: when}), [])
+            return known.counts(lock, 2_000)
+
+        assert [bob.ask(sees(when)) for when in (0, 1_000, 0, 1_001)] == [False, True, False, False]
 
 
 def test_who_leaves_alone_is_paid_when_the_time_is_over(town: Town) -> None:

@@ -109,6 +109,7 @@ class Shore:
     def _heed(self, peers: Sequence[ChannelPeer], sight: Sight, confirmed: Sequence[Position]) -> None:
         for peer, position in zip(peers, confirmed, strict=True):
             self._see(peer, sight, position)
+        self._book.revealed.clear()  # a reorganisation may have taken back what was there at the last look
         self._book.revealed.update({hash_: when for hash_, when in sight.revealed.items() if when})
         wanted = {offer.lock.hash for peer in self._node.peers.values() for offer in peer.view.tip.locks}
         for hash_ in wanted & sight.shown.keys() - self._book.known.secrets.keys():

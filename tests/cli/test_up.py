@@ -15,6 +15,7 @@ import pytest
 from waiting import eventually
 
 from toolkit.devnet import Chain, check_port, free_port
+from toolkit.devnet.rpc import Rpc
 
 pytestmark = pytest.mark.node
 
@@ -51,7 +52,7 @@ class Running:
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Running]:
-    running = Running(tmp_path)
+    running = Running(tmp_path, "--batch-data", "auto")
     yield running
     running.process.kill()
     running.process.communicate()
@@ -61,6 +62,7 @@ def test_what_it_writes_can_be_used(up: Running) -> None:
     devnet = up.devnet
     chain = Chain(devnet["l1"]["rpc"])
     assert chain.chain_id == devnet["l1"]["chain_id"]
+    assert Rpc(devnet["l2"]["rpc"]).call("l2_status")["batchData"] == "auto"
     for name, address in devnet["contracts"].items():
         assert chain.contract(name, address).address == address
     assert {account["name"] for account in devnet["accounts"]} >= {"deployer", "sequencer", "alice", "bob"}

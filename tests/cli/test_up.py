@@ -31,8 +31,9 @@ class Running:
         self.port = free_port()
         heeded = {signal.SIGINT, signal.SIGHUP} - set(ignored)
         with disposition(signal.SIG_IGN, *ignored), disposition(signal.SIG_DFL, *heeded):
+            options = ["--port", str(self.port), "--output", str(self.output), "--batch-data", "auto"]
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "toolkit", "up", "--port", str(self.port), "--output", str(self.output)],
+                [sys.executable, "-m", "toolkit", "up", *options],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -55,7 +56,7 @@ class Running:
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Running]:
-    running = Running(tmp_path, "--batch-data", "auto")
+    running = Running(tmp_path)
     yield running
     running.process.kill()
     running.process.communicate()

@@ -16,6 +16,7 @@ from disposition import disposition
 from waiting import eventually
 
 from toolkit.devnet import Chain, check_port, free_port
+from toolkit.devnet.rpc import Rpc
 
 pytestmark = pytest.mark.node
 
@@ -30,8 +31,9 @@ class Running:
         self.port = free_port()
         heeded = {signal.SIGINT, signal.SIGHUP} - set(ignored)
         with disposition(signal.SIG_IGN, *ignored), disposition(signal.SIG_DFL, *heeded):
+            options = ["--port", str(self.port), "--output", str(self.output), "--batch-data", "auto"]
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "toolkit", "up", "--port", str(self.port), "--output", str(self.output)],
+                [sys.executable, "-m", "toolkit", "up", *options],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -64,6 +66,7 @@ def test_what_it_writes_can_be_used(up: Running) -> None:
     devnet = up.devnet
     chain = Chain(devnet["l1"]["rpc"])
     assert chain.chain_id == devnet["l1"]["chain_id"]
+    assert Rpc(devnet["l2"]["rpc"]).call("l2_status")["batchData"] == "auto"
     for name, address in devnet["contracts"].items():
         assert chain.contract(name, address).address == address
     assert {account["name"] for account in devnet["accounts"]} >= {"deployer", "sequencer", "alice", "bob"}

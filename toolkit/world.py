@@ -51,6 +51,8 @@ class Options:
         l2_port: of the sequencer's JSON-RPC; a free one where None.
         challenge_window: seconds that an assertion can be disputed.
         services: whether sequencer, proposer and verifier are started.
+        batch_data: whether the rollup's batches go to L1 as "calldata", in "blobs", or ("auto") the cheaper way each
+            time. A devnet's blobs cost next to nothing, whatever they cost elsewhere.
     """
 
     node: str = "anvil"
@@ -60,6 +62,7 @@ class Options:
     l2_port: int | None = None
     challenge_window: int = 7 * DAY
     services: bool = True
+    batch_data: str = "calldata"
 
 
 @dataclass(frozen=True)
@@ -239,6 +242,8 @@ class Devnet:
             "data": ".",
             "port": (self.options.l2_port or 0) if role == "sequencer" else 0,
             "assert_seconds": _ASSERT_SECONDS,
+            "batch_data": self.options.batch_data,
+            "batch_data_on_demand": True,
         }
         (data / "config.json").write_text(json.dumps(config))
         command = [sys.executable, "-m", "toolkit.rollup.service", role, "--config", str(data / "config.json")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +73,7 @@ class Rig:
             "data": f"{name}-data",
             "poll_seconds": 0.02,
             "batch_seconds": 0.2,
+            "batch_data": "calldata",
             "assert_seconds": 0.0,
             "seal_on_demand": True,
             **changes,
@@ -108,9 +109,9 @@ class Rig:
 
 
 @contextmanager
-def start_rig(**parameters: Any) -> Iterator[Rig]:
+def start_rig(start_node: Callable[[RunFolder], Node] = start_anvil, **parameters: Any) -> Iterator[Rig]:
     with RunFolder() as folder:
-        node = start_anvil(folder)
+        node = start_node(folder)
         chain, accounts = Chain(node.url), dev_accounts()
         contracts = deploy_rollup(
             chain, accounts["deployer"], sequencer=accounts["sequencer"].address, challenge_window=WINDOW, **parameters

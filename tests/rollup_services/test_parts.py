@@ -20,7 +20,18 @@ from toolkit.rollup import contracts as c
 from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, WHOLE_BALANCE, Header
 from toolkit.rollup.derive import History, Replica
 from toolkit.rollup.follower import Follower
-from toolkit.rollup.machine import Account, Batch, Genesis, Message, State, apply_batch, deposit_data, extend
+from toolkit.rollup.machine import (
+    Account,
+    Batch,
+    Genesis,
+    Message,
+    Outcome,
+    State,
+    apply_batch,
+    deposit_data,
+    extend,
+    forced_data,
+)
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.sequencer import BatchFull, Refused, Sequencer
 from toolkit.rollup.store import Entry, Journal, L1Copy, L1Log
@@ -37,9 +48,9 @@ CONTRACTS = c.Contracts(INBOX, ROLLUP, GENESIS, b"\xbb" * 32, POSTER, 10**17)
 def declared(name: str, kind: str) -> set[str]:
     """The signatures of a contract's functions, events or errors, from its ABI."""
 
-    def types(inputs: list[dict[str, object]]) -> str:
+    def types(inputs: list[dict[str, Any]]) -> str:
         return ",".join(
-            str(each["type"]).replace("tuple", f"({types(each['components'])})")  # type: ignore[arg-type]
+            str(each["type"]).replace("tuple", f"({types(each['components'])})")
             if "components" in each
             else str(each["type"])
             for each in inputs
@@ -49,7 +60,7 @@ def declared(name: str, kind: str) -> set[str]:
 
 
 def test_names_are_those_of_the_contracts() -> None:
-    assert {c.POST_BATCH, c.POST_LATE_BATCH} <= declared("Inbox", "function")
+    assert {c.POST_BATCH, c.POST_BLOBS, c.POST_LATE_BATCH} <= declared("Inbox", "function")
     assert {c.ASSERT_STATE, c.CONFIRM} <= declared("Rollup", "function")
     inbox, rollup = ({topic(event) for event in declared(name, "event")} for name in ("Inbox", "Rollup"))
     assert {c.MESSAGE_SENT, c.BATCH_POSTED} <= inbox
@@ -230,6 +241,24 @@ def test_whole_balance_is_taken_whatever_its_digits_and_refused_below_the_fee() 
     withdraw = Withdraw(0, ETH, WHOLE_BALANCE, 0, 1)
     entry = sequencer.submit(withdraw, withdraw.sign(DOMAIN, KEY))
     assert (entry.amount, sequencer.state.withdrawals[0].amount) == (WHOLE_BALANCE, 0)
+
+
+def test_forced_operation_counts_from_the_batch_that_consumes_it_on() -> None:
+    sequencer = mind()
+    forced = Transfer(0, OWNER, ETH, 10**12, 7, 1)  # to itself, after the payment below
+    record = forced.record(0, forced.sign(DOMAIN, KEY)).encode()
+    pay(sequencer, 10**12)
+    sealed = sequencer.seal([Message(b"\x66" * 20, 1, forced_data(record))])
+    assert [account.nonce for account in sequencer.state.accounts] == [2, 0]
+    with pytest.raises(Refused, match="nonce 1 is not the next one of account 0, 2"):
+        sequencer.submit(forced, forced.sign(DOMAIN, KEY))
+    pay(sequencer, 10**12)
+    derived = mind().state
+    sealed_again = sequencer.seal([])
+    for each in (sealed, sealed_again):
+        outcomes = apply_batch(derived, Batch(each.header, each.records, each.messages, 100, POSTER))
+        assert set(outcomes) == {Outcome.APPLIED}
+    assert derived.accounts == sequencer.state.accounts
 
 
 def test_deposit_goes_to_the_account_that_is_there() -> None:

@@ -19,10 +19,13 @@ def reorganise(rig: Rig, snapshot: str, depth: int) -> None:
     rig.node.rpc.call("anvil_reorg", depth, [])
 
 
+@pytest.mark.parametrize("batch_data", ["calldata", "blobs"])
 @pytest.mark.parametrize("change", [forget, reorganise])
-def test_batches_that_l1_forgot_are_posted_again(fresh_rig: Rig, change: Callable[[Rig, str, int], None]) -> None:
+def test_batches_that_l1_forgot_are_posted_again(
+    fresh_rig: Rig, change: Callable[[Rig, str, int], None], batch_data: str
+) -> None:
     rig = fresh_rig
-    sequencer, verifier = rig.start("sequencer"), rig.start("verifier")
+    sequencer, verifier = rig.start("sequencer", batch_data=batch_data), rig.start("verifier")
     alice, bob, carol, dave = (rig.accounts[name] for name in ("alice", "bob", "carol", "dave"))
     rig.deposit("alice", ETHER)
     sequencer.client.wait_for_balance(alice.address_bytes, ETHER)
@@ -33,7 +36,7 @@ def test_batches_that_l1_forgot_are_posted_again(fresh_rig: Rig, change: Callabl
     rig.running.remove(sequencer)
     rig.deposit("dave", ETHER)
     snapshot, block = rig.node.snapshot(), rig.chain.block_number()
-    sequencer = rig.start("sequencer")
+    sequencer = rig.start("sequencer", batch_data=batch_data)
 
     first = sequencer.client.transfers(alice, [(bob.address_bytes, 10**15)] * 5)[-1]
     sequencer.client.wait_for_balance(dave.address_bytes, ETHER)

@@ -7,6 +7,8 @@ import threading
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from rollup_services.rig import ETHER, Rig, Service
 from toolkit.errors import L2KitError
 from toolkit.rollup.client import ETH, RollupClient
@@ -46,10 +48,12 @@ class Payer(threading.Thread):
             self._client.close()
 
 
-def test_kill_at_random_moments_loses_and_repeats_nothing(rig: Rig) -> None:
+@pytest.mark.parametrize("batch_data", ["calldata", "blobs"])
+def test_kill_at_random_moments_loses_and_repeats_nothing(fresh_rig: Rig, batch_data: str) -> None:
+    rig = fresh_rig
     dice = random.Random(20261121)
     # Small and frequent batches, so that the kill finds batches open, sealed, sent and just landed.
-    settings: dict[str, Any] = {"batch_seconds": 0.02, "batch_records": 40}
+    settings: dict[str, Any] = {"batch_seconds": 0.02, "batch_records": 40, "batch_data": batch_data}
     alice, bob = rig.accounts["alice"], rig.accounts["bob"]
     sequencer = rig.start("sequencer", **settings)
     rig.deposit("alice", 10 * ETHER)
@@ -58,7 +62,7 @@ def test_kill_at_random_moments_loses_and_repeats_nothing(rig: Rig) -> None:
     for _ in range(ROUNDS):
         payer = Payer(rig, sequencer, sequencer.client.account(alice.address_bytes).nonce, dice.randrange(1, 200))
         payer.start()
-        assert payer.enough.wait(20.0)
+        assert payer.enough.wait(60.0)
         sequencer.kill()
         payer.join()
         acknowledged += payer.acknowledged

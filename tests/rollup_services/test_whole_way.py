@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rollup_services.rig import ETHER, WINDOW, Rig
 from toolkit.bridge.claims import Claim
 from toolkit.bridge.client import claim
 
 
-def test_money_goes_in_moves_and_comes_out(rig: Rig) -> None:
-    sequencer, proposer, verifier = (rig.start(role) for role in ("sequencer", "proposer", "verifier"))
+@pytest.mark.parametrize("batch_data", ["calldata", "blobs"])
+def test_money_goes_in_moves_and_comes_out(fresh_rig: Rig, batch_data: str) -> None:
+    rig = fresh_rig
+    sequencer = rig.start("sequencer", batch_data=batch_data)
+    proposer, verifier = rig.start("proposer"), rig.start("verifier")
     alice, bob, carol = (rig.accounts[name] for name in ("alice", "bob", "carol"))
 
     rig.deposit("alice", 5 * ETHER)
@@ -24,6 +29,9 @@ def test_money_goes_in_moves_and_comes_out(rig: Rig) -> None:
     assert {sequencer.client.receipt(receipt.hash).status for receipt in receipts} == {"posted"}
 
     last = sequencer.client.status()["posted"]
+    found = [sequencer.client.call("l2_batch", number) for number in range(1, last + 1)]
+    assert {each["blobs"] for each in found if each["records"]} == {1 if batch_data == "blobs" else 0}
+    assert {each["blobs"] for each in found if not each["records"]} == {0}
     verifier.client.wait_until(lambda: verifier.client.status()["assertedBatch"] == last, "the last assertion")
     status = verifier.client.status()
     assert (status["batches"], status["disagreed"]) == (last, 0)

@@ -10,15 +10,22 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolkit.devnet.accounts import Account, checksum
 from toolkit.devnet.l1 import bytes_of, hex_of
 from toolkit.devnet.rpc import Rpc
 from toolkit.errors import BadInput, L2KitError, NodeError, RpcError, ServiceError
+from toolkit.rollup.codec import RegisterRecord
 from toolkit.rollup.jsonrpc import BUSY
-from toolkit.rollup.machine import Withdrawal
+from toolkit.rollup.machine import Withdrawal, forced_data
 from toolkit.rollup.operations import Transfer, Withdraw, rollup_domain
+
+if TYPE_CHECKING:
+    from web3.contract import Contract
+    from web3.types import TxReceipt
+
+    from toolkit.devnet.chain import Chain
 
 ETH = bytes(20)
 _POLL_SECONDS = 0.02
@@ -150,6 +157,29 @@ class RollupClient:
                 receipts.append(_receipt(answer))
         return receipts
 
+    def force(self, chain: Chain, inbox: Contract, sender: Account, operation: Transfer | Withdraw) -> TxReceipt:
+        """Bring an operation to L2 through L1, without asking the sequencer. The signed fee is not charged.
+
+        A batch consumes it at the latest two batches from now, and anyone may post these where the sequencer does not.
+        Ask a verifier, as this client's service, where the sequencer is not to know. Whether it applied is then seen by
+        the account's nonce.
+
+        Args:
+            sender: signs the operation, and pays for the L1 transaction.
+
+        Raises:
+            BadInput: a transfer's recipient has no account (`force_registration` opens one), or the amount or the fee
+                has no encoding.
+            Reverted: InboxFull (Inbox).
+        """
+        signature = operation.sign(self._domain, sender.key)
+        if isinstance(operation, Withdraw):
+            return _force(chain, inbox, sender, operation.record(signature).encode())
+        recipient = self.account(operation.to, operation.token).account
+        if recipient is None:
+            raise BadInput(f"{checksum(operation.to)} has no account of the token {checksum(operation.token)} on L2")
+        return _force(chain, inbox, sender, operation.record(recipient, signature).encode())
+
     def receipt(self, name: bytes) -> Receipt:
         """What became of an operation, by its hash."""
         return _receipt(self.call("l2_receipt", hex_of(name)))
@@ -229,6 +259,15 @@ class RollupClient:
                 time.sleep(_POLL_SECONDS)
             else:
                 return answers
+
+
+def force_registration(chain: Chain, inbox: Contract, sender: Account, owner: bytes, token: bytes = ETH) -> TxReceipt:
+    """Open an account of a token for an owner (20 bytes each) through L1; otherwise as `RollupClient.force`."""
+    return _force(chain, inbox, sender, RegisterRecord(owner, token).encode())
+
+
+def _force(chain: Chain, inbox: Contract, sender: Account, record: bytes) -> TxReceipt:
+    return chain.send(sender, inbox.functions.send(forced_data(record)))
 
 
 def _receipt(answer: dict[str, Any]) -> Receipt:

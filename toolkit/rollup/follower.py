@@ -10,7 +10,7 @@ from typing import Any
 
 from toolkit.devnet.blobs import commit, versioned_hash
 from toolkit.devnet.l1 import L1, bytes_of, hex_of
-from toolkit.errors import NodeError, ProtocolError, RpcError, ServiceError
+from toolkit.errors import BadInput, NodeError, ProtocolError, RpcError, ServiceError
 from toolkit.rollup.store import L1Copy, L1Log
 
 CHUNK_BLOCKS = 2_000
@@ -206,7 +206,10 @@ def _log(entry: dict[str, Any], txn: dict[str, Any], timestamp: int, calldata_of
 async def _with_blobs(l1: L1, entry: L1Log) -> L1Log:
     """The log with the blobs of its transaction, after computing the commitments to them anew."""
     blobs = await l1.blobs(entry.transaction)
-    hashes = await asyncio.to_thread(lambda: tuple(versioned_hash(commit(blob)) for blob in blobs))
+    try:
+        hashes = await asyncio.to_thread(lambda: tuple(versioned_hash(commit(blob)) for blob in blobs))
+    except BadInput as error:
+        raise ProtocolError(f"{l1.shown} gives no blobs for {hex_of(entry.transaction)}: {error}") from error
     if hashes != entry.blob_hashes:
         raise ProtocolError(
             f"{l1.shown} gives blobs {', '.join(map(hex_of, hashes)) or 'none'} for the transaction "

@@ -33,9 +33,11 @@ contract Odd {
     bool public open;
     bool public gotIn;
     uint256 public answers;
+    uint256 public needs;
     address private _to;
     bytes private _answer;
     function set(bool value) external { open = value; }
+    function need(uint256 gas_) external { needs = gas_; }
     function answer(address to, bytes calldata data) external { (_to, _answer) = (to, data); }
     function act(address to, bytes calldata data) external payable {
         (bool success, bytes memory output) = to.call{value: msg.value}(data);
@@ -43,6 +45,7 @@ contract Odd {
     }
     receive() external payable {
         require(open, "closed");
+        require(gasleft() >= needs, "too little gas");
         if (_to != address(0)) {
             (bool success,) = _to.call(_answer);
             ++answers;

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -18,6 +19,8 @@ from .arena import CONFIRMED, PENDING, REJECTED, WINDOW
 from .crowd import PROPOSER, RULES, VERIFIER, Assertion, Crowd
 from .evm import refusal
 from .table import BATCHES, MADE_UP, NO_WITNESS, STEPS
+
+pytestmark = pytest.mark.slow
 
 PLACES = st.integers(0, 2**32)
 """Which of those that there are."""

@@ -201,9 +201,10 @@ def test_a_winner_that_calls_back_finds_the_game_over(table: Table) -> None:
 
 @pytest.mark.parametrize("move", ["prove", "timeout", "refund"])
 def test_whatever_gas_is_sent_a_game_ends_with_its_winner_paid_or_not_at_all(table: Table, move: str) -> None:
-    """A payee may use 50,000 gas, and this one uses half of it; who sends too little turns no payout into a credit."""
+    """A payee may use 50,000 gas, and this one wants to see it; who sends too little turns no payout into a credit."""
     odd = table.odd_party()
     table.tell(odd, "set", True)
+    table.tell(odd, "need", 45_000)
     table.tell(odd, "answer", table.dispute.address, bytes(4))  # to note a payment down takes a new slot
     claim = table.wrong()
     name, other = table.open(odd, claim), table.open(CHALLENGER, claim)

@@ -221,6 +221,7 @@ def _without_signature(before: State, batch: Batch) -> State | None:
     return after
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_every_wrong_step_of_every_batch_is_proved(seed: int) -> None:
     """At each step of five batches, each in several ways; every game to its end, all against one history."""

@@ -6,15 +6,13 @@ A rollup of its own is deployed and driven here, step by step and without servic
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 
 from web3.types import TxReceipt
 
 from toolkit.devnet.accounts import Account
-from toolkit.devnet.blobs import MAX_BLOBS, make_sidecar
+from toolkit.devnet.blobs import MAX_BLOBS, commit, versioned_hash
 from toolkit.devnet.chain import Chain
-from toolkit.devnet.transaction import TX_GAS_CAP, BlobTransaction
-from toolkit.errors import RpcError
+from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.rollup import game as g
 from toolkit.rollup.codec import BLOB_RECORDS, RECORD_SIZE, Header, RegisterRecord, encode_blobs
 from toolkit.rollup.contracts import encode_assert, encode_post_batch, encode_post_blobs
@@ -36,7 +34,6 @@ LONG_LIST = 2**13 + 1
 _HEADER = Header(fee_token=ETH).encode()
 _DENSE = b"\xff" * 32
 """No hash costs more calldata."""
-_PRIORITY_FEE = 10**9
 _CALLDATA_STEP = "dispute: final step, worst operation (calldata batch)"
 _BLOB_STEP = "dispute: final step, worst operation (blob batch)"
 
@@ -69,7 +66,7 @@ class _Drive:
     def measure(self) -> dict[str, int]:
         whole = self._whole_game()
         steps = {_CALLDATA_STEP: self._last_steps(self._post_long)}
-        with suppress(RpcError):  # Hardhat takes no blobs with the proofs of EIP-7594
+        if self._chain.gives_blobs():
             steps[_BLOB_STEP] = self._last_steps(self._post_blobs)
         return {
             "dispute: open": max(self._openings),
@@ -184,18 +181,11 @@ class _Drive:
 
     def _post_blobs(self, records: Sequence[bytes]) -> Batch:
         """Post a batch in as many blobs as a transaction carries; what follows the records has no effect."""
-        chain, sender = self._chain, self._sequencer
         padded = [*records, *[bytes(RECORD_SIZE)] * (MAX_BLOBS * BLOB_RECORDS - len(records))]
-        sidecar = make_sidecar(encode_blobs(padded))
+        blobs = encode_blobs(padded)
         data = encode_post_blobs(self._number + 1, _HEADER, len(padded), ())
-        price, blob_price = chain.rpc.quantity("eth_gasPrice"), chain.rpc.quantity("eth_blobBaseFee")
-        raw, name = BlobTransaction(
-            *(chain.chain_id, chain.nonce(sender), bytes.fromhex(self._contracts.inbox.address[2:]), 0, data),
-            *(TX_GAS_CAP, 2 * price + _PRIORITY_FEE, _PRIORITY_FEE, 2 * blob_price, sidecar),
-        ).signed(sender.key)
-        chain.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
-        (receipt,) = chain.receipts([name])
-        return self._posted(padded, (), receipt, sidecar.versioned_hashes)
+        receipt = self._chain.send(self._sequencer, to=self._contracts.inbox.address, data=data, blobs=blobs)
+        return self._posted(padded, (), receipt, tuple(versioned_hash(commit(blob)) for blob in blobs))
 
     def _posted(
         self, records: Sequence[bytes], messages: Sequence[Message], receipt: TxReceipt, blobs: tuple[bytes, ...] = ()

@@ -48,6 +48,8 @@ class Options:
         l2_port: of the sequencer's JSON-RPC; a free one where None.
         challenge_window: seconds that an assertion can be disputed.
         services: whether sequencer, proposer and verifier are started.
+        batch_data: whether the rollup's batches go to L1 as "calldata", in "blobs", or ("auto") the cheaper way each
+            time. A devnet's blobs cost next to nothing, whatever they cost elsewhere.
     """
 
     node: str = "anvil"
@@ -57,6 +59,7 @@ class Options:
     l2_port: int | None = None
     challenge_window: int = 7 * DAY
     services: bool = True
+    batch_data: str = "calldata"
 
 
 @dataclass(frozen=True)
@@ -225,6 +228,8 @@ class Devnet:
         config = {
             "port": (self.options.l2_port or 0) if role == "sequencer" else 0,
             "assert_seconds": _ASSERT_SECONDS,
+            "batch_data": self.options.batch_data,
+            "batch_data_on_demand": True,
         }
         account = None if role == "verifier" else self.accounts[role]
         return ServiceProcess(self.folder, role, self.rollup, self.node.url, self.l1.chain_id, account, config)

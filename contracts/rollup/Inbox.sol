@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {EfficientHashLib} from "solady/utils/EfficientHashLib.sol";
+
 import {MerkleTree} from "../lib/MerkleTree.sol";
 import {HashChain} from "./HashChain.sol";
 import {IInbox} from "./IInbox.sol";
@@ -91,15 +93,21 @@ contract Inbox is IInbox {
     /// @inheritdoc IInbox
     function postBlobs(uint256 batch, bytes32 header, uint256 records, bytes calldata messages) external {
         if (msg.sender != SEQUENCER) revert NotSequencer(msg.sender, SEQUENCER);
-        bytes memory hashes;
         uint256 blobs;
-        for (; blobhash(blobs) != 0; ++blobs) {
-            hashes = abi.encodePacked(hashes, blobhash(blobs));
+        // Unchecked, here and below: counts blobs, of which a transaction carries a handful.
+        unchecked {
+            while (blobhash(blobs) != 0) ++blobs;
         }
         if (blobs == 0) revert NoBlobs();
         uint256 most = blobs * BLOB_RECORDS;
         if (records > most) revert TooManyRecords(records, most);
-        _post(_last(batch), batch, header, keccak256(hashes), records, blobs, messages);
+        bytes32[] memory hashes = EfficientHashLib.malloc(blobs);
+        unchecked {
+            for (uint256 i; i < blobs; ++i) {
+                EfficientHashLib.set(hashes, i, blobhash(i));
+            }
+        }
+        _post(_last(batch), batch, header, EfficientHashLib.hash(hashes), records, blobs, messages);
     }
 
     /// @inheritdoc IInbox
@@ -157,9 +165,10 @@ contract Inbox is IInbox {
     /// @dev The accumulator before `batch`, which must be the next one.
     function _last(uint256 batch) private view returns (bytes28) {
         if (batch == 0 || _ring[batch % RING_SIZE].batch == batch) revert OutOfOrder(batch);
-        Entry memory last = _ring[(batch - 1) % RING_SIZE];
-        if (last.batch != batch - 1) revert OutOfOrder(batch);
-        return last.accumulator;
+        Entry storage last = _ring[(batch - 1) % RING_SIZE];
+        (bytes28 known, uint256 number) = (last.accumulator, last.batch);
+        if (number != batch - 1) revert OutOfOrder(batch);
+        return known;
     }
 
     function _postCalldata(
@@ -189,19 +198,16 @@ contract Inbox is IInbox {
         if (msg.sender != tx.origin || msg.sender.code.length != 0) revert NotDirect(msg.sender);
         if (messages.length % REFERENCE_SIZE != 0) revert NotWhole(messages.length, REFERENCE_SIZE);
         _consume(messages);
-        bytes32 hash = keccak256(
-            abi.encode(
-                Batch({
-                    header: header,
-                    recordsRoot: recordsRoot,
-                    records: records,
-                    blobs: blobs,
-                    messagesRoot: MerkleTree.listRootOf(messages, REFERENCE_SIZE),
-                    messages: messages.length / REFERENCE_SIZE,
-                    timestamp: block.timestamp,
-                    poster: msg.sender
-                })
-            )
+        // The words of a `Batch`; abi.encode would copy them twice.
+        bytes32 hash = EfficientHashLib.hash(
+            header,
+            recordsRoot,
+            bytes32(records),
+            bytes32(blobs),
+            MerkleTree.listRootOf(messages, REFERENCE_SIZE),
+            bytes32(messages.length / REFERENCE_SIZE),
+            bytes32(block.timestamp),
+            bytes32(uint256(uint160(msg.sender)))
         );
         bytes28 next = last.extend(hash);
         // A number of 2**32 is out of reach: one batch a block is 1,600 years.
@@ -215,13 +221,13 @@ contract Inbox is IInbox {
         for (uint256 start; start < messages.length; start += REFERENCE_SIZE) {
             listed = listed.extend(bytes32(messages[start:start + 32]));
         }
-        Queue memory queue = _queue;
+        (bytes28 tip, uint32 pending) = (_queue.tip, _queue.pending);
         // Where nothing waits, the snapshot is empty.
-        bytes28 snapshot = queue.pending == 0 ? EMPTY : _snapshot;
+        bytes28 snapshot = pending == 0 ? EMPTY : _snapshot;
         if (listed != snapshot) revert WrongMessages(listed, snapshot);
-        if (queue.pending == 0) return;
-        _snapshot = queue.tip;
+        if (pending == 0) return;
+        _snapshot = tip;
         // No underflow: pending counts the snapshot's messages, too. No truncation: they are at most MAX_PENDING.
-        _queue = Queue(EMPTY, queue.pending - uint32(messages.length / REFERENCE_SIZE));
+        _queue = Queue(EMPTY, pending - uint32(messages.length / REFERENCE_SIZE));
     }
 }

@@ -43,8 +43,12 @@ def test_everything_ends_with_every_technique_in_the_table(devnet: Devnet) -> No
     assert report is not None
     table = {row["technique"]: row for row in report.as_json()["table"]}
     assert table["L1 ETH transfers"]["total_gas"] == 20 * 21_000
-    assert set(table) == {"L1 ETH transfers", "L1 ERC20 transfers", "Payment channel", "Rollup (calldata batches)"}
+    rollups = {"Rollup (calldata batches)", "Rollup (blob batches)"}
+    assert set(table) == {"L1 ETH transfers", "L1 ERC20 transfers", "Payment channel", *rollups}
     assert all(row["payments"] == 20 and row["total_gas"] > 0 for row in table.values())
+    assert {name for name, row in table.items() if row["blob_gas"] > 0} == {"Rollup (blob batches)"}
+    assert table["Rollup (blob batches)"]["blob_gas"] % 131_072 == 0
+    assert devnet.access.sequencer.status()["batchData"] == devnet.options.batch_data  # as it was before
     assert any("the verifier agrees" in str(event.get("checked")) for event in story.events)
     for event in story.events:  # as the command prints them, behind "  " or "  ok  ", gas from column 62 on
         assert len(event.get("step", "")) <= (78 if event.get("gas") is None else 60), event

@@ -27,6 +27,7 @@ from toolkit.rollup.machine import (
     Batch,
     Genesis,
     Message,
+    Outcome,
     State,
     apply_batch,
     apply_record,
@@ -270,6 +271,24 @@ def test_whole_balance_is_taken_whatever_its_digits_and_refused_below_the_fee() 
     withdraw = Withdraw(0, ETH, WHOLE_BALANCE, 0, 1)
     entry = sequencer.submit(withdraw, withdraw.sign(DOMAIN, KEY))
     assert (entry.amount, sequencer.state.withdrawals[0].amount) == (WHOLE_BALANCE, 0)
+
+
+def test_forced_operation_counts_from_the_batch_that_consumes_it_on() -> None:
+    sequencer = mind()
+    forced = Transfer(0, OWNER, ETH, 10**12, 7, 1)  # to itself, after the payment below
+    record = forced.record(0, forced.sign(DOMAIN, KEY)).encode()
+    pay(sequencer, 10**12)
+    sealed = sequencer.seal([Message(b"\x66" * 20, 1, forced_data(record))])
+    assert [account.nonce for account in sequencer.state.accounts] == [2, 0]
+    with pytest.raises(Refused, match="nonce 1 is not the next one of account 0, 2"):
+        sequencer.submit(forced, forced.sign(DOMAIN, KEY))
+    pay(sequencer, 10**12)
+    derived = mind().state
+    sealed_again = sequencer.seal([])
+    for each in (sealed, sealed_again):
+        outcomes = apply_batch(derived, Batch(each.header, each.records, each.messages, 100, POSTER))
+        assert set(outcomes) == {Outcome.APPLIED}
+    assert derived.accounts == sequencer.state.accounts
 
 
 def test_deposit_goes_to_the_account_that_is_there() -> None:

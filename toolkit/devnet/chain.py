@@ -22,8 +22,10 @@ from web3.types import RPCEndpoint, RPCResponse, TxParams, TxReceipt
 from toolkit.compile import artifact, compile_contracts
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import Account
+from toolkit.devnet.blobs import Sidecar, make_sidecar
+from toolkit.devnet.l1 import BLOB_CALLS
 from toolkit.devnet.rpc import BATCH, Rpc
-from toolkit.devnet.transaction import TX_GAS_CAP, Transaction
+from toolkit.devnet.transaction import TX_GAS_CAP, BlobTransaction, Transaction
 from toolkit.errors import BadInput, NodeError, Reverted, RpcError
 
 BURST = 2 * BATCH
@@ -119,6 +121,7 @@ class Chain:
         value: int = 0,
         data: bytes = b"",
         gas: int | None = None,
+        blobs: Sequence[bytes] = (),
     ) -> TxReceipt:
         """Sign a transaction, send it and wait for its receipt.
 
@@ -127,24 +130,31 @@ class Chain:
             function: a bound contract function; else ``to`` and ``data`` say what is called (``to`` None: create).
             value: wei sent along.
             gas: the gas limit; the node's estimate where None.
+            blobs: that the transaction carries (EIP-4844), of up to 131,072 bytes each, trailing zeros left out.
 
         Raises:
             Reverted: the contract refused; nothing was sent where the estimate already says so.
-            BadInput: the account cannot pay.
+            BadInput: the account cannot pay, or the blobs are none.
+            RpcError: the node does not take it.
         """
         what = "the deployment" if function is None and to is None else "the transaction"
         if function is not None:
             priced = {"gas": 0, "nonce": 0, "maxFeePerGas": 0, "maxPriorityFeePerGas": 0, "chainId": self.chain_id}
             built = function.build_transaction(cast(TxParams, {**priced, "value": value}))  # asks the node nothing
             to, data, what = str(built["to"]), bytes.fromhex(str(built["data"])[2:]), function.fn_name
-        request = {"from": account.address, "value": hex(value), "data": "0x" + data.hex()}
+        request: dict[str, Any] = {"from": account.address, "value": hex(value), "data": "0x" + data.hex()}
         if to is not None:
             request["to"] = to
+        sidecar = make_sidecar(blobs) if blobs else None
+        if sidecar is not None:
+            request["blobVersionedHashes"] = ["0x" + each.hex() for each in sidecar.versioned_hashes]
+            request["maxFeePerBlobGas"] = hex(self._blob_fee())
         try:
             if gas is None:
                 estimate = self.rpc.quantity("eth_estimateGas", request, "pending")
                 gas = min(TX_GAS_CAP, estimate + estimate // 10)
-            raw, tx_hash = self._signed(account, to, value, data, gas, self.nonce(account), *self._fees())
+            fields = (account, to, value, data, gas, self.nonce(account), *self._fees())
+            raw, tx_hash = self._signed(*fields) if sidecar is None else self._signed_with_blobs(sidecar, *fields)
             self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
         except RpcError as error:
             raise _explained(error, what, account) from error
@@ -220,6 +230,10 @@ class Chain:
                 del pending[: len(part)]
         return found
 
+    def gives_blobs(self) -> bool:
+        """Whether the node takes blobs and gives them back."""
+        return not any("error" in answer for answer in self.rpc.responses(BLOB_CALLS))
+
     def nonce(self, account: Account) -> int:
         """The nonce of the account's next transaction."""
         return self.rpc.quantity("eth_getTransactionCount", account.address, "pending")
@@ -245,6 +259,27 @@ class Chain:
         recipient = None if to is None else bytes.fromhex(to[2:])
         raw = Transaction(self.chain_id, nonce, recipient, value, data, gas, max_fee, tip).signed(account.key)
         return raw, keccak256(raw)
+
+    def _signed_with_blobs(
+        self,
+        sidecar: Sidecar,
+        account: Account,
+        to: str | None,
+        value: int,
+        data: bytes,
+        gas: int,
+        nonce: int,
+        max_fee: int,
+        tip: int,
+    ) -> tuple[bytes, bytes]:
+        if to is None:
+            raise BadInput("a transaction with blobs creates no contract (EIP-4844)")
+        fields = (self.chain_id, nonce, bytes.fromhex(to[2:]), value, data, gas, max_fee, tip)
+        return BlobTransaction(*fields, self._blob_fee(), sidecar).signed(account.key)
+
+    def _blob_fee(self) -> int:
+        """Wei a blob gas at most, with room for it to rise."""
+        return 2 * self.rpc.quantity("eth_blobBaseFee")
 
     def _why(self, request: dict[str, Any], receipt: TxReceipt, what: str) -> Reverted:
         try:

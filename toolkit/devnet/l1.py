@@ -24,6 +24,8 @@ _RECEIPT_POLL_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _RECEIPT_LATE_SECONDS = 2.0
 _PRIORITY_FEE = 10**9  # wei a gas
 _GET_BLOBS = "anvil_getBlobsByTransactionHash"
+BLOB_CALLS: Sequence[tuple[str, list[Any]]] = (("eth_blobBaseFee", []), (_GET_BLOBS, ["0x" + 64 * "0"]))
+"""What a node must answer that takes blobs and gives them back."""
 
 
 class L1:
@@ -102,8 +104,7 @@ class L1:
 
     async def gives_blobs(self) -> bool:
         """Whether the node takes blobs and gives them back."""
-        calls: list[tuple[str, list[Any]]] = [("eth_blobBaseFee", []), (_GET_BLOBS, [hex_of(bytes(32))])]
-        return not any(isinstance(answer, RpcError) for answer in await self.answers(calls))
+        return not any(isinstance(answer, RpcError) for answer in await self.answers(BLOB_CALLS))
 
     async def blob_fee(self) -> int:
         """The price of blob gas in the next block (wei)."""

@@ -19,8 +19,8 @@ from toolkit.technique.workload import ETHER, Workload
 from toolkit.toolchain import SOLC_VERSION
 from toolkit.world import Devnet
 
-ETH_TECHNIQUES = 3
-"""How often the workload is paid in ETH: by transfers, through channels, through the rollup."""
+ETH_TECHNIQUES = 4
+"""How often the workload is paid in ETH: by transfers, through channels, and through the rollup in two ways."""
 FEES = 10 * ETHER
 """What a stand-in gets for its L1 fees (wei)."""
 STAND_INS_MOST = 8_000 * ETHER
@@ -28,14 +28,17 @@ STAND_INS_MOST = 8_000 * ETHER
 
 
 def techniques(devnet: Devnet, workload: Workload) -> list[Technique]:
-    """Every technique, ready to carry the workload."""
+    """Every technique that the devnet's node can carry, ready to carry the workload."""
     meter = Meter(devnet.l1)
-    return [
+    found: list[Technique] = [
         L1Eth(meter, workload),
         L1Erc20(meter, workload, devnet.contracts["Token"]),
         ChannelTechnique(meter, workload, devnet.contracts["PaymentChannels"].address, devnet.folder),
         RollupTechnique(meter, workload, devnet.access),
     ]
+    if devnet.l1.gives_blobs():
+        found.append(RollupTechnique(meter, workload, devnet.access, "blobs"))
+    return found
 
 
 def prepare(devnet: Devnet, workload: Workload) -> None:

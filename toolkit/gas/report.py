@@ -62,6 +62,7 @@ class Report:
                 "transactions": run.transactions,
                 **{f"{phase}_gas": run.gas(phase) for phase in PHASES},
                 "total_gas": run.gas(),
+                "blob_gas": run.blob_gas(),
                 "gas_per_payment": round(run.gas_per_payment, 1),
                 "versus_l1_eth": round(run.gas() / base, 4) if base else None,
             }
@@ -69,7 +70,7 @@ class Report:
         ]
 
 
-_COLUMNS = ["txs", "open", "pay", "close", "total gas", "a payment", "of L1 ETH"]
+_COLUMNS = ["txs", "open", "pay", "close", "total gas", "blob gas", "a payment", "of L1 ETH"]
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
@@ -80,6 +81,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         f"{row['pay_gas']:,}",
         f"{row['settle_gas'] + row['exit_gas']:,}",
         f"{row['total_gas']:,}",
+        f"{row['blob_gas']:,}",
         f"{row['gas_per_payment']:,.0f}",
         "" if versus is None else f"{versus:.1%}",
     ]

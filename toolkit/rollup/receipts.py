@@ -14,17 +14,21 @@ from web3.types import TxReceipt
 from toolkit.bridge.claims import withdrawal_claim
 from toolkit.bridge.client import claim, deposit_erc20, deposit_eth
 from toolkit.devnet.accounts import Account
+from toolkit.devnet.blobs import commit, versioned_hash
 from toolkit.devnet.chain import Chain
 from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.rollup.client import ETH
-from toolkit.rollup.codec import Header, RegisterRecord
+from toolkit.rollup.codec import Header, RegisterRecord, encode_blobs
 from toolkit.rollup.deploy import deploy_rollup
 from toolkit.rollup.machine import Batch, Message, State, apply_batch, deposit_data
 from toolkit.rollup.operations import Transfer, Withdraw
+from toolkit.technique.protocol import blob_gas_of
 
 ETHER = 10**18
 TRANSFERS = 1_000
 WINDOW = 24 * 3600
+RING = 4
+"""Accumulators that the Inbox keeps: so few that every place was used before."""
 
 
 def measure(
@@ -32,6 +36,16 @@ def measure(
 ) -> dict[str, int]:
     """Gas by name, as the rows of the target table are named."""
     return _Drive(chain, accounts, token, travel).measure()
+
+
+def _of_blob_batch(receipt: TxReceipt | None) -> dict[str, int]:
+    """A batch in a blob: nothing on a node that takes none."""
+    if receipt is None:
+        return {}
+    return {
+        "rollup: batch in one blob, execution": receipt["gasUsed"],
+        "rollup: batch in one blob, blob gas": blob_gas_of(receipt),
+    }
 
 
 class _Drive:
@@ -42,7 +56,7 @@ class _Drive:
         self._alice, self._bob, self._sequencer = accounts["alice"], accounts["bob"], accounts["sequencer"]
         self._proposer = accounts["proposer"]
         self._contracts = deploy_rollup(
-            chain, accounts["deployer"], sequencer=self._sequencer.address, challenge_window=WINDOW
+            chain, accounts["deployer"], sequencer=self._sequencer.address, challenge_window=WINDOW, ring_size=RING
         )
         self._genesis = self._contracts.genesis
         self._state = State(self._genesis)
@@ -62,7 +76,9 @@ class _Drive:
         self._batch([])
         self._batch([])  # consumes the deposits
         self._batch(self._transfers(1))  # opens bob's account
+        self._batch(self._transfers(1))  # now every place of the ring was used
         transfers = self._batch(self._transfers(TRANSFERS))
+        in_blob = self._batch(self._transfers(TRANSFERS), in_blobs=True) if chain.gives_blobs() else None
         claims: dict[bytes, int] = {}
         for _ in range(2):
             asserted, confirmed = self._assert_and_confirm([self._withdraw(ETH), self._withdraw(token)])
@@ -75,6 +91,7 @@ class _Drive:
             "bridge: claim withdrawal (ETH)": claims[ETH],
             "bridge: claim withdrawal (ERC20)": claims[token],
             "rollup: batch of 1,000 transfers as calldata, per transfer": round(transfers["gasUsed"] / TRANSFERS),
+            **_of_blob_batch(in_blob),
             "rollup: assert": asserted["gasUsed"],
             "rollup: confirm": confirmed["gasUsed"],
         }
@@ -107,19 +124,23 @@ class _Drive:
         operation = Withdraw(index, token, ETHER, 0, self._state.accounts[index].nonce)
         return operation.record(operation.sign(self._genesis.domain, self._alice.key)).encode()
 
-    def _batch(self, records: Sequence[bytes]) -> TxReceipt:
+    def _batch(self, records: Sequence[bytes], *, in_blobs: bool = False) -> TxReceipt:
         """Post a batch with the messages that it must consume, and apply it to the specification's state."""
         header = Header(fee_token=ETH).encode()
-        messages = self._required
-        receipt = self._chain.send(
-            self._sequencer,
-            self._contracts.inbox.functions.postBatch(
-                self._state.batch + 1, header, b"".join(records), b"".join(each.reference() for each in messages)
-            ),
-            gas=TX_GAS_CAP,
-        )
+        messages, number = self._required, self._state.batch + 1
+        references = b"".join(each.reference() for each in messages)
+        functions = self._contracts.inbox.functions
+        hashes: tuple[bytes, ...] = ()
+        if in_blobs:
+            blobs = encode_blobs(records)
+            hashes = tuple(versioned_hash(commit(blob)) for blob in blobs)
+            post = functions.postBlobs(number, header, len(records), references)
+            receipt = self._chain.send(self._sequencer, post, blobs=blobs)
+        else:
+            post = functions.postBatch(number, header, b"".join(records), references)
+            receipt = self._chain.send(self._sequencer, post, gas=TX_GAS_CAP)
         time = self._chain.w3.eth.get_block(receipt["blockNumber"])["timestamp"]
-        apply_batch(self._state, Batch(header, records, messages, time, self._sequencer.address_bytes))
+        apply_batch(self._state, Batch(header, records, messages, time, self._sequencer.address_bytes, hashes))
         self._required, self._arrived = self._arrived, []
         return receipt
 

@@ -52,6 +52,12 @@ class RollupAccess:
             raise CheckFailed(f"the verifier disagrees with {status['disagreed']} assertions")
         return status
 
+    def post_as(self, batch_data: str) -> str:
+        """Have the sequencer post batches as "auto", "calldata" or "blobs"; returns as what it did before."""
+        before: str = self.sequencer.status()["batchData"]
+        self.sequencer.call("l2_setBatchData", batch_data)
+        return before
+
     def wait_asserted(self, batch: int) -> None:
         """Wait until the state after ``batch`` is asserted, and the verifier agrees."""
         self._wait(lambda: self.verified()["assertedBatch"] >= batch, f"batch {batch} to be asserted")
@@ -75,12 +81,12 @@ class RollupAccess:
 
 
 class RollupTechnique:
-    """Payments as transfers of ETH on the optimistic rollup, posted to L1 as calldata."""
+    """Payments as transfers of ETH on the optimistic rollup, posted to L1 as calldata or in blobs."""
 
-    name = "Rollup (calldata batches)"
-
-    def __init__(self, meter: Meter, workload: Workload, access: RollupAccess) -> None:
-        self._meter, self._workload, self._access = meter, workload, access
+    def __init__(self, meter: Meter, workload: Workload, access: RollupAccess, batch_data: str = "calldata") -> None:
+        """``batch_data``: "calldata" or "blobs"; the sequencer must allow to choose."""
+        self.name = f"Rollup ({batch_data.removesuffix('s')} batches)"
+        self._meter, self._workload, self._access, self._batch_data = meter, workload, access, batch_data
 
     @property
     def _deposits(self) -> dict[str, int]:
@@ -89,6 +95,7 @@ class RollupTechnique:
 
     def open(self) -> Sequence[Cost]:
         """Every payer deposits what it needs and a little more, and waits until it is on L2."""
+        self._was = self._access.post_as(self._batch_data)
         accounts, bridge = self._workload.accounts, self._access.contracts.bridge
         self._balances = Balances(self._meter, accounts.values())
         self._held = {name: self._on_l2(name) for name in accounts}
@@ -154,6 +161,7 @@ class RollupTechnique:
 
     def check(self) -> Sequence[str]:
         """Nothing of it is left on L2, everybody's ETH is right on L1, and the verifier agrees with every assertion."""
+        self._access.post_as(self._was)
         for name, held in self._held.items():
             if (owns := self._on_l2(name)) != held:
                 raise CheckFailed(f"{name} owns {owns} wei on L2, and must own {held}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from web3.types import TxReceipt
 
@@ -20,16 +20,25 @@ class Cost:
         what: they did.
         transactions: how many.
         gas: they used together.
+        blob_gas: they used together, which has a price of its own (EIP-4844).
     """
 
     what: str
     transactions: int
     gas: int
+    blob_gas: int = 0
 
 
 def cost(what: str, *receipts: TxReceipt) -> Cost:
     """The cost of ``receipts``."""
-    return Cost(what, len(receipts), sum(receipt["gasUsed"] for receipt in receipts))
+    gas = sum(receipt["gasUsed"] for receipt in receipts)
+    return Cost(what, len(receipts), gas, sum(map(blob_gas_of, receipts)))
+
+
+def blob_gas_of(receipt: TxReceipt) -> int:
+    """The blob gas in a receipt: 131,072 for each blob that the transaction carried (EIP-4844)."""
+    found = cast(Mapping[str, Any], receipt).get("blobGasUsed")  # web3 leaves it as the node writes it
+    return int(found, 16) if isinstance(found, str) else int(found or 0)
 
 
 class Technique(Protocol):
@@ -87,6 +96,10 @@ class Run:
     def gas(self, *phases: str) -> int:
         """Gas of the named phases, of all where none is named."""
         return sum(cost.gas for phase in phases or PHASES for cost in self.costs.get(phase, []))
+
+    def blob_gas(self, *phases: str) -> int:
+        """Blob gas of the named phases, of all where none is named."""
+        return sum(cost.blob_gas for phase in phases or PHASES for cost in self.costs.get(phase, []))
 
     @property
     def transactions(self) -> int:

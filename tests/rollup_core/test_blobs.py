@@ -33,11 +33,11 @@ from toolkit.rollup.codec import (
     elements_of_record,
     encode_blobs,
 )
+from toolkit.rollup.deep import DeepState
 from toolkit.rollup.machine import Batch, Outcome, State, apply_step
 from toolkit.rollup.witness import WITNESS, build_witness
 from toolkit.toolchain.folders import contracts_path
 
-from .deep import DeepState
 from .evm import Evm, refusal
 from .machines import Machines, account_of, signed_transfer, signed_withdrawal
 from .worlds import POSTER, in_blobs, in_noisy_blobs

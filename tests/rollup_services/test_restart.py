@@ -62,7 +62,7 @@ def test_kill_at_random_moments_loses_and_repeats_nothing(fresh_rig: Rig, batch_
     for _ in range(ROUNDS):
         payer = Payer(rig, sequencer, sequencer.client.account(alice.address_bytes).nonce, dice.randrange(1, 200))
         payer.start()
-        assert payer.enough.wait(20.0)
+        assert payer.enough.wait(60.0)
         sequencer.kill()
         payer.join()
         acknowledged += payer.acknowledged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -36,19 +37,19 @@ PAYS_B = Lock(HASH, 7, NOW + 1000)
 PAYS_A = Lock(keccak256(OTHER), -5, NOW + 2000)
 
 
-def stand(side: Side | None = Side.B, locks: tuple[Lock, ...] = (), **changes: object) -> Stand:
+def stand(side: Side | None = Side.B, locks: tuple[Lock, ...] = (), **changes: Any) -> Stand:
     state = State(9, 30, locks_root(locks))
     known = {HASH: SECRET} if locks else {}
-    return replace(Stand(CHANNEL, side, state, locks, BY_A, BY_B, known), **changes)  # type: ignore[arg-type]
+    return replace(Stand(CHANNEL, side, state, locks, BY_A, BY_B, known), **changes)
 
 
 def closing(nonce: int, deadline: int = NOW + 500, locks: bool = False) -> Position:
     return Position(OPEN.deposits, 0, nonce, deadline, locks)
 
 
-def sight(position: Position = OPEN, locks: tuple[Lock, ...] = (), told: bool = False, **changes: object) -> Sight:
+def sight(position: Position = OPEN, locks: tuple[Lock, ...] = (), told: bool = False, **changes: Any) -> Sight:
     pending = {CHANNEL.id: (locks_root(locks), locks if told else None)} if locks else {}
-    return replace(Sight(NOW, {CHANNEL.id: position}, pending), **changes)  # type: ignore[arg-type]
+    return replace(Sight(NOW, {CHANNEL.id: position}, pending), **changes)
 
 
 def due(stand: Stand, sight: Sight) -> list[Duty]:

@@ -10,7 +10,7 @@ import pytest
 from toolkit.channel import calls
 from toolkit.channel.guard import Sight, Stand
 from toolkit.channel.guardian import Done, Guardian
-from toolkit.channel.state import Side
+from toolkit.channel.state import Lock, Side
 from toolkit.devnet import Account, Chain, Node
 from toolkit.devnet.l1 import L1
 from toolkit.errors import BadInput, NodeError, RpcError
@@ -322,6 +322,60 @@ def test_a_node_with_limits_on_logs_is_asked_in_parts(scene: Scene) -> None:
             l1.close()
 
     scene.guard(scene.bob, work)
+
+
+def test_a_node_that_was_busy_for_a_while_is_not_asked_in_parts_for_ever(scene: Scene) -> None:
+    stand = scene.stand(scene.open(), Side.B, 1, 0)
+    scene.chain.rpc.call("anvil_mine", hex(100))
+    asked: list[int] = []
+    busy = True
+
+    class Busy(L1):
+        async def call(self, method: str, *params: Any) -> Any:
+            if method == "eth_getLogs":
+                asked.append(int(params[0]["toBlock"], 16) - int(params[0]["fromBlock"], 16) + 1)
+                if busy:
+                    raise RpcError(method, -32005, "too many requests")
+            return await super().call(method, *params)
+
+    async def work(_: Guardian) -> None:
+        nonlocal busy
+        l1 = Busy(scene.chain.rpc.url)
+        try:
+            guardian = scene.guardian(l1, scene.bob)
+            with pytest.raises(RpcError, match="too many requests"):
+                await guardian.look([stand])
+            assert asked[-1] == 1
+            busy = False
+            looks = 0
+            while asked != [65]:
+                asked.clear()
+                await guardian.look([stand])
+                looks += 1
+                assert looks < 100
+        finally:
+            l1.close()
+
+    scene.guard(scene.bob, work)
+
+
+def test_no_list_of_locks_on_l1_blinds_a_guardian_to_its_own_channels(scene: Scene) -> None:
+    """Anybody may sign with himself what he likes, and let the contract tell of it."""
+    theirs, ours = scene.open(salt=1), scene.open()
+    least = Lock(HASHES[1], -(2**63), scene.chain.now() + 10_000)
+    locks = (scene.lock(0, 5), least)
+    newest = scene.signed(theirs, scene.bob, 1, 0, locks)
+    scene.send(scene.alice, calls.close_alone_and_unlock(theirs, newest, locks, [SECRETS[0], calls.NO_SECRET]))
+    stand = scene.stand(ours, Side.B, 2, ONE // 4)
+
+    async def work(guardian: Guardian) -> tuple[Lock, ...] | None:
+        scene.cheat(ours, 1, -ONE // 2)
+        assert await once(guardian, stand) == ["challenge"]
+        sight = await guardian.look([scene.stand(theirs, Side.B, 1, 0, locks)])
+        return sight.pending[theirs.id][1]
+
+    assert scene.guard(scene.bob, work) == (least,)
+    assert scene.position(ours).nonce == 2
 
 
 def test_the_wrong_chain_or_contract_is_told_at_once(scene: Scene) -> None:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from toolkit.channel.route import Bill, Failure, Held, Hop, Knowledge, Policy
 from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, Lock, Side
 from toolkit.channel.store import Store
 from toolkit.channel.transition import lock_of
+from toolkit.channel.wire import Kind, Message
 from toolkit.crypto import address_of, keccak256
 from toolkit.errors import BadInput
 
@@ -332,6 +334,51 @@ def test_an_expired_payment_comes_back_from_hop_to_hop(net: Net) -> None:
     net.play(scene)
 
 
+def never_acknowledges(net: Net, a: str, b: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on ``b`` takes what ``a`` offers, and does not say so."""
+    session = net.nodes[b].sessions[net.channel(a, b).id]
+    send = session._send
+
+    def silently(message: Message) -> None:
+        if message.kind is not Kind.ACK:
+            send(message)
+
+    monkeypatch.setattr(session, "_send", silently)
+
+
+def test_a_payee_that_acknowledges_nothing_keeps_no_hop_from_being_paid(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dave has the promise and may take it on L1; Carol need not go there to be paid by Bob."""
+
+    async def scene(net: Net) -> None:
+        never_acknowledges(net, "carol", "dave", monkeypatch)
+        await net.nodes["alice"].pay(net.nodes["dave"].invoice(10_000), 10_000, TO_DAVE)
+        carol = net.nodes["carol"].peers[net.channel("bob", "carol").id]
+        await until(lambda: carol.view.agreed.net == 10_010)
+
+    net.play(scene)
+
+
+def test_a_payee_that_acknowledges_nothing_keeps_no_expired_payment(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(net: Net) -> None:
+        never_acknowledges(net, "carol", "dave", monkeypatch)
+        net.nodes["dave"].sessions[net.channel("carol", "dave").id]._listener = None
+        hash_ = net.nodes["dave"].invoice(10_000)
+        paying = asyncio.ensure_future(net.nodes["alice"].pay(hash_, 10_000, TO_DAVE))
+        last = net.nodes["carol"].peers[net.channel("carol", "dave").id]
+        await until(lambda: lock_of(last.view.tip, hash_) is not None)
+        between = [net.nodes[name].peers[net.channel("bob", "carol").id] for name in ("bob", "carol")]
+        await until(lambda: all(peer.view.locks for peer in between))
+        net.now += 3 * 3_600 + 1
+        net.nodes["carol"].look()
+        await until(lambda: not any(peer.view.locks for peer in between))
+        assert [peer.view.agreed.net for peer in between] == [0, 0]
+        paying.cancel()
+
+    net.play(scene)
+
+
 # What a hop decides
 
 SECRET = b"s" * 32
@@ -339,10 +386,12 @@ HASH = keccak256(SECRET)
 ONWARD = [Hop(WHO["carol"], 1_000, START + 7_200)]
 
 
-def held(*, ours: bool = True, units: int = 1_001, expiry: int = START + 10_800, **given: object) -> Held:
+def held(
+    *, ours: bool = True, units: int = 1_001, expiry: int = START + 10_800, forward: bool = True, **given: Any
+) -> Held:
     lock = Lock(HASH, units if ours else -units, expiry)
-    onward = route.encode(ONWARD) if given.pop("forward", True) else b""
-    return Held(b"c" * 32, Side.B, lock, onward, **{"live": True, "moving": False, **given})  # type: ignore[arg-type]
+    onward = route.encode(ONWARD) if forward else b""
+    return Held(b"c" * 32, Side.B, lock, onward, **{"live": True, "moving": False, **given})
 
 
 def decided(
@@ -366,6 +415,8 @@ def test_a_hop_forwards_what_pays_it() -> None:
     assert decided(held(), now=START + 5_401) == cancelled(Failure.TOO_SOON)
     assert decided(held(live=False)) == []
     assert decided(held(moving=True)) == []
+    assert decided(held(forwarding=True)) == []
+    assert decided(held(forwarding=True), KNOWN) == [route.Show(b"c" * 32, SECRET)]
 
 
 def test_a_hop_waits_for_the_next_one_as_long_as_its_own_lock_lasts() -> None:

@@ -8,10 +8,10 @@ import json
 import random
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -19,12 +19,14 @@ from toolkit.channel import route
 from toolkit.channel.book import Book
 from toolkit.channel.config import Config
 from toolkit.channel.control import Control
+from toolkit.channel.guard import Sight
 from toolkit.channel.onchain import Closing, OnChain
 from toolkit.channel.position import Position
-from toolkit.channel.process import PeerProcess, on_l1
+from toolkit.channel.process import PeerProcess, Process, on_l1
 from toolkit.channel.service import Service
-from toolkit.channel.state import Channel, ChannelTerms, Deposits, SignedState, State
+from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, Lock, SignedState, State
 from toolkit.channel.store import Store
+from toolkit.channel.tower_client import TowerClient, ask
 from toolkit.devnet import Account, Chain, Node, RunFolder
 from toolkit.errors import ServiceError
 
@@ -33,6 +35,7 @@ from .rig import wait_for
 
 pytestmark = pytest.mark.node
 
+T = TypeVar("T")
 ONE = 10**9
 """1 ETH in gwei."""
 
@@ -98,6 +101,16 @@ class Town:
         for name in names:
             control = self.peers[name].control
             wait_for(lambda control=control: not any(each["locks"] or each["pending"] for each in control.channels()))
+
+    def cheat(self) -> tuple[bytes, Channel, SignedState]:
+        """Alice has paid bob 10,010 and is gone; the channel, and the state after the first 10, which she may show."""
+        self.start("alice", "bob")
+        id_ = self.open("alice", "bob")
+        self.peers["alice"].control.pay(id_, [10])
+        stale, channel = self.newest("alice", id_), self.descriptor("alice", id_)
+        self.peers["alice"].control.pay(id_, [1_000] * 10)
+        self.peers["alice"].kill()
+        return id_, channel, stale
 
     def travel(self, seconds: int) -> None:
         self.node.travel(seconds)
@@ -201,13 +214,7 @@ def test_what_cannot_be_opened_says_why(town: Town) -> None:
 
 
 def test_a_peer_answers_a_stale_close_and_settles(town: Town) -> None:
-    town.start("alice", "bob")
-    id_ = town.open("alice", "bob")
-    alice = town.peers["alice"].control
-    alice.pay(id_, [10])
-    stale, channel = town.newest("alice", id_), town.descriptor("alice", id_)
-    alice.pay(id_, [1_000] * 10)
-    town.peers["alice"].kill()
+    id_, channel, stale = town.cheat()
     town.onchain.close_alone(town.accounts["alice"], channel, stale)
     wait_for(lambda: "challenge" in town.did("bob", id_))
     town.travel(DAY + 1)
@@ -215,23 +222,66 @@ def test_a_peer_answers_a_stale_close_and_settles(town: Town) -> None:
     assert town.paid_out(id_) == (ONE - 10_010, 10_010)
 
 
-def test_a_peer_guards_its_channels_whatever_else_goes_wrong(town: Town) -> None:
-    town.start("alice", "bob")
-    id_ = town.open("alice", "bob")
-    alice = town.peers["alice"].control
-    alice.pay(id_, [10])
-    stale, channel = town.newest("alice", id_), town.descriptor("alice", id_)
-    alice.pay(id_, [1_000] * 10)
-    town.peers["alice"].kill()
+def test_a_peer_guards_its_channels_whatever_else_goes_wrong(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, channel, stale = town.cheat()
     with Hostile(town, "bob", wait=False) as bob:
 
         def full(*_: object) -> None:
             raise sqlite3.OperationalError("database or disk is full")
 
-        bob.service._store.save = full  # type: ignore[method-assign, assignment]
+        monkeypatch.setattr(bob.service._store, "save", full)
         town.onchain.close_alone(town.accounts["alice"], channel, stale)
         wait_for(lambda: town.onchain.position(channel).nonce == 11)
         wait_for(lambda: "database or disk is full" in bob.service.refused)
+
+
+def test_a_tower_is_told_of_the_channels_that_l1_shows_and_of_no_other(town: Town) -> None:
+    town.start("alice", "bob")
+    closed, open_ = town.open("alice", "bob"), town.open("alice", "bob")
+    for id_ in (closed, open_):
+        town.peers["alice"].control.pay(id_, [1])
+    town.peers["alice"].control.ask("close_now", channel="0x" + closed.hex())
+    l1 = on_l1(town.chain.chain_id, town.onchain.contract.address, town.node.url, poll_seconds=0.05)
+    tower = Process(town.folder, "tower", "toolkit.channel.tower", town.accounts["heidi"].key, l1)
+    url = tower.ready["url"]
+    town.peers["alice"].kill()
+    alice = town.start("alice", towers=[url])
+    alice.connected(open_)
+    for nonce in (2, 3):  # between the two she has thought of every channel
+        assert alice.control.pay(open_, [1]) == nonce
+        wait_for(
+            lambda nonce=nonce: asyncio.run(TowerClient(url).status())["channels"] and ask(url, open_)["nonce"] == nonce
+        )
+    assert asyncio.run(TowerClient(url).status())["refused"] == {}
+    assert alice.control.status(open_)["connections_refused"] == 0
+
+
+def test_strangers_fill_nothing_with_channels_that_are_not_there(town: Town) -> None:
+    town.start("bob")
+    parties = town.accounts["alice"].address_bytes, town.accounts["bob"].address_bytes
+    with Hostile(town, "bob") as bob:
+        for salt in range(3):
+            unknown = Channel(parties[0], ChannelTerms(parties[1], DAY, salt=salt), ETHER, 1)
+            assert bob.ask(bob.service.adopt(unknown)) is None
+        assert bob.service.shore is not None
+        assert bob.service.shore._positions == {}
+        assert bob.service.node.peers == {}
+
+
+def test_a_secret_counts_as_revealed_as_long_as_l1_shows_it(town: Town) -> None:
+    """A reorganisation may drop it, and bring it back after a lock's expiry."""
+    town.start("bob")
+    with Hostile(town, "bob") as bob:
+        hash_ = town.peers["bob"].control.invoice(1)
+        known, shore = bob.service.node.book.known, bob.service.shore
+        assert shore is not None
+        lock = Lock(hash_, 1, 1_000)
+
+        async def sees(when: int) -> bool:
+            shore._heed([], Sight(2_000, {}, revealed={hash_: when}), [])
+            return known.counts(lock, 2_000)
+
+        assert [bob.ask(sees(when)) for when in (0, 1_000, 0, 1_001)] == [False, True, False, False]
 
 
 def test_who_leaves_alone_is_paid_when_the_time_is_over(town: Town) -> None:
@@ -379,12 +429,17 @@ class Hostile:
         self._loop = asyncio.get_running_loop()
         self.service = Service(Config.load(config), key)
         self._honestly = self.service.node._do
-        self.service.node._do = self._do  # type: ignore[method-assign]
-        await self.service.run(lambda ready: self._started.set())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.service.node, "_do", self._do)
+            await self.service.run(lambda ready: self._started.set())
 
     def _do(self, intent: route.Intent) -> None:
         if not isinstance(intent, self._refuses):
             self._honestly(intent)
+
+    def ask(self, work: Coroutine[Any, Any, T]) -> T:
+        """What comes of something that the peer does."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 
     def forgive(self) -> None:
         """Be honest from now on."""

@@ -137,9 +137,7 @@ def test_an_opened_channel_is_all_as(world: World, probe: Contract, amount: int,
 @given(found=st.lists(locks, max_size=6))
 def test_solidity_computes_the_same_root_of_locks(world: World, probe: Contract, found: list[Lock]) -> None:
     assert world.evm.call(probe, "roots", found) == (locks_root(found),) * 3
-    assert [Lock.decode(lock.encode()) for lock in found if lock.units > -(2**63)] == [
-        lock for lock in found if lock.units > -(2**63)
-    ]
+    assert [Lock.decode(lock.encode()) for lock in found] == found
 
 
 @settings(max_examples=100)
@@ -160,5 +158,5 @@ def test_where_there_is_no_contract_the_node_is_named(monkeypatch: pytest.Monkey
         return "0x"
 
     monkeypatch.setattr(Rpc, "call", answer)
-    with pytest.raises(NodeError, match="no PaymentChannels at 0x0707"):
-        read_position(Rpc("http://127.0.0.1:1"), b"\7" * 20, bytes(32))
+    with pytest.raises(NodeError, match=r"no PaymentChannels at 0x0707\w+: http://\*\*\*@127\.0\.0\.1:1 answers"):
+        read_position(Rpc("http://me:password@127.0.0.1:1"), b"\7" * 20, bytes(32))

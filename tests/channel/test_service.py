@@ -88,6 +88,26 @@ def test_both_agree_to_close_and_pay_no_more(pair: tuple[Process, Process]) -> N
             each.pay(1)
 
 
+@pytest.mark.parametrize("expiry", [-1, 1 << 40])
+def test_no_slip_of_the_hand_freezes_a_channel(pair: tuple[Process, Process], expiry: int) -> None:
+    alice, bob = pair
+    alice.pay(7)
+    for each in pair:  # whoever has the turn, and who has not
+        with pytest.raises(ServiceError, match=rf"an expiry is 0 to \d+, not {expiry}"):
+            each.control.agree_to_close(channel().id, expiry)
+    assert alice.pay(1) == 2
+    assert bob.pay(1) == 3
+
+
+def test_whatever_goes_wrong_with_a_command_is_answered(pair: tuple[Process, Process]) -> None:
+    alice, _ = pair
+    with pytest.raises(ServiceError, match="invoice failed: OverflowError"):
+        alice.control.ask("invoice", units=1, exponent=1 << 64)
+    with pytest.raises(ServiceError, match="not a command"):
+        alice.control.ask("invoice")
+    assert alice.pay(1) == 1
+
+
 def test_a_killed_receiver_has_every_acknowledged_payment_and_resumes(
     tmp_path: Path, processes: list[Process], pair: tuple[Process, Process]
 ) -> None:

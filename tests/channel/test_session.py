@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -86,6 +86,15 @@ class Rig:
 
         asyncio.run(run())
 
+    @contextlib.asynccontextmanager
+    async def alice(self) -> AsyncIterator[Session]:
+        """Her end of an open connection with bob."""
+        session = await sessions.connect(self.peer("alice", KEY_A), "127.0.0.1", self.port)
+        running = asyncio.ensure_future(session.run())
+        yield session
+        await session.disconnect()
+        await running
+
     async def until(self, condition: Callable[[], bool]) -> None:
         while not condition():
             await asyncio.sleep(0.001)
@@ -126,8 +135,7 @@ class Hostile:
         """Connected, and through HELLO and AUTH."""
         self = await cls.connect(rig)
         await self.send(wire.hello(channel(), b"\1" * 32))
-        hello = await self.receive()
-        assert hello is not None
+        hello = await self.expect(Kind.HELLO)
         _, challenge = wire.read_hello(hello.body)
         await self.send(Message(Kind.AUTH, sign(key, wire.session_digest(channel().id, b"\1" * 32, challenge))))
         await self.receive()
@@ -138,7 +146,7 @@ class Hostile:
         """Connected, and going on from the first state."""
         self = await cls.introduced(rig)
         await self.send(Message(Kind.RESUME, bytes(111)))
-        assert (await self.receive()).kind is Kind.RESUME  # type: ignore[union-attr]
+        await self.expect(Kind.RESUME)
         return self
 
     async def send(self, message: Message) -> None:
@@ -152,11 +160,14 @@ class Hostile:
         assert isinstance(data, bytes)
         return wire.decode(data)
 
-    async def refusal(self) -> tuple[int, Refusal]:
+    async def expect(self, kind: Kind) -> Message:
         message = await self.receive()
         assert message is not None
-        assert message.kind is Kind.REFUSE
-        return wire.read_refuse(message.body)
+        assert message.kind is kind
+        return message
+
+    async def refusal(self) -> tuple[int, Refusal]:
+        return wire.read_refuse((await self.expect(Kind.REFUSE)).body)
 
 
 def payment(nonce: int, units: int, net: int, key: bytes = KEY_A) -> Message:
@@ -262,11 +273,8 @@ def test_who_cannot_prove_to_be_the_other_party_learns_nothing(rig: Rig) -> None
         assert "did not prove" in str(rig.ended[0])
         mirror = await Hostile.connect(rig)
         await mirror.send(wire.hello(channel(), b"\1" * 32))
-        hello = await mirror.receive()
-        assert hello is not None
-        auth = await mirror.receive()
-        assert auth is not None
-        await mirror.send(auth)
+        await mirror.expect(Kind.HELLO)
+        await mirror.send(await mirror.expect(Kind.AUTH))
         assert await mirror.receive() is None, "our own signature thrown back proves nothing"
 
     rig.play(scene)
@@ -308,7 +316,7 @@ def test_a_malformed_message_ends_the_connection_only(rig: Rig, message: Message
         assert rig.bob.refused == {Refusal.MALFORMED: 1}
         again = await Hostile.resumed(rig)
         await again.send(payment(1, 1, 1))
-        assert (await again.receive()).kind is Kind.ACK  # type: ignore[union-attr]
+        await again.expect(Kind.ACK)
 
     rig.play(scene)
 
@@ -414,7 +422,7 @@ def test_a_second_connection_takes_over_from_the_first(rig: Rig) -> None:
         assert await first.receive() is None, "what comes in on the first is from before"
         assert rig.bob.view.agreed == State(0, 0)
         await second.send(payment(1, 6, 6))
-        assert (await second.receive()).kind is Kind.ACK  # type: ignore[union-attr]
+        await second.expect(Kind.ACK)
         assert rig.bob.view.agreed == State(1, 6)
 
     rig.play(scene)
@@ -446,62 +454,59 @@ def test_a_lock_goes_back_and_forth(rig: Rig) -> None:
 
 def test_changes_of_all_kinds_arrive_in_their_order(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
-        alice = rig.peer("alice", KEY_A)
-        session = await sessions.connect(alice, "127.0.0.1", rig.port)
-        running = asyncio.ensure_future(session.run())
-        assert await session.change([Pay(1), Pay(2), Offer(LOCK), Pay(3), Settle(b"s" * 32), Pay(4)]) == 6
-        assert rig.bob.view.agreed_tip == alice.view.agreed_tip
-        assert alice.view.agreed == State(6, 17)
-        await session.disconnect()
-        await running
+        async with rig.alice() as session:
+            assert await session.change([Pay(1), Pay(2), Offer(LOCK), Pay(3), Settle(b"s" * 32), Pay(4)]) == 6
+            assert rig.bob.view.agreed_tip == session.peer.view.agreed_tip
+            assert session.peer.view.agreed == State(6, 17)
+
+    rig.play(scene)
+
+
+def test_of_the_changes_that_go_together_all_are_made_or_none(rig: Rig) -> None:
+    async def scene(rig: Rig) -> None:
+        async with rig.alice() as session:
+            with pytest.raises(Refused, match=f"payment of {DEPOSITS.a} units .* over balance"):
+                await session.pay([1, DEPOSITS.a, 1])
+            assert session.peer.view.tip.state == State(0, 0)
+            with pytest.raises(Refused, match="over balance"):
+                await session.pay([1] * wire.MAX_PAYMENTS + [1, DEPOSITS.a])
+            assert session.peer.view.tip.state == State(wire.MAX_PAYMENTS, wire.MAX_PAYMENTS)
 
     rig.play(scene)
 
 
 def test_both_agree_to_withdraw_and_go_on_paying(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
-        alice = rig.peer("alice", KEY_A)
-        session = await sessions.connect(alice, "127.0.0.1", rig.port)
-        running = asyncio.ensure_future(session.run())
-        withdrawal = Withdrawal(0, 10, 0, 2_000_000_000)
-        assert alice.check_withdraw(withdrawal, await session.agree_to_withdraw(withdrawal))
-        await session.pay([DEPOSITS.a - 10])
-        with pytest.raises(Refused, match="over balance"):
-            await session.pay([1])
-        await session.disconnect()
-        await running
+        async with rig.alice() as session:
+            withdrawal = Withdrawal(0, 10, 0, 2_000_000_000)
+            assert session.peer.check_withdraw(withdrawal, await session.agree_to_withdraw(withdrawal))
+            await session.pay([DEPOSITS.a - 10])
+            with pytest.raises(Refused, match="over balance"):
+                await session.pay([1])
 
     rig.play(scene)
 
 
 def test_a_withdrawal_that_was_refused_takes_nothing(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
-        alice = rig.peer("alice", KEY_A)
         rig.bob.agree_to_withdraw(Withdrawal(0, 1, 0, 2_000_000_000))
-        session = await sessions.connect(alice, "127.0.0.1", rig.port)
-        running = asyncio.ensure_future(session.run())
-        with pytest.raises(Refused, match="does not sign: withdrawing"):
-            await session.agree_to_withdraw(Withdrawal(0, 10, 0, 2_000_000_000))
-        assert alice.balance == DEPOSITS.a
-        await session.disconnect()
-        await running
+        async with rig.alice() as session:
+            with pytest.raises(Refused, match="does not sign: withdrawing"):
+                await session.agree_to_withdraw(Withdrawal(0, 10, 0, 2_000_000_000))
+            assert session.peer.balance == DEPOSITS.a
 
     rig.play(scene)
 
 
 def test_asking_to_withdraw_in_vain_frees_nothing_that_the_other_may_withdraw(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
-        alice = rig.peer("alice", KEY_A)
-        session = await sessions.connect(alice, "127.0.0.1", rig.port)
-        running = asyncio.ensure_future(session.run())
-        theirs = Withdrawal(0, 0, 100, 2_000_000_000)
-        alice.agree_to_withdraw(theirs)  # Bob has her signature
-        for ours in (Withdrawal(0, 10, 0, 2_000_000_000), theirs):
-            with pytest.raises(Refused, match="withdrawing"):
-                await session.agree_to_withdraw(ours)
-            assert alice.view.leaving == theirs
-        await session.disconnect()
-        await running
+        async with rig.alice() as session:
+            theirs = Withdrawal(0, 0, 100, 2_000_000_000)
+            session.peer.agree_to_withdraw(theirs)  # Bob has her signature
+            for ours in (Withdrawal(0, 10, 0, 2_000_000_000), theirs):
+                with pytest.raises(Refused, match="withdrawing"):
+                    await session.agree_to_withdraw(ours)
+                assert session.peer.view.leaving == theirs
 
     rig.play(scene)
 

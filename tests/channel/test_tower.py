@@ -395,7 +395,9 @@ def test_a_store_is_one_towers_and_about_one_contract(watch: Watch) -> None:
         watch.tower(contract="0x" + "11" * 20)
 
 
-def test_no_upload_makes_it_read_logs_from_before_the_channels_it_has(watch: Watch, tmp_path: Path) -> None:
+def test_no_upload_makes_it_read_logs_from_before_the_channels_it_has(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a public chain that takes hours, in which nothing would be guarded."""
     tower = in_process(watch, tmp_path)
     looked = []
@@ -405,7 +407,7 @@ def test_no_upload_makes_it_read_logs_from_before_the_channels_it_has(watch: Wat
         looked.append(list(stands))
         return await look(looked[-1])
 
-    tower._guardian.look = noted  # type: ignore[method-assign]
+    monkeypatch.setattr(tower._guardian, "look", noted)
     unknown = Channel(watch.alice.address_bytes, ChannelTerms(watch.bob.address_bytes, DAY), bytes(20), 0)
 
     async def upload() -> None:

@@ -7,14 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from disposition import disposition
 from waiting import eventually
 
 from toolkit.devnet import Chain, check_port, free_port
+from toolkit.devnet.rpc import Rpc
 
 pytestmark = pytest.mark.node
 
@@ -22,17 +24,20 @@ ROOT = Path(__file__).parents[2]
 
 
 class Running:
-    """An ``l2kit up`` that runs."""
+    """An ``l2kit up`` that runs, started by somebody who ignores the signals in ``ignored``."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, ignored: Collection[signal.Signals] = ()) -> None:
         self.output = folder / "devnet.json"
         self.port = free_port()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "toolkit", "up", "--port", str(self.port), "--output", str(self.output), *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        heeded = {signal.SIGINT, signal.SIGHUP} - set(ignored)
+        with disposition(signal.SIG_IGN, *ignored), disposition(signal.SIG_DFL, *heeded):
+            options = ["--port", str(self.port), "--output", str(self.output), "--batch-data", "auto"]
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "toolkit", "up", *options],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
         assert eventually(lambda: self.output.exists() or self.process.poll() is not None, 60)
         assert self.process.poll() is None, self.process.communicate()[1]
         self.devnet: dict[str, Any] = json.loads(self.output.read_text())
@@ -61,6 +66,7 @@ def test_what_it_writes_can_be_used(up: Running) -> None:
     devnet = up.devnet
     chain = Chain(devnet["l1"]["rpc"])
     assert chain.chain_id == devnet["l1"]["chain_id"]
+    assert Rpc(devnet["l2"]["rpc"]).call("l2_status")["batchData"] == "auto"
     for name, address in devnet["contracts"].items():
         assert chain.contract(name, address).address == address
     assert {account["name"] for account in devnet["accounts"]} >= {"deployer", "sequencer", "alice", "bob"}
@@ -126,11 +132,7 @@ def test_second_ctrl_c_does_not_disturb_the_end(up: Running) -> None:
 
 
 def test_sigint_ends_it_also_where_a_script_started_it_in_the_background(tmp_path: Path) -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does with `l2kit up &`
-    try:
-        running = Running(tmp_path)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    running = Running(tmp_path, ignored=[signal.SIGINT])  # as a shell does with `l2kit up &`
     running.process.send_signal(signal.SIGINT)
     running.process.communicate(timeout=30)
     assert running.process.returncode == 130
@@ -138,11 +140,7 @@ def test_sigint_ends_it_also_where_a_script_started_it_in_the_background(tmp_pat
 
 
 def test_nohup_keeps_it_running(tmp_path: Path) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        running = Running(tmp_path)
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    running = Running(tmp_path, ignored=[signal.SIGHUP])
     running.process.send_signal(signal.SIGHUP)
     running.process.send_signal(signal.SIGTERM)
     running.process.communicate(timeout=30)

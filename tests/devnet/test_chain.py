@@ -8,11 +8,31 @@ from web3.types import TxReceipt
 from toolkit.devnet import Account, Call, Chain
 from toolkit.devnet.chain import BURST
 from toolkit.errors import BadInput, Reverted
+from toolkit.technique.protocol import blob_gas_of
 
 
 def test_plain_transfer_costs_21000(chain: Chain, accounts: dict[str, Account]) -> None:
     receipt = chain.send(accounts["alice"], to=accounts["bob"].address, value=1)
     assert receipt["gasUsed"] == 21_000
+
+
+def test_blobs_come_back_as_they_were_sent_and_are_counted_apart(chain: Chain, accounts: dict[str, Account]) -> None:
+    assert chain.gives_blobs()
+    alice, bob = accounts["alice"], accounts["bob"]
+    receipt = chain.send(alice, to=bob.address, value=1, blobs=[b"\0one", b"\0two", b"\0one"])
+    assert (receipt["gasUsed"], blob_gas_of(receipt)) == (21_000, 3 * 131_072)
+    back = chain.rpc.call("anvil_getBlobsByTransactionHash", "0x" + receipt["transactionHash"].hex())
+    assert [bytes.fromhex(blob[2:]).rstrip(b"\0") for blob in back] == [b"\0one", b"\0two", b"\0one"]
+
+
+def test_what_is_no_blob_is_not_sent(chain: Chain, accounts: dict[str, Account]) -> None:
+    alice, bob = accounts["alice"], accounts["bob"]
+    for blobs, words in (([b"\xff" * 32], "not a blob"), ([b"\1"] * 7, "1 to 6 blobs, not 7")):
+        with pytest.raises(BadInput, match=words):
+            chain.send(alice, to=bob.address, blobs=blobs)
+    with pytest.raises(BadInput, match="creates no contract"):
+        chain.send(alice, data=b"\0", gas=100_000, blobs=[b"\0"])
+    assert chain.nonce(alice) == 0
 
 
 def test_send_many_keeps_the_order(chain: Chain, accounts: dict[str, Account]) -> None:

@@ -91,7 +91,7 @@ def test_killed_node_is_told() -> None:
     with RunFolder() as folder:
         node = start_anvil(folder)
         node.check_alive()
-        node.child.kill()  # type: ignore[attr-defined]
+        folder.children[-1].kill()
         with pytest.raises(NodeError, match="anvil has ended"):
             node.check_alive()
         with pytest.raises(NodeError, match="no Ethereum node answers"):

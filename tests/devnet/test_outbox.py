@@ -123,6 +123,28 @@ def test_what_waits_too_long_is_sent_again_for_more(idle: Chain, accounts: dict[
     assert value(idle, box) == 10, "as it was wanted last"
 
 
+def test_no_wait_is_so_long_that_a_fortune_is_bid(idle: Chain, accounts: dict[str, Account], box: bytes) -> None:
+    async def work(l1: L1) -> Tended:
+        outbox = Outbox(l1, accounts["alice"].key, idle.chain_id, patience_seconds=0.0)
+        for _ in range(60):
+            await outbox.tend([order(box, 9)], wait_seconds=0.0)
+        (each,) = waiting(idle)
+        price = max(idle.rpc.quantity("eth_gasPrice"), 10**9)
+        assert 2 * price < int(each["maxPriorityFeePerGas"], 16) < 20 * price
+        await outbox.tend([order(box, 10)], wait_seconds=0.0)
+        (newer,) = waiting(idle)
+        assert newer["input"] != each["input"], "what is wanted now can still take its place"
+        idle.rpc.call("anvil_dropAllTransactions")
+        await outbox.tend([order(box, 10)], wait_seconds=0.0)
+        assert len(waiting(idle)) == 1, "what the node has lost is sent again"
+        idle.rpc.call("evm_mine")
+        return await outbox.tend([])
+
+    (landed,) = run(idle, work).landed
+    assert landed.succeeded
+    assert value(idle, box) == 10
+
+
 def test_what_would_fail_by_now_makes_room_for_the_next(idle: Chain, accounts: dict[str, Account], box: bytes) -> None:
     async def work(l1: L1) -> tuple[Tended, Tended]:
         outbox = Outbox(l1, accounts["alice"].key, idle.chain_id, patience_seconds=0.0)

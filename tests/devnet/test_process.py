@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from disposition import disposition
 from waiting import eventually
 
 from toolkit.devnet import Child, RunFolder
@@ -42,12 +43,13 @@ def started(child: Child) -> int:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_child_and_folder_end_with_their_owner(how: signal.Signals) -> None:
-    owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER.format(child=SLEEPER)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    with disposition(signal.SIG_DFL, signal.SIGINT):
+        owner = subprocess.Popen(
+            [sys.executable, "-c", OWNER.format(child=SLEEPER)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
     assert owner.stdout is not None
     folder, pid = owner.stdout.readline().split()
     assert running(int(pid)) and Path(folder).is_dir()

@@ -18,5 +18,5 @@ def test_nobody_waits_for_a_service_that_has_ended() -> None:
 
 def test_node_that_was_killed_is_named() -> None:
     with pytest.raises(ServiceError, match=r"anvil has ended .killed by signal 9."), Devnet() as devnet:
-        devnet.node.child.kill()  # type: ignore[attr-defined]
+        next(child for child in devnet.folder.children if child.name == "anvil").kill()
         devnet.l1.now()

@@ -51,9 +51,9 @@ CONTRACTS = c.Contracts(INBOX, ROLLUP, GENESIS, b"\xbb" * 32, POSTER, 10**17)
 def declared(name: str, kind: str) -> set[str]:
     """The signatures of a contract's functions, events or errors, from its ABI."""
 
-    def types(inputs: list[dict[str, object]]) -> str:
+    def types(inputs: list[dict[str, Any]]) -> str:
         return ",".join(
-            str(each["type"]).replace("tuple", f"({types(each['components'])})")  # type: ignore[arg-type]
+            str(each["type"]).replace("tuple", f"({types(each['components'])})")
             if "components" in each
             else str(each["type"])
             for each in inputs

@@ -13,6 +13,7 @@ first. To reveal it is safe. So it is revealed where a newer state may come (one
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -104,7 +105,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Duty:
+class Duty(ABC):
     """One call of the contract that is due.
 
     Attributes:
@@ -120,9 +121,9 @@ class Duty:
         """Tells it from duties that may be under way at the same time."""
         return self.what, self.channel.id
 
+    @abstractmethod
     def encode(self) -> bytes:
         """The calldata."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

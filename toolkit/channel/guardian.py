@@ -22,6 +22,9 @@ from toolkit.errors import BadInput, L2KitError, NodeError, Reverted, RpcError
 OVERLAP_BLOCKS = 64
 """How far back logs are read again at every look: two epochs, after which Ethereum's blocks are final."""
 
+_PATIENT_PARTS = 64
+"""Parts in which logs are read before longer ones are tried again."""
+
 log = logging.getLogger(__name__)
 
 
@@ -70,7 +73,7 @@ class Guardian:
         self._shown: dict[bytes, bytes] = {}
         self._lists: dict[bytes, tuple[Lock, ...]] = {}  # by root, so that no order of events matters
         self._seen: tuple[int, int] | None = None  # the first and the last block whose logs were read
-        self._chunk = 1 << 32
+        self._chunk, self._parts = 1 << 32, 0  # how many blocks' logs are asked for, and how often that went well
         self._under_way: dict[Hashable, Duty] = {}
         self._acting = asyncio.Lock()
         self._fresh: set[tuple[str, bytes]] = set()  # done since the last look began
@@ -228,8 +231,11 @@ class Guardian:
             except RpcError:
                 if start == end:
                     raise
-                self._chunk = max(1, (end - start + 1) // 2)  # nodes have limits of their own
+                self._chunk, self._parts = max(1, (end - start + 1) // 2), 0  # nodes have limits of their own
                 continue
+            self._parts += 1
+            if self._parts == _PATIENT_PARTS:
+                self._chunk, self._parts = 2 * self._chunk, 0  # or it was only busy
             for entry in found:
                 self._take(entry)
             self._seen = (first, end)

@@ -61,7 +61,8 @@ class Node:
         self.sessions: dict[bytes, Session] = {}
         self._now, self._past = now, past or now
         self._report = report
-        self._moving: set[tuple[bytes, bytes]] = set()
+        self._moving: set[tuple[bytes, bytes]] = set()  # locks that a change of ours is about to take away
+        self._forwarding: set[tuple[bytes, bytes]] = set()  # locks for which the next hop is being promised its part
         self._shown: set[tuple[Session, bytes]] = set()
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -165,7 +166,7 @@ class Node:
     def look(self) -> None:
         """Do whatever is to be done about the pending locks."""
         held = self._held(self.peers.values())
-        self.book.forget({each.lock.hash for each in held} | {hash_ for _, hash_ in self._moving})
+        self.book.forget({each.lock.hash for each in held} | {hash_ for _, hash_ in self._moving | self._forwarding})
         for intent in route.intents(held, self.book.known, self.policy, int(self._now()), int(self._past())):
             self._do(intent)
         for hash_, done in self._waiting.items():
@@ -209,7 +210,8 @@ class Node:
             for lock, onward in {*view.locks, *view.tip.locks}:
                 unsettled = lock.hash not in agreed or lock.hash not in still
                 moving = unsettled or (channel, lock.hash) in self._moving
-                held.append(Held(channel, peer.side, lock, onward, live, moving, *_asset(peer)))
+                forwarding = (channel, lock.hash) in self._forwarding
+                held.append(Held(channel, peer.side, lock, onward, live, moving, *_asset(peer), forwarding))
         return held
 
     def _do(self, intent: Intent) -> None:
@@ -222,11 +224,11 @@ class Node:
                     self._spawn(session.show(secret))
             case SettleLock(channel, secret):
                 change = Settle(secret)
-                self._move(channel, change.hash, self.sessions[channel].change([change]))
+                self._mark(self._moving, channel, change.hash, self.sessions[channel].change([change]))
             case CancelLock(channel, hash_, reason):
-                self._move(channel, hash_, self.sessions[channel].change([Cancel(hash_, reason)]))
+                self._mark(self._moving, channel, hash_, self.sessions[channel].change([Cancel(hash_, reason)]))
             case Forward(channel, lock, hop, rest):
-                self._move(channel, lock.hash, self._forward(channel, lock.hash, hop, rest))
+                self._mark(self._forwarding, channel, lock.hash, self._forward(channel, lock.hash, hop, rest))
 
     async def _forward(self, channel: bytes, hash_: bytes, hop: Hop, rest: bytes) -> None:
         peer = self._toward(hop, _asset(self.peers[channel]))
@@ -257,18 +259,21 @@ class Node:
         best = max(found, key=lambda peer: peer.balance, default=None)
         return best if best is not None and best.balance >= hop.units else None
 
-    def _move(self, channel: bytes, hash_: bytes, work: Coroutine[Any, Any, Any]) -> None:
+    def _mark(
+        self, marked: set[tuple[bytes, bytes]], channel: bytes, hash_: bytes, work: Coroutine[Any, Any, Any]
+    ) -> None:
+        """Do some work about a lock, which is ``marked`` meanwhile so that nobody does it twice."""
         key = (channel, hash_)
-        self._moving.add(key)
+        marked.add(key)
 
-        async def moving() -> None:
+        async def marking() -> None:
             try:
                 await work
             finally:
-                self._moving.discard(key)
+                marked.discard(key)
             self.look()  # not where it failed: the next event tries again
 
-        self._spawn(moving())
+        self._spawn(marking())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         async def safely() -> None:

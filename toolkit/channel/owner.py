@@ -68,12 +68,18 @@ class Owner:
             writer.close()
 
     async def _reply(self, line: bytes) -> dict[str, Any]:
+        do = "it"
         try:
-            return await self._obey(json.loads(line))
+            command = json.loads(line)
+            do = command["do"]
+            return await self._obey(command)
         except L2KitError as error:
             return {"error": str(error)}
         except (ValueError, KeyError, TypeError) as error:
             return {"error": f"not a command: {error!r}"}
+        except Exception as error:  # a number that is too big for SQLite, a full disk: the owner is to hear of it
+            self._service.report(error)
+            return {"error": f"{do} failed: {error!r}"}
 
     async def _obey(self, command: dict[str, Any]) -> dict[str, Any]:
         match command["do"]:

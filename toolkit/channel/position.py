@@ -89,4 +89,4 @@ def read_position(rpc: Rpc, contract: bytes, channel: bytes) -> Position:
     try:
         return Position.decode(answer)
     except ValueError as error:
-        raise NodeError(f"there is no PaymentChannels at 0x{contract.hex()}: {rpc.url} answers: {error}") from error
+        raise NodeError(f"there is no PaymentChannels at 0x{contract.hex()}: {rpc.shown} answers: {error}") from error

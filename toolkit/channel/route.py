@@ -160,6 +160,7 @@ class Held(NamedTuple):
         live: whether changes can be made now: the other party is connected and nobody closes the channel.
         moving: whether a change of ours that takes the lock away is on the way.
         token, exponent: the channel's.
+        forwarding: whether the next hop is being promised its part, and has not acknowledged it.
     """
 
     channel: bytes
@@ -170,6 +171,7 @@ class Held(NamedTuple):
     moving: bool
     token: bytes = ETHER
     exponent: int = GWEI_EXPONENT
+    forwarding: bool = False
 
     @property
     def ours(self) -> bool:
@@ -277,7 +279,7 @@ def _about_ours(
         return Show(channel, known.secrets[lock.hash])
     if past > lock.expiry:
         return CancelLock(channel, lock.hash, Failure.EXPIRED)
-    if lock.hash in given:
+    if each.forwarding or lock.hash in given:
         return None  # the next hop has its time
     if lock.hash in known.forwarded:
         return CancelLock(channel, lock.hash, Failure(known.failures.get(lock.hash, Failure.EXPIRED)))

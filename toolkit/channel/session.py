@@ -16,11 +16,11 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from toolkit.channel import wire
 from toolkit.channel.change import Change, Pay
 from toolkit.channel.peer import ChannelPeer, Refused
-from toolkit.channel.state import Channel, Side, Withdrawal
+from toolkit.channel.state import MAX_EXPIRY, Channel, Side, Withdrawal
 from toolkit.channel.transition import Refusal, Update
 from toolkit.channel.wire import Kind, Message
 from toolkit.crypto import recover
-from toolkit.errors import ProtocolError, ServiceError
+from toolkit.errors import BadInput, ProtocolError, ServiceError
 
 HANDSHAKE_SECONDS = 10.0
 MAX_REFUSALS = 100
@@ -104,9 +104,10 @@ class Session:
         """Make changes one after the other; returns the last one's nonce, once all are acknowledged.
 
         Raises:
-            Refused: a rule forbids one of them, ours or (where the other party says so) theirs; those before it are
-            made. ServiceError: the connection ended first. Changes that were sent count as made, and are sent again
-            next time.
+            Refused: a rule forbids one of them. Ours: nothing is made of the lot of up to `wire.MAX_PAYMENTS` that it
+            is in, nor after it. Theirs, as the other party says: those before it are made.
+            ServiceError: the connection ended first. Changes that were sent count as made, and are sent again next
+            time.
         """
         if not changes:
             return self.peer.view.tip.state.nonce
@@ -128,9 +129,12 @@ class Session:
         No change is made or taken afterwards, whether they sign or not.
 
         Raises:
+            BadInput: that is no time that a Close can have; nothing was asked for.
             Refused: locks are pending, or they do not sign.
             ServiceError: the connection ended first.
         """
+        if not 0 <= expiry <= MAX_EXPIRY:
+            raise BadInput(f"an expiry is 0 to {MAX_EXPIRY}, not {expiry}")
 
         def ask() -> tuple[Message, object]:
             net = self.peer.view.agreed.net
@@ -383,9 +387,9 @@ class Session:
     def _end(self) -> None:
         pending = len(self.peer.view.pending)
         self._lost = ServiceError(f"the connection ended; {pending} changes wait for their acknowledgement")
-        waiting = [order.done for order in (*self._waiting, *self._orders)]
+        waiting: list[asyncio.Future[Any]] = [order.done for order in (*self._waiting, *self._orders)]
         if self._wish is not None:
-            waiting.append(self._wish.done)  # type: ignore[arg-type]
+            waiting.append(self._wish.done)
         for done in waiting:
             if not done.done():
                 done.set_exception(self._lost)

@@ -109,6 +109,7 @@ class Shore:
     def _heed(self, peers: Sequence[ChannelPeer], sight: Sight, confirmed: Sequence[Position]) -> None:
         for peer, position in zip(peers, confirmed, strict=True):
             self._see(peer, sight, position)
+        self._book.revealed.clear()  # a reorganisation may have taken back what was there at the last look
         self._book.revealed.update({hash_: when for hash_, when in sight.revealed.items() if when})
         wanted = {offer.lock.hash for peer in self._node.peers.values() for offer in peer.view.tip.locks}
         for hash_ in wanted & sight.shown.keys() - self._book.known.secrets.keys():
@@ -141,8 +142,10 @@ class Shore:
             raise ProtocolError(f"0x{other.hex()} is a contract, which can take back what it has signed")
         block = max(await self.block_number() - self._config.confirmations, 0)
         (position,) = await self._read_positions([channel.id], hex(block))
+        if not position.exists or position.deadline:
+            return None
         self._positions.setdefault(channel.id, position)
-        return position.deposits if position.exists and not position.deadline else None
+        return position.deposits
 
     def standing(self, channel: bytes) -> str:
         """How L1 shows the channel: "open", "closing", or "gone" (closed, or not there yet)."""
@@ -230,6 +233,8 @@ class Shore:
         while True:
             await asyncio.sleep(self._config.poll_seconds)
             for peer in list(self._node.peers.values()):
+                if self.standing(peer.channel.id) == "gone":
+                    continue  # there is nothing to guard, and a tower would refuse it again and again
                 stand = peer.stand_for_tower(self._node.spendable(peer))
                 mark = (stand.newest, tuple(stand.secrets))
                 if stand.newest.nonce == 0 or told.get(peer.channel.id) == mark:

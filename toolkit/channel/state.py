@@ -199,7 +199,8 @@ class Lock(NamedTuple):
     def decode(cls, data: bytes) -> Lock:
         """The lock in 96 bytes; raises BadInput where they are none."""
         units, expiry = int.from_bytes(data[32:64], "big", signed=True), int.from_bytes(data[64:], "big")
-        if len(data) != 96 or abs(units) > MAX_NET or expiry > MAX_EXPIRY:
+        # All that fits the contract's types: a stranger's list must not pass for nonsense of the node.
+        if len(data) != 96 or not -MAX_NET - 1 <= units <= MAX_NET or expiry > MAX_EXPIRY:
             raise BadInput(f"a lock is 96 bytes of hash, units and expiry, not {data.hex()!r}")
         return cls(data[:32], units, expiry)
 

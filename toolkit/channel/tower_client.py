@@ -6,13 +6,14 @@ import asyncio
 import json
 from typing import Any
 
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientResponseError, ClientSession, ClientTimeout
 
 from toolkit.channel.config import hex_bytes
 from toolkit.channel.guard import Stand
 from toolkit.channel.state import MAX_EXPIRY, MAX_NET, MAX_NONCE, Channel, Lock, State, locks_root
 from toolkit.channel.transition import MAX_LOCKS
 from toolkit.crypto import keccak256
+from toolkit.devnet.rpc import without_secrets
 from toolkit.errors import BadInput, ServiceError
 
 _CLIENT_SECONDS = 10.0
@@ -45,6 +46,7 @@ class TowerClient:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        self._shown = without_secrets(self._url)
 
     async def keep(self, stand: Stand) -> None:
         """Give it what both parties have signed; returns once it is on the tower's disk."""
@@ -66,10 +68,16 @@ class TowerClient:
             ):
                 answer: dict[str, Any] = await response.json()
                 if response.status != 200:
-                    raise ServiceError(f"the tower at {self._url} refused: {answer.get('error')}")
+                    raise ServiceError(f"the tower at {self._shown} refused: {answer.get('error')}")
                 return answer
         except (ClientError, asyncio.TimeoutError, ValueError) as error:
-            raise ServiceError(f"the tower at {self._url} does not answer: {error!r}") from error
+            raise ServiceError(f"the tower at {self._shown} does not answer: {_shown(error)}") from error
+
+
+def _shown(error: Exception) -> str:
+    if isinstance(error, ClientResponseError):  # whose own text has the headers sent, and the password in them
+        return f"HTTP {error.status}, and no JSON"
+    return str(error) or type(error).__name__
 
 
 def ask(url: str, channel: bytes) -> dict[str, Any]:

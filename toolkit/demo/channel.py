@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
@@ -42,10 +43,7 @@ def channel(devnet: Devnet, story: Story) -> None:
             scene.stop()
 
 
-class _Scene:
-    def play(self) -> None:
-        raise NotImplementedError
-
+class _Scene(ABC):
     def __init__(self, devnet: Devnet, story: Story, *names: str) -> None:
         self._devnet, self._story, self._meter = devnet, story, Meter(devnet.l1)
         contract = devnet.contracts["PaymentChannels"].address
@@ -79,6 +77,10 @@ class _Scene:
     def _check(self, changes: Mapping[str, int]) -> None:
         for fact in self._before.check(changes):
             self._story.checked(f"L1: {fact}")
+
+    @abstractmethod
+    def play(self) -> None:
+        """Show it, and check what it changed."""
 
     def stop(self) -> None:
         """End the processes."""

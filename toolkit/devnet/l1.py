@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from toolkit.crypto import address_of, keccak256
 from toolkit.devnet.rpc import BATCH, Rpc
@@ -26,6 +26,8 @@ _PRIORITY_FEE = 10**9  # wei a gas
 _GET_BLOBS = "anvil_getBlobsByTransactionHash"
 BLOB_CALLS: Sequence[tuple[str, list[Any]]] = (("eth_blobBaseFee", []), (_GET_BLOBS, ["0x" + 64 * "0"]))
 """What a node must answer that takes blobs and gives them back."""
+
+T = TypeVar("T")
 
 
 class L1:
@@ -50,7 +52,7 @@ class L1:
 
     async def batch(self, calls: Sequence[tuple[str, list[Any]]]) -> list[Any]:
         """The results of many calls, in their order."""
-        return await self._run(self._rpc.batch, list(calls))  # type: ignore[no-any-return]
+        return await self._run(self._rpc.batch, list(calls))
 
     async def answers(self, calls: Sequence[tuple[str, list[Any]]]) -> list[Any | RpcError]:
         """The results of many calls in their order, and for each that failed its error."""
@@ -66,7 +68,7 @@ class L1:
                 )
         return found
 
-    async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     def close(self) -> None:

@@ -18,6 +18,8 @@ from toolkit.devnet.transaction import TX_GAS_CAP, Transaction
 from toolkit.errors import L2KitError, NodeError, RpcError
 
 _PRIORITY_FEE = 10**9  # wei a gas
+_MOST_TIMES = 10
+"""The going price, as the priority fee: who waits even so waits for something else, and would only pay more for it."""
 _CANCEL_GAS = 21_000
 _RAISES = 8
 _POLL_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2)
@@ -110,8 +112,9 @@ class Outbox:
         """See to it that the orders wanted now get into blocks, and those from before.
 
         One of the same name that waits already is left alone until it has waited too long. Then it is sent again as it
-        is wanted now, or, where the contract would refuse it by now, replaced by nothing. What the contract refuses
-        (somebody was faster) ends up among the refused, or among the landed that failed.
+        is wanted now, for a higher fee (a priority fee of some ten times the going price at most); or, where the
+        contract would refuse it by now, replaced by nothing. What the contract refuses (somebody was faster) ends up
+        among the refused, or among the landed that failed.
 
         Args:
             wait_seconds: how long to wait for blocks; what takes longer is told by a later call.
@@ -174,9 +177,10 @@ class Outbox:
             each.since, each.order = now, order
             each.cancelled = isinstance(gas, L2KitError)
             before = each.max_fee, each.priority_fee
-            if each.arrived:
+            if each.arrived and each.priority_fee < _MOST_TIMES * max(price, _PRIORITY_FEE):
                 each.priority_fee = _raised(each.priority_fee)
                 each.max_fee = max(2 * price + each.priority_fee, _raised(each.max_fee))
+            if each.arrived:
                 log.warning("nonce %d has waited too long, sent again for %d wei a gas", each.nonce, each.max_fee)
             error = await self._deliver(each, _CANCEL_GAS if isinstance(gas, L2KitError) else gas)
             if error is not None:
@@ -218,7 +222,8 @@ class Outbox:
             raw = Transaction(
                 self._chain_id, each.nonce, to, 0, data, gas, each.max_fee, each.priority_fee
             ).signed(self._key)  # fmt: skip
-            each.hashes.append(keccak256(raw))
+            if (hash_ := keccak256(raw)) not in each.hashes:
+                each.hashes.append(hash_)
             (answer,) = await self._l1.answers([("eth_sendRawTransaction", [hex_of(raw)])])
             each.arrived = True
             if not isinstance(answer, RpcError) or "already" in str(answer) or "nonce too low" in str(answer):

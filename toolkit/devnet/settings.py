@@ -7,16 +7,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from toolkit.crypto import SECP256K1_N
 from toolkit.devnet.rpc import without_secrets
 from toolkit.errors import BadInput
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 KEY_VARIABLE = "L2KIT_KEY"
 """The environment variable with the service's private key (32 bytes of hex)."""
 
-T = TypeVar("T")
+T = TypeVar("T", bound="DataclassInstance")
 
 
 def load(kind: type[T], path: Path) -> T:
@@ -46,7 +49,7 @@ def parse(kind: type[T], found: Mapping[str, Any], folder: Path) -> T:
     Raises:
         BadInput: an entry is missing, unknown, or not what it should be.
     """
-    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    known = {field.name: field for field in fields(kind)}
     if unknown := sorted(set(found) - set(known)):
         raise BadInput(f"the configuration has an entry {unknown[0]!r} that no service knows")
     values: dict[str, Any] = {}

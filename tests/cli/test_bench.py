@@ -17,10 +17,11 @@ from toolkit.rollup.step_cost import DEPTHS, StepCost
 @pytest.mark.node
 def test_the_rollup_s_benchmark_measures_speed_data_and_steps() -> None:
     command = [sys.executable, "-m", "toolkit", "bench", "rollup", "--transfers", "110", "--clients", "3", "--json"]
+    command += ["--batch-data", "blobs"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found["transfers"] == 110
+    assert (found["transfers"], found["batch_data"]) == (110, "blobs")
     for name in ("transfers", "rederive", "rederive_with_start", "sign", "recover"):
         assert found[f"{name}_per_second"] > 0
     assert found["rederive_with_start_per_second"] < found["rederive_per_second"]
@@ -37,6 +38,12 @@ def test_the_rollup_s_benchmark_measures_speed_data_and_steps() -> None:
     each = [row["gas_per_transfer"] for row in calldata]
     assert each == sorted(each, reverse=True)
 
+    blobs = [row for row in found["data"] if row["kind"] == "blobs"]
+    assert [round(row["blob_gas_per_transfer"] * row["transfers"], -2) for row in blobs] == [131_100] * 3
+    for row in blobs:
+        assert row["bytes_per_transfer"] > row["blob_gas_per_transfer"]
+        assert 25_000 < row["gas_per_transfer"] * row["transfers"] < 35_000
+
     for name in ("step_gas_by_depth", "step_transaction_gas_by_depth"):
         gas = [found[name][str(depth)] for depth in DEPTHS]
         assert gas == sorted(set(gas))
@@ -46,10 +53,10 @@ def test_the_rollup_s_benchmark_measures_speed_data_and_steps() -> None:
 def test_the_rollup_s_benchmark_is_shown_as_tables(capsys: pytest.CaptureFixture[str]) -> None:
     rates = Rates(3_000, 12_000, 10_000, 40_000, 20_000)
     data = [DataCost("calldata", 1_000, 76.2, 2_839.4, 0.0)]
-    _show_rollup(Report(5_000, rates, data, [StepCost(31, 52_159, 138_410)]))
+    _show_rollup(Report(5_000, "calldata", rates, data, [StepCost(31, 52_159, 138_410)]))
     shown = " ".join(capsys.readouterr().out.split())
     for part in (
-        "5,000 transfers, each signed and verified",
+        "5,000 transfers, each signed and verified, posted as calldata",
         "sequencer: over HTTP to its disk 3,000 0.15",
         "machine hash 12,000 0.60",
         "reading L1 included 10,000 0.50",

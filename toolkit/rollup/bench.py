@@ -57,12 +57,14 @@ class Report:
 
     Attributes:
         transfers: how many were sent.
+        batch_data: how their batches went to L1.
         rates: how fast.
         data: what transfers cost as data on L1.
         steps: what one step costs on L1.
     """
 
     transfers: int
+    batch_data: str
     rates: Rates
     data: Sequence[DataCost]
     steps: Sequence[StepCost]
@@ -71,6 +73,7 @@ class Report:
         """By name, rounded."""
         return {
             "transfers": self.transfers,
+            "batch_data": self.batch_data,
             **{name: round(value, 1) for name, value in vars(self.rates).items()},
             "data": [each.as_json() for each in self.data],
             "step_gas_by_depth": {str(each.depth): each.gas for each in self.steps},
@@ -78,19 +81,22 @@ class Report:
         }
 
 
-def measure(transfers: int, clients: int, step: Callable[[str], None] = lambda what: None) -> Report:
+def measure(
+    transfers: int, clients: int, batch_data: str = "calldata", step: Callable[[str], None] = lambda what: None
+) -> Report:
     """Send transfers through a sequencer to L1, derive them again from there, and see what L1 charges.
 
     Args:
         transfers: how many; as data, up to as many.
         clients: processes that send them, each of accounts of its own; at most as many as there are users.
+        batch_data: "calldata", "blobs" or "auto", as of `Config`.
         step: is told what goes on.
     """
     step("signing and recovering")
     signs, recovers = machine()
     with RunFolder() as folder:
         step("starting a node and a sequencer")
-        rig = _Rig(folder)
+        rig = _Rig(folder, batch_data)
         try:
             step(f"signing {transfers:,} transfers")
             sent = rig.send(transfers, min(clients, transfers), step)
@@ -101,7 +107,7 @@ def measure(transfers: int, clients: int, step: Callable[[str], None] = lambda w
             data, steps = rig.costs([size for size in SIZES if size <= transfers], step)
         finally:
             rig.close()
-    return Report(transfers, Rates(sent, pure, whole, signs, recovers), data, steps)
+    return Report(transfers, batch_data, Rates(sent, pure, whole, signs, recovers), data, steps)
 
 
 def machine(count: int = 2_000) -> tuple[float, float]:
@@ -120,7 +126,7 @@ def machine(count: int = 2_000) -> tuple[float, float]:
 class _Rig:
     """A node, a rollup on it, and its sequencer, with money on every user's account."""
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, batch_data: str) -> None:
         self._folder, self._last = folder, list[bytes]()
         self._accounts = dev_accounts()
         self._node: Node = start_anvil(folder)
@@ -131,7 +137,7 @@ class _Rig:
             sequencer=self._accounts["sequencer"].address,
             challenge_window=_WINDOW,
         )
-        self._sequencer = self._start("sequencer", self._accounts["sequencer"])
+        self._sequencer = self._start("sequencer", self._accounts["sequencer"], {"batch_data": batch_data})
         for name in USERS:
             deposit_eth(self._chain, self._contracts.bridge, self._accounts[name], _DEPOSIT)
         client = self._sequencer.client
@@ -163,14 +169,14 @@ class _Rig:
         client = self._sequencer.client
         batch = max(client.wait_for_post(last, seconds=_PATIENCE_SECONDS).batch or 0 for last in self._last)
         self._sequencer.stop()
-        proposer = self._start("proposer", self._accounts["proposer"])
+        proposer = self._start("proposer", self._accounts["proposer"], {})
         _wait(proposer.client, lambda status: status["assertedBatch"] >= batch)
         proposer.stop()
 
     def derive(self, transfers: int) -> tuple[float, float]:
         """Transfers derived again a second: while deriving, and from the start of the verifier's process."""
         began = time.monotonic()
-        verifier = self._start("verifier", None)
+        verifier = self._start("verifier", None, {})
         status = _wait(verifier.client, lambda status: status["assertedBatch"] == status["batches"] > 0)
         seconds = time.monotonic() - began
         verifier.stop()
@@ -194,8 +200,10 @@ class _Rig:
         self._chain.rpc.close()
         self._node.stop()
 
-    def _start(self, role: str, account: Account | None) -> _Service:
-        process = ServiceProcess(self._folder, role, self._contracts, self._node.url, self._chain.chain_id, account, {})
+    def _start(self, role: str, account: Account | None, config: dict[str, Any]) -> _Service:
+        process = ServiceProcess(
+            self._folder, role, self._contracts, self._node.url, self._chain.chain_id, account, config
+        )
         machine_address = bytes.fromhex(self._contracts.machine.address[2:])
         return _Service(process, RollupClient(process.wait(), chain_id=self._chain.chain_id, machine=machine_address))
 

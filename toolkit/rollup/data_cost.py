@@ -7,14 +7,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from toolkit.devnet.accounts import USERS, Account
+from toolkit.devnet.blobs import BLOB_SIZE, MAX_BLOBS
 from toolkit.devnet.chain import Chain
 from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.rollup.client import ETH
-from toolkit.rollup.codec import Header
+from toolkit.rollup.codec import BLOB_RECORDS, Header, encode_blobs
 from toolkit.rollup.config import Config
-from toolkit.rollup.contracts import encode_post_batch
+from toolkit.rollup.contracts import encode_post_batch, encode_post_blobs
 from toolkit.rollup.deploy import RollupContracts, deploy_rollup
 from toolkit.rollup.operations import Transfer
+from toolkit.technique.protocol import blob_gas_of
 
 SIZES = (1, 10, 100, 1_000, 10_000)
 """How many transfers at once."""
@@ -27,7 +29,7 @@ class DataCost:
     Attributes:
         kind: "calldata" or "blobs".
         transfers: how many.
-        bytes_per_transfer: of calldata, and 131,072 for each blob.
+        bytes_per_transfer: of calldata, and 131,072 for each blob, however much of it is used.
         gas_per_transfer: of the transactions' receipts; blob gas is paid beside it.
         blob_gas_per_transfer: 131,072 for each blob (EIP-4844).
     """
@@ -112,5 +114,17 @@ def _post_calldata(
     return _Posted(len(data), receipt["gasUsed"])
 
 
-KINDS: dict[str, _Kind] = {"calldata": _Kind(Config.batch_records, _post_calldata)}
+def _post_blobs(
+    chain: Chain, sequencer: Account, contracts: RollupContracts, batch: int, records: Sequence[bytes]
+) -> _Posted:
+    data = encode_post_blobs(batch, Header(fee_token=ETH).encode(), len(records), ())
+    blobs = encode_blobs(records)
+    receipt = chain.send(sequencer, to=contracts.inbox.address, data=data, blobs=blobs)
+    return _Posted(len(data) + len(blobs) * BLOB_SIZE, receipt["gasUsed"], blob_gas_of(receipt))
+
+
+KINDS: dict[str, _Kind] = {
+    "calldata": _Kind(Config.batch_records, _post_calldata),
+    "blobs": _Kind(MAX_BLOBS * BLOB_RECORDS, _post_blobs),
+}
 """The kinds of data by name."""

@@ -16,6 +16,7 @@ from toolkit.devnet.l1 import hex_of
 from toolkit.errors import NodeError
 from toolkit.rollup import api, jsonrpc
 from toolkit.rollup.contracts import Asserted, Confirmed
+from toolkit.rollup.game import Ended
 from toolkit.rollup.moves import challenger_moves
 from toolkit.rollup.player import Player
 from toolkit.rollup.watcher import Watcher
@@ -56,6 +57,8 @@ class VerifierService:
                 self._judge(event.id)
             elif isinstance(event, Confirmed):
                 self._confirmed(event.id)
+            elif isinstance(event, Ended):
+                self._ended(event)
 
     async def _act(self) -> bool:
         """Send what is due; whether something new is in a block."""
@@ -137,6 +140,16 @@ class VerifierService:
             what, hex_of(assertion.machine_hash), hex_of(assertion.derived),
             "; without a key it cannot be disputed from here" if self._player is None else "",
         )  # fmt: skip
+
+    def _ended(self, event: Ended) -> None:
+        assertion = self._watcher.replica.assertions[event.assertion]
+        against = self._watcher.replica.disputes.against(event.assertion)
+        if not assertion.agree and any(each.ended == event and each.lost_by_step for each in against):
+            log.critical(
+                "L1 finds for assertion %s of batch %d, which we compute otherwise: the contract and the specification "
+                "differ, and somebody must look",
+                hex_of(assertion.id), assertion.batch,
+            )  # fmt: skip
 
     def _confirmed(self, name: bytes) -> None:
         assertion = self._watcher.replica.assertions.get(name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -19,6 +21,8 @@ from toolkit.rollup.machine import Batch, extend
 from toolkit.rollup.moves import Move, challenger_moves, checkpoint_moves, defender_moves, reclaim_moves
 from toolkit.rollup.proposer import assert_moves, confirm_moves
 from toolkit.rollup.store import L1Log
+from toolkit.rollup.verifier import VerifierService
+from toolkit.rollup.watcher import Watcher
 
 ME, OTHER, MALLORY, HONEST = (bytes([n]) * 20 for n in (0x3E, 0x07, 0x3A, 0x40))
 WINDOW = 10_000
@@ -219,6 +223,20 @@ def test_after_another_game_rejected_the_assertion_the_bond_is_taken_back(l1: L1
     assert [move.data for move in l1.challenges()] == [g.encode_refund(l1.replica.disputes.open[game].state)]
     l1.end(game, wrong, bytes(20))
     assert l1.challenges() == []
+
+
+def test_that_l1_computes_otherwise_is_said_aloud(l1: L1, caplog: pytest.LogCaptureFixture) -> None:
+    wrong = l1.assert_state(l1.genesis, 3, WRONG, MALLORY)
+    service = VerifierService(cast(Watcher, SimpleNamespace(replica=l1.replica)), None, poll_seconds=0.0)
+    for computed, said in ((keccak256(b"other"), 0), (WRONG, 1)):
+        game = l1.open(wrong)
+        l1.defend(game, 1, [WRONG] * 15)
+        l1.prove(game, WRONG, computed)
+        l1.end(game, wrong, MALLORY)
+        ended = l1.replica.disputes.all[-1].ended
+        assert ended is not None
+        service._ended(ended)
+        assert caplog.text.count("the contract and the specification differ") == said
 
 
 # --- the Inbox's memory ---

@@ -140,3 +140,19 @@ def test_a_cheat_that_does_not_answer_loses_by_the_clock(fresh_rig: Rig) -> None
     assert game["finalStep"] is None
     assert mallory.gained() == -bond.assertion
     assert challenger.gained() == bond.assertion // 2
+
+
+def test_a_batch_that_the_inbox_has_forgotten_is_brought_back_and_the_cheat_loses_all_the_same() -> None:
+    with start_rig(ring_size=4) as rig:
+        sequencer, watcher = rig.start("sequencer"), rig.start("verifier", "watcher", key="")
+        batch = traffic(rig, sequencer)
+        rig.start("proposer", "rogue", key=key(rig, "grace"), cheat=f"stolen-balance:{batch}", assert_seconds=ONCE)
+        watcher.client.wait_until(lambda: watcher.client.status()["disagreed"] == 1, "the lie")
+        alice, bob = rig.accounts["alice"], rig.accounts["bob"]
+        for _ in range(5):
+            sequencer.client.wait_for_post(sequencer.client.transfer(alice, bob.address_bytes, 10**12).hash)
+        verifier = rig.start("verifier")
+        (game,) = wait_for_games(verifier, 1, status="ended")
+        assert game["winner"] == rig.accounts["verifier"].address
+        assert "reminds the Inbox of its accumulator after batch " in verifier.log()
+        assert game["finalStep"]["computed"] != game["finalStep"]["claimed"]

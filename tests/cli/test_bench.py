@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from toolkit.cli.bench import _show_rollup
-from toolkit.rollup.bench import Rates, Report
-from toolkit.rollup.data_cost import KINDS, DataCost
-from toolkit.rollup.step_cost import DEPTHS, StepCost
+from toolkit.rollup.measure.bench import Rates, Report
+from toolkit.rollup.measure.data_cost import KINDS, DataCost
+from toolkit.rollup.measure.step_cost import DEPTHS, StepCost
 
 
 @pytest.mark.node

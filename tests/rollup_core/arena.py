@@ -1,7 +1,7 @@
 """Where disputes are played: the real Inbox, Rollup and Dispute over any machine, and all money accounted for.
 
-What happens is followed from the events alone (`toolkit.rollup.game`); `check` holds the contract's commitments and
-balances against that.
+What happens is followed from the events alone (`toolkit.rollup.dispute.game`); `check` holds the contract's
+commitments and balances against that.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from toolkit.compile import artifact, compile_sources
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.transaction import TX_GAS_CAP
-from toolkit.rollup import game as g
 from toolkit.rollup.contracts import encode_assert
 from toolkit.rollup.deploy import create_address
+from toolkit.rollup.dispute import game as g
 
 from .evm import Contract, Evm
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from toolkit.crypto import keccak256
 from toolkit.errors import Reverted
-from toolkit.rollup import game as g
+from toolkit.rollup.dispute import game as g
 
 from .arena import PENDING, REJECTED, WINDOW
 from .table import BATCHES, STEPS, Table

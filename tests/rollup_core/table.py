@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from toolkit.crypto import keccak256
-from toolkit.rollup import game as g
+from toolkit.rollup.dispute import game as g
 
 from .alphabet import Alphabet
 from .arena import RULES, Arena

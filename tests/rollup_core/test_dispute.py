@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from toolkit.crypto import keccak256
-from toolkit.rollup import game as g
+from toolkit.rollup.dispute import game as g
 from toolkit.rollup.machine import batch_hash
 
 from .arena import BOND, CONFIRMED, PENDING, REJECTED, RULES, SEQUENCER, WINDOW

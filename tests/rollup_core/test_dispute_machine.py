@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from toolkit.crypto import keccak256
 from toolkit.errors import Reverted
-from toolkit.rollup import game as g
+from toolkit.rollup.dispute import game as g
 
 from .arena import CONFIRMED, PENDING, REJECTED, WINDOW
 from .crowd import PROPOSER, RULES, VERIFIER, Assertion, Crowd

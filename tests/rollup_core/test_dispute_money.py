@@ -8,7 +8,7 @@ from toolkit.compile import artifact
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import Reverted
-from toolkit.rollup import game as g
+from toolkit.rollup.dispute import game as g
 
 from .arena import ANYONE, BOND, PENDING, REJECTED, RULES, WINDOW
 from .evm import ETHER, refusal

@@ -8,7 +8,7 @@ import pytest
 
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import Reverted
-from toolkit.rollup import game as g
+from toolkit.rollup.dispute import game as g
 
 from .arena import ANYONE, BOND, RULES, WINDOW
 from .evm import refusal

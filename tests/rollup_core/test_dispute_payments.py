@@ -11,8 +11,8 @@ from toolkit.compile import artifact
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import Reverted
-from toolkit.rollup import game as g
 from toolkit.rollup.codec import NO_ACCOUNT, Header, RegisterRecord
+from toolkit.rollup.dispute import game as g
 from toolkit.rollup.machine import (
     Account,
     Batch,

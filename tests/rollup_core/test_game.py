@@ -12,9 +12,9 @@ from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import selector, topic
 from toolkit.errors import ProtocolError
-from toolkit.rollup import game as g
 from toolkit.rollup.contracts import encode_assert
 from toolkit.rollup.deploy import create_address
+from toolkit.rollup.dispute import game as g
 from toolkit.rollup.machine import Batch, Genesis, State, apply_batch, genesis_accumulator
 from toolkit.rollup.operations import rollup_domain
 from toolkit.rollup.witness import build_witness

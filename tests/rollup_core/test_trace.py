@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from toolkit.crypto import keccak256
 from toolkit.errors import BadInput
-from toolkit.rollup.game import LAST_STEP, SEGMENTS, Challenged, Defended, Game, GameState, Player, Rules
+from toolkit.rollup.dispute.game import LAST_STEP, SEGMENTS, Challenged, Defended, Game, GameState, Player, Rules
+from toolkit.rollup.dispute.moves import pick, step_of
+from toolkit.rollup.dispute.trace import KEPT_STATES, Trace
 from toolkit.rollup.machine import Account, Batch, Change, Outcome, State, apply_batch, apply_step
-from toolkit.rollup.moves import pick, step_of
-from toolkit.rollup.trace import KEPT_STATES, Trace
 from toolkit.rollup.witness import build_witness
 
 from .worlds import POSTER, genesis, random_world

@@ -1,4 +1,4 @@
-"""Which step is the dearest to prove: what `toolkit.rollup.dispute_receipts` measures is the worst there is."""
+"""Which step is the dearest to prove: what `toolkit.rollup.measure.dispute_receipts` measures is the worst there is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from toolkit.rollup.codec import MAX_AMOUNT, NO_ACCOUNT, Header, RegisterRecord
-from toolkit.rollup.deep import DeepState
 from toolkit.rollup.machine import Batch, Message, Outcome, apply_step, deposit_data, forced_data
+from toolkit.rollup.measure.deep import DeepState
 from toolkit.rollup.witness import build_witness
 
 from .machines import Machines, account_of, signed_transfer, signed_withdrawal

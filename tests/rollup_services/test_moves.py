@@ -14,11 +14,11 @@ from rollup_services.test_parts import CONTRACTS, DISPUTE, INBOX, POSTER, ROLLUP
 from toolkit.crypto import keccak256
 from toolkit.devnet.l1 import selector
 from toolkit.rollup import contracts as c
-from toolkit.rollup import game as g
 from toolkit.rollup.codec import Header
 from toolkit.rollup.derive import Replica
+from toolkit.rollup.dispute import game as g
+from toolkit.rollup.dispute.moves import Move, challenger_moves, checkpoint_moves, defender_moves, reclaim_moves
 from toolkit.rollup.machine import Batch, extend
-from toolkit.rollup.moves import Move, challenger_moves, checkpoint_moves, defender_moves, reclaim_moves
 from toolkit.rollup.proposer import assert_moves, confirm_moves
 from toolkit.rollup.store import L1Log
 from toolkit.rollup.verifier import VerifierService
@@ -260,7 +260,7 @@ def test_an_accumulator_that_the_inbox_has_forgotten_is_brought_back_before_the_
 
 
 def test_what_lies_far_back_is_brought_back_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolkit.rollup.moves.CHECKPOINT_HASHES", 5)
+    monkeypatch.setattr("toolkit.rollup.dispute.moves.CHECKPOINT_HASHES", 5)
     l1, parts = L1(batches=30, ring_size=8), 0
     while moves := list(checkpoint_moves(l1.replica, 2)):
         (move,) = moves

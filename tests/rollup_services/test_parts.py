@@ -21,8 +21,8 @@ from toolkit.errors import BadInput, NodeError, ProtocolError
 from toolkit.rollup import contracts as c
 from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, WHOLE_BALANCE, Header, RegisterRecord
 from toolkit.rollup.derive import History, Replica
+from toolkit.rollup.dispute.game import Rules
 from toolkit.rollup.follower import Follower
-from toolkit.rollup.game import Rules
 from toolkit.rollup.machine import (
     Account,
     Batch,

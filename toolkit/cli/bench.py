@@ -10,7 +10,7 @@ from toolkit.cli import show
 
 if TYPE_CHECKING:
     from toolkit.channel.bench import Rates
-    from toolkit.rollup.bench import Report
+    from toolkit.rollup.measure.bench import Report
 
 
 @click.group()
@@ -87,7 +87,7 @@ def rollup(transfers: int, clients: int, batch_data: str, as_json: bool) -> None
       l2kit bench rollup --transfers 100000 --clients 4 --batch-data blobs
       l2kit bench rollup --json > rollup.json
     """
-    from toolkit.rollup.bench import measure
+    from toolkit.rollup.measure.bench import measure
 
     with show.steps() as step:
         report = measure(transfers, clients, batch_data, step)

@@ -12,7 +12,7 @@ from toolkit.bridge.client import deposit_eth
 from toolkit.demo.story import Story
 from toolkit.devnet.accounts import Account, checksum
 from toolkit.devnet.l1 import bytes_of, hex_of
-from toolkit.rollup.explain import explain
+from toolkit.rollup.dispute.explain import explain
 from toolkit.rollup.machine import State
 from toolkit.rollup.rebuild import Source, fetch
 from toolkit.rollup.rogue import StolenBalance

@@ -11,8 +11,8 @@ from toolkit.errors import BadInput
 from toolkit.gas import baseline
 from toolkit.gas.l1 import L1Erc20, L1Eth
 from toolkit.gas.report import Report
-from toolkit.rollup import dispute_receipts
-from toolkit.rollup import receipts as rollup_receipts
+from toolkit.rollup.measure import dispute_receipts
+from toolkit.rollup.measure import receipts as rollup_receipts
 from toolkit.rollup.technique import RollupTechnique
 from toolkit.technique.meter import Meter
 from toolkit.technique.protocol import Listener, Run, Technique, run

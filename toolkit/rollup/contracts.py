@@ -14,7 +14,7 @@ from toolkit.devnet.l1 import L1, bytes_of, hex_of, selector, topic
 from toolkit.errors import BadInput, ProtocolError, RpcError
 from toolkit.rollup.codec import decode_blobs, encode_blobs, split_records
 from toolkit.rollup.config import Config
-from toolkit.rollup.game import Claim, DisputeEvent, Rules, decode_event
+from toolkit.rollup.dispute.game import Claim, DisputeEvent, Rules, decode_event
 from toolkit.rollup.machine import Genesis, Message
 from toolkit.rollup.operations import rollup_domain
 from toolkit.rollup.store import L1Log

@@ -25,12 +25,12 @@ from toolkit.rollup.contracts import (
     Rejected,
     decode_log,
 )
-from toolkit.rollup.disputes import Disputes
+from toolkit.rollup.dispute.disputes import Disputes
+from toolkit.rollup.dispute.game import SEGMENTS, Claim, DisputeEvent
+from toolkit.rollup.dispute.trace import Trace
 from toolkit.rollup.fast import apply_batch, replay_batch
-from toolkit.rollup.game import SEGMENTS, Claim, DisputeEvent
 from toolkit.rollup.machine import Batch, Message, Outcome, State, extend
 from toolkit.rollup.store import L1Log
-from toolkit.rollup.trace import Trace
 
 KEPT_TRACES = 8
 """Runs kept for the disputes that go on about them."""

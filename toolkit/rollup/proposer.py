@@ -15,10 +15,10 @@ from toolkit.rollup import api
 from toolkit.rollup.config import Config
 from toolkit.rollup.contracts import encode_assert, encode_confirm
 from toolkit.rollup.derive import Replica
+from toolkit.rollup.dispute.game import Claim
+from toolkit.rollup.dispute.moves import Move, defender_moves, reclaim_moves
+from toolkit.rollup.dispute.player import Player
 from toolkit.rollup.follower import Gone
-from toolkit.rollup.game import Claim
-from toolkit.rollup.moves import Move, defender_moves, reclaim_moves
-from toolkit.rollup.player import Player
 from toolkit.rollup.watcher import Watcher
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)

@@ -18,8 +18,11 @@ from toolkit.rollup import api, jsonrpc
 from toolkit.rollup.codec import TransferRecord, round_amount_down
 from toolkit.rollup.contracts import Contracts
 from toolkit.rollup.derive import Replica
-from toolkit.rollup.game import SEGMENTS
-from toolkit.rollup.game import Player as Side
+from toolkit.rollup.dispute.game import SEGMENTS
+from toolkit.rollup.dispute.game import Player as Side
+from toolkit.rollup.dispute.moves import Move, defend_move, open_move, pick_move, prove_move, timeout_moves
+from toolkit.rollup.dispute.player import Player
+from toolkit.rollup.dispute.trace import Trace
 from toolkit.rollup.machine import (
     Account,
     Batch,
@@ -28,16 +31,13 @@ from toolkit.rollup.machine import (
     State,
     apply_step,
 )
-from toolkit.rollup.moves import Move, defend_move, open_move, pick_move, prove_move, timeout_moves
 from toolkit.rollup.operations import Transfer, Withdraw
-from toolkit.rollup.player import Player
 from toolkit.rollup.proposer import ProposerService, assert_move
 from toolkit.rollup.sequencer import Refused
 from toolkit.rollup.sequencer_api import SequencerApi
 from toolkit.rollup.sequencing import SequencerService, Signed
 from toolkit.rollup.service import Built, Parts
 from toolkit.rollup.store import Entry
-from toolkit.rollup.trace import Trace
 from toolkit.rollup.watcher import Watcher
 
 ETH = bytes(20)

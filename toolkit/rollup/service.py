@@ -25,12 +25,13 @@ from toolkit.devnet.l1 import L1, Sender
 from toolkit.devnet.outbox import Outbox
 from toolkit.devnet.settings import KEY_VARIABLE, key_from_environment
 from toolkit.errors import BadInput, L2KitError
-from toolkit.rollup import api, game
+from toolkit.rollup import api
 from toolkit.rollup.config import Config
 from toolkit.rollup.contracts import ERRORS, Contracts, load_contracts
 from toolkit.rollup.derive import Replica
+from toolkit.rollup.dispute import game
+from toolkit.rollup.dispute.player import Player
 from toolkit.rollup.follower import Follower, Gone
-from toolkit.rollup.player import Player
 from toolkit.rollup.store import Journal, L1Copy
 from toolkit.rollup.watcher import Watcher, follow
 

@@ -16,9 +16,9 @@ from toolkit.devnet.l1 import hex_of
 from toolkit.errors import NodeError
 from toolkit.rollup import api, jsonrpc
 from toolkit.rollup.contracts import Asserted, Confirmed
-from toolkit.rollup.game import Ended
-from toolkit.rollup.moves import challenger_moves
-from toolkit.rollup.player import Player
+from toolkit.rollup.dispute.game import Ended
+from toolkit.rollup.dispute.moves import challenger_moves
+from toolkit.rollup.dispute.player import Player
 from toolkit.rollup.watcher import Watcher
 
 log = logging.getLogger("verifier")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from toolkit.errors import BadInput
-from toolkit.rollup.game import SEGMENTS
+from toolkit.rollup.dispute.game import SEGMENTS
 from toolkit.rollup.machine import Batch, Outcome, State, apply_step
 from toolkit.rollup.witness import build_witness
 

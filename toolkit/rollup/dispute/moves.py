@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from toolkit.devnet.l1 import hex_of
 from toolkit.rollup.contracts import Contracts, encode_checkpoint, encode_reclaim
 from toolkit.rollup.derive import Assertion, Replica
-from toolkit.rollup.disputes import Dispute
-from toolkit.rollup.game import (
+from toolkit.rollup.dispute.disputes import Dispute
+from toolkit.rollup.dispute.game import (
     LAST_STEP,
     SEGMENTS,
     GameState,
@@ -26,7 +26,7 @@ from toolkit.rollup.game import (
     encode_timeout,
     game_id,
 )
-from toolkit.rollup.trace import Trace
+from toolkit.rollup.dispute.trace import Trace
 
 CHECKPOINT_HASHES = 3_000
 """Batches that one checkpoint goes back over at most: 96 KB of calldata."""

@@ -1,4 +1,4 @@
-"""Transfers for a sequencer, from a process of its own: ``python -m toolkit.rollup.load JOB.json``.
+"""Transfers for a sequencer, from a process of its own: ``python -m toolkit.rollup.measure.load JOB.json``.
 
 Everything is signed beforehand; then the process waits until it may begin. The job says
 

@@ -17,9 +17,9 @@ from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.errors import ProtocolError
 from toolkit.rollup.client import ETH
 from toolkit.rollup.codec import Header
-from toolkit.rollup.deep import DeepState
 from toolkit.rollup.deploy import deploy_rollup
 from toolkit.rollup.machine import Account, Batch, Outcome, apply_step
+from toolkit.rollup.measure.deep import DeepState
 from toolkit.rollup.operations import Transfer
 from toolkit.rollup.witness import build_witness
 

@@ -9,7 +9,7 @@ from typing import Any
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import hex_of
 from toolkit.errors import ProtocolError
-from toolkit.rollup.game import (
+from toolkit.rollup.dispute.game import (
     LAST_STEP,
     SEGMENTS,
     Challenged,

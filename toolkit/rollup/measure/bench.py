@@ -18,11 +18,11 @@ from toolkit.devnet.nodes import Node, start_anvil
 from toolkit.devnet.process import Child, RunFolder
 from toolkit.errors import ProtocolError
 from toolkit.rollup.client import ETH, RollupClient
-from toolkit.rollup.data_cost import KINDS, SIZES, DataCost, data_costs
 from toolkit.rollup.deploy import RollupContracts, deploy_rollup
+from toolkit.rollup.measure.data_cost import KINDS, SIZES, DataCost, data_costs
+from toolkit.rollup.measure.step_cost import DEPTHS, StepCost, step_cost
 from toolkit.rollup.operations import Transfer, rollup_domain
 from toolkit.rollup.process import ServiceProcess
-from toolkit.rollup.step_cost import DEPTHS, StepCost, step_cost
 
 ETHER = 10**18
 _DEPOSIT = 10 * ETHER
@@ -238,7 +238,7 @@ class _Load:
         self._job: Path = folder.path / f"load-{number}.json"
         self._job.touch(0o600)
         self._job.write_text(json.dumps(job))
-        command = [sys.executable, "-m", "toolkit.rollup.load", str(self._job)]
+        command = [sys.executable, "-m", "toolkit.rollup.measure.load", str(self._job)]
         self._child: Child = folder.start(f"load-{number}", command)
 
     def wait(self, what: str, seconds: float) -> None:

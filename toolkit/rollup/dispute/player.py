@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from toolkit.devnet.l1 import hex_of
 from toolkit.devnet.outbox import Landed, Order, Outbox
-from toolkit.rollup.moves import Move
+from toolkit.rollup.dispute.moves import Move
 
 PAUSE_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 """How long a move that L1 refused is left alone, the first time, the second, and so on."""

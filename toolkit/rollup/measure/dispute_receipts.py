@@ -13,13 +13,13 @@ from toolkit.devnet.accounts import Account
 from toolkit.devnet.blobs import MAX_BLOBS, commit, versioned_hash
 from toolkit.devnet.chain import Chain
 from toolkit.devnet.transaction import TX_GAS_CAP
-from toolkit.rollup import game as g
 from toolkit.rollup.codec import BLOB_RECORDS, RECORD_SIZE, Header, RegisterRecord, encode_blobs
 from toolkit.rollup.contracts import encode_assert, encode_post_batch, encode_post_blobs
-from toolkit.rollup.deep import DeepState
 from toolkit.rollup.deploy import deploy_rollup
+from toolkit.rollup.dispute import game as g
 from toolkit.rollup.machine import Account as Leaf
 from toolkit.rollup.machine import Batch, Change, Message, Outcome, State, apply_batch, apply_step, deposit_data, extend
+from toolkit.rollup.measure.deep import DeepState
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.witness import build_witness
 from toolkit.technique.meter import CheckFailed

@@ -38,6 +38,7 @@ def refused(result: Result) -> str:
         (["--frobnicate"], "No such option: --frobnicate; see 'l2kit --help'"),
         (["demo", "withdrwa"], "for '[deposit|withdraw|channel|fraud|all]': 'withdrwa' is not one of"),
         (["demo", "--payments"], "Option '--payments' requires an argument; see 'l2kit demo --help'"),
+        (["bench", "rollup", "--clients"], "Option '--clients' requires an argument; see 'l2kit bench rollup --help'"),
         (["demo", "--count", "0"], "0 is not in the range"),
         (["demo", "--count", "ten"], "'ten' is not a valid integer; see"),
         (["up", "--node", "geth"], "'geth' is not one of"),

@@ -69,8 +69,7 @@ def run() -> NoReturn:
     except signals.Ended as ended:
         _fail(ended.sentence, int(str(ended.code)))
     except click.UsageError as error:
-        command = [word for word in sys.argv[1:2] if word in COMMANDS]  # the error's own context may be missing
-        _fail(f"{_sentence(error.format_message())}; see '{' '.join(['l2kit', *command])} --help'", 2)
+        _fail(f"{_sentence(error.format_message())}; see '{' '.join(['l2kit', *_command()])} --help'", 2)
     except click.ClickException as error:
         _fail(_sentence(error.format_message()), error.exit_code)
     except L2KitError as error:
@@ -86,6 +85,17 @@ def run() -> NoReturn:
             raise
         _fail(f"{type(error).__name__}: {_sentence(str(error))} (a fault of l2kit; L2KIT_DEBUG=1 shows where)", 1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _command() -> list[str]:
+    """The command that was called, with its group; the context of an error may be missing."""
+    words, found = sys.argv[1:], list[str]()
+    group: click.Command | None = cli
+    while words and isinstance(group, click.Group):
+        group = group.get_command(click.Context(group), words[0])
+        if group is not None:
+            found.append(words.pop(0))
+    return found
 
 
 def _open_standard_streams() -> None:

@@ -11,6 +11,10 @@ bits of mantissa, a fee has 3. The amount ``ff ff ff`` is no number but ``WHOLE_
 less the fee charged. An operation carries no nonce: the state knows it. Every 76-byte string is a record; what a record
 means, and when it means nothing, is the machine's business (``machine.py``).
 
+The header's version leaves room for aggregate signatures: in a batch of another version a record of 76 bytes may carry
+six operations of 12 bytes each, and two more at the batch's beginning the one signature over all of them (a BLS
+signature has 96 bytes). Trees, blobs and the Inbox would stay as they are, since they know only records.
+
 A blob is 4,096 field elements of 32 bytes (EIP-4844). Of each only the lower 31 bytes count, so that every
 blob holds records. Two records A and B lie in five elements:
 

@@ -65,6 +65,7 @@ class _Drive:
 
     def measure(self) -> dict[str, int]:
         whole = self._whole_game()
+        self._dear_moves()
         steps = {_CALLDATA_STEP: self._last_steps(self._post_long)}
         if self._chain.gives_blobs():
             steps[_BLOB_STEP] = self._last_steps(self._post_blobs)
@@ -126,6 +127,20 @@ class _Drive:
     def _transfer(self, nonce: int) -> bytes:
         transfer = Transfer(0, self._bob.address_bytes, ETH, (nonce % 999 + 1) * 10**12, 0, nonce)
         return transfer.record(1, transfer.sign(self._contracts.genesis.domain, self._alice.key)).encode()
+
+    # Moves at their worst
+
+    def _dear_moves(self) -> None:
+        """The moves of a game in which no hash has a zero byte, which would cost less: nobody has to believe them."""
+        origin = self._assert(self._genesis, self._number - 1, _DENSE)
+        guesses = (
+            g.Claim(origin.id, self._number, self._accumulator, b"\xff" * 31 + bytes([end])) for end in range(256)
+        )
+        claim = next(guess for guess in guesses if 0 not in guess.id)
+        game, _ = self._open(origin, self._assert(origin, claim.batch, claim.machine_hash))
+        for _ in range(2):
+            game, _ = self._move(self._cheat, game, g.encode_defend(game, self._rules.max_rounds, [_DENSE] * 15))
+            game, _ = self._move(self._verifier, game, g.encode_challenge(game, 7))
 
     # The last step at its worst
 

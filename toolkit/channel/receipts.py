@@ -7,12 +7,13 @@ another one, and signatures have some by chance; here they have none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 
 from web3.contract import Contract
 from web3.types import TxReceipt
 
+from toolkit.channel import calls
 from toolkit.channel.onchain import Closing, OnChain
 from toolkit.channel.state import (
     ETHER,
@@ -27,7 +28,7 @@ from toolkit.channel.state import (
     locks_root,
 )
 from toolkit.crypto import keccak256, sign
-from toolkit.devnet.accounts import Account
+from toolkit.devnet.accounts import Account, checksum
 from toolkit.devnet.chain import Call, Chain
 
 PERIOD = 24 * 3600
@@ -38,6 +39,7 @@ NET = 123_456_789
 MANY = 100
 """Channels that are closed together."""
 
+GWEI = 10**9
 _FIRST_NONCE = 0x0101  # two bytes, neither of them zero
 
 
@@ -95,6 +97,22 @@ class _Drive:
         channel, opened = self._onchain.open(self._a, terms, UNITS, token)
         return channel, opened["gasUsed"], self._onchain.top_up(self._b, channel, Side.B, UNITS)["gasUsed"]
 
+    def _open_many(self, others: Sequence[Account]) -> list[Channel]:
+        """A channel of A's with each of the others, with money as `_open` gives it; B pays for their side."""
+        terms = [ChannelTerms(other.address_bytes, PERIOD) for other in others]
+        contract = checksum(self._onchain.address)
+
+        def send(account: Account, calldata: Iterable[bytes]) -> list[TxReceipt]:
+            return self._chain.send_many([Call(account, contract, UNITS * GWEI, data) for data in calldata])
+
+        opened = send(self._a, map(calls.open_in_eth, terms))
+        channels = [
+            Channel(self._a.address_bytes, each, ETHER, receipt["blockNumber"])
+            for each, receipt in zip(terms, opened, strict=True)
+        ]
+        send(self._b, (calls.top_up_eth(channel.id, for_a=False) for channel in channels))
+        return channels
+
     def _signing(self, channel: Channel) -> Signing:
         return Signing(self._chain.chain_id, self._onchain.address, channel.id)
 
@@ -149,8 +167,7 @@ class _Drive:
         others = [Account(f"other {i}", keccak256(b"other" + bytes([i]))) for i in range(MANY)]
         self._chain.send_many([Call(self._a, other.address, value=1, gas=21_000) for other in others])
         closings = []
-        for other in others:
-            channel = self._open(ETHER, other)[0]
+        for channel, other in zip(self._open_many(others), others, strict=True):
             expiry, (signature,) = self._close(channel, other)
             closings.append(Closing(channel, NET, expiry, signature))
         closed, receipt = self._onchain.close_many(self._a, closings)

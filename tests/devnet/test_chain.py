@@ -6,7 +6,8 @@ import pytest
 from web3.types import TxReceipt
 
 from toolkit.devnet import Account, Call, Chain
-from toolkit.devnet.chain import BURST
+from toolkit.devnet.blobs import FIELD_ELEMENTS, MODULUS
+from toolkit.devnet.chain import BURST, evaluate_zero
 from toolkit.errors import BadInput, Reverted
 from toolkit.technique.protocol import blob_gas_of
 
@@ -23,6 +24,10 @@ def test_blobs_come_back_as_they_were_sent_and_are_counted_apart(chain: Chain, a
     assert (receipt["gasUsed"], blob_gas_of(receipt)) == (21_000, 3 * 131_072)
     back = chain.rpc.call("anvil_getBlobsByTransactionHash", "0x" + receipt["transactionHash"].hex())
     assert [bytes.fromhex(blob[2:]).rstrip(b"\0") for blob in back] == [b"\0one", b"\0two", b"\0one"]
+
+
+def test_a_node_prepares_for_blobs_by_evaluating_a_point(chain: Chain) -> None:
+    assert evaluate_zero(chain.rpc) == FIELD_ELEMENTS.to_bytes(32, "big") + MODULUS.to_bytes(32, "big")
 
 
 def test_what_is_no_blob_is_not_sent(chain: Chain, accounts: dict[str, Account]) -> None:

@@ -238,7 +238,7 @@ class Chain:
 
     def prepare_for_blobs(self) -> None:
         """Have the node load its trusted setup while we go on: its first blob would take two seconds longer."""
-        Thread(target=_evaluate_zero, args=(self.rpc.url,), daemon=True).start()
+        Thread(target=_prepare_for_blobs, args=(self.rpc.url,), daemon=True).start()
 
     def nonce(self, account: Account) -> int:
         """The nonce of the account's next transaction."""
@@ -295,13 +295,17 @@ class Chain:
         return Reverted("", call=f"{what} (out of {receipt['gasUsed']:,} gas)")
 
 
-def _evaluate_zero(url: str) -> None:
-    """Have a node evaluate a point (EIP-4844): the polynomial that is zero everywhere, whose commitment is infinity."""
-    infinity = b"\xc0" + bytes(47)
+def evaluate_zero(rpc: Rpc) -> bytes:
+    """What a node's point evaluation precompile (EIP-4844) answers for the polynomial that is zero everywhere."""
+    infinity = b"\xc0" + bytes(47)  # its commitment, and every proof
     data = versioned_hash(infinity) + bytes(64) + infinity + infinity
+    return bytes(HexBytes(rpc.call("eth_call", {"to": "0x" + 39 * "0" + "a", "data": "0x" + data.hex()}, "latest")))
+
+
+def _prepare_for_blobs(url: str) -> None:
     rpc = Rpc(url)
     with suppress(NodeError):  # then it is not prepared
-        rpc.call("eth_call", {"to": "0x" + 39 * "0" + "a", "data": "0x" + data.hex()}, "latest")
+        evaluate_zero(rpc)
     rpc.close()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
@@ -16,11 +16,13 @@ from toolkit.devnet.l1 import selector
 from toolkit.rollup import contracts as c
 from toolkit.rollup import game as g
 from toolkit.rollup.codec import Header
-from toolkit.rollup.derive import Replica
-from toolkit.rollup.machine import Batch, extend
+from toolkit.rollup.derive import KEPT_TRACES, Replica
+from toolkit.rollup.fast import replay_batch
+from toolkit.rollup.machine import Batch, State, extend
 from toolkit.rollup.moves import Move, challenger_moves, checkpoint_moves, defender_moves, reclaim_moves
 from toolkit.rollup.proposer import assert_moves, confirm_moves
 from toolkit.rollup.store import L1Log
+from toolkit.rollup.trace import Trace
 from toolkit.rollup.verifier import VerifierService
 from toolkit.rollup.watcher import Watcher
 
@@ -237,6 +239,49 @@ def test_that_l1_computes_otherwise_is_said_aloud(l1: L1, caplog: pytest.LogCapt
         assert ended is not None
         service._ended(ended)
         assert caplog.text.count("the contract and the specification differ") == said
+
+
+def test_what_to_answer_is_worked_out_once_however_many_games_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at L1 asks for the moves again: of many games about many runs, it must not walk them all again."""
+    l1, walked = L1(batches=2 * KEPT_TRACES), list[tuple[int, int]]()
+    for batch in range(KEPT_TRACES, 2 * KEPT_TRACES):
+        game = l1.open(l1.assert_state(l1.genesis, batch, WRONG, MALLORY))
+        l1.defend(game, 1 + batch % 2, [WRONG] * 15)
+        l1.open(l1.assert_state(l1.genesis, batch), MALLORY)
+    new_trace = Replica.new_trace
+
+    def count(replica: Replica, first: int, last: int) -> Trace:
+        walked.append((first, last))
+        return new_trace(replica, first, last)
+
+    monkeypatch.setattr(Replica, "new_trace", count)
+    monkeypatch.setattr("toolkit.rollup.derive.KEPT_TRACES", 2)
+    moves, defences = l1.challenges(), l1.defences()
+    assert (len(moves), len(defences)) == (KEPT_TRACES, KEPT_TRACES)
+    walked.clear()
+    assert (l1.challenges(), l1.defences()) == (moves, defences)
+    assert walked == []
+
+
+def test_a_run_is_walked_from_what_is_confirmed_and_not_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    l1, replayed = L1(batches=12), list[int]()
+    confirmed = l1.assert_state(l1.genesis, 8)
+    later = l1.assert_state(confirmed, 10)
+    l1.confirm(confirmed)
+    expected = {batch: Replica.state_at(L1(batches=12).replica, batch).machine_hash for batch in (3, 8, 9, 10)}
+
+    def count(state: State, batch: Batch, outcomes: Sequence[int]) -> None:
+        replayed.append(state.batch + 1)
+        replay_batch(state, batch, outcomes)
+
+    monkeypatch.setattr("toolkit.rollup.derive.replay_batch", count)
+    for batch, walked in ((8, [*range(1, 9)]), (10, [9, 10]), (9, [9]), (3, [1, 2, 3])):
+        assert l1.replica.state_at(batch).machine_hash == expected[batch]
+        assert replayed == walked
+        replayed.clear()
+    l1.confirm(later)
+    assert l1.replica.state_at(10).machine_hash == expected[10]
+    assert replayed == [9, 10]
 
 
 # --- the Inbox's memory ---

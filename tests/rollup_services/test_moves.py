@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,11 +17,13 @@ from toolkit.devnet.l1 import selector
 from toolkit.rollup import contracts as c
 from toolkit.rollup import game as g
 from toolkit.rollup.codec import Header
+from toolkit.rollup.config import Config
 from toolkit.rollup.derive import KEPT_TRACES, Replica
 from toolkit.rollup.fast import replay_batch
 from toolkit.rollup.machine import Batch, State, extend
 from toolkit.rollup.moves import Move, challenger_moves, checkpoint_moves, defender_moves, reclaim_moves
-from toolkit.rollup.proposer import assert_moves, confirm_moves
+from toolkit.rollup.player import Player
+from toolkit.rollup.proposer import ProposerService, assert_moves, confirm_moves
 from toolkit.rollup.store import L1Log
 from toolkit.rollup.trace import Trace
 from toolkit.rollup.verifier import VerifierService
@@ -407,3 +410,41 @@ def test_no_assertion_reaches_further_than_a_dispute_could() -> None:
     l1.assert_state(l1.genesis, 8)
     (move,) = assert_moves(l1.replica)
     assert "asserts batch 16" in move.said
+
+
+class Purse:
+    """A player whose moves nobody makes."""
+
+    address = HONEST
+
+    def __init__(self, balance: int) -> None:
+        self.owned, self.wanted = balance, list[Move]()
+
+    async def balance(self) -> int:
+        return self.owned
+
+    async def play(self, moves: Sequence[Move]) -> Sequence[object]:
+        self.wanted = list(moves)
+        return ()
+
+
+def test_a_new_assertion_leaves_enough_to_defend_those_that_stand(l1: L1, caplog: pytest.LogCaptureFixture) -> None:
+    """Who is made to spend everything on bonds, and is challenged then, would lose them all."""
+    purse = Purse(0)
+    watcher = SimpleNamespace(replica=l1.replica, timestamp=l1.now)
+    config = SimpleNamespace(poll_seconds=0.0, assert_seconds=0.0)
+    proposer = ProposerService(cast(Watcher, watcher), cast(Player, purse), cast(Config, config))
+    for batch, standing in ((3, 1), (4, 2)):
+        enough = CONTRACTS.bond + standing * RULES.bond // 2
+        for balance, expected in ((enough - 1, []), (enough, [selector(c.ASSERT_STATE)])):
+            purse.owned = balance
+            asyncio.run(proposer._act())
+            assert called(purse.wanted) == expected
+        l1.assert_state(l1.genesis, batch)
+        l1.post()
+    assert caplog.text.count("no new assertion") == 2
+    name = l1.assert_state(l1.genesis, 1)
+    l1.open(name)
+    purse.owned = 0
+    asyncio.run(proposer._act())
+    assert called(purse.wanted) == [DEFEND]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from toolkit.devnet.accounts import checksum
@@ -35,7 +36,7 @@ class ProposerService:
     def __init__(self, watcher: Watcher, player: Player, config: Config) -> None:
         self._watcher, self._player = watcher, player
         self._poll_seconds, self._assert_seconds = config.poll_seconds, config.assert_seconds
-        self._last_assertion = float("-inf")
+        self._last_assertion, self._is_short = float("-inf"), False
 
     @property
     def address(self) -> bytes:
@@ -82,11 +83,32 @@ class ProposerService:
         replica, timestamp = self._watcher.replica, self._watcher.timestamp
         moves = await asyncio.to_thread(self.moves, replica, timestamp)
         if asyncio.get_running_loop().time() >= self._last_assertion + self._assert_seconds:
-            moves += self.assertions(replica)
+            moves += await self._affordable(replica, self.assertions(replica))
         landed = await self._player.play(moves)
         if any(each.order.name == ASSERT for each in landed):
             self._last_assertion = asyncio.get_running_loop().time()
         return bool(landed)
+
+    async def _affordable(self, replica: Replica, assertions: Sequence[Move]) -> list[Move]:
+        """Of new assertions those that leave enough to defend all: who cannot pay for a move loses what is right.
+
+        A challenger's bond is twice what a defence takes.
+        """
+        if not assertions:
+            return []
+        defence, left, kept = replica.contracts.rules.bond // 2, await self._player.balance(), list[Move]()
+        standing = sum(each.proposer == self.address for each in replica.pending.values())
+        for move in assertions:
+            reserve = defence * (standing + len(kept) + 1)
+            if left - move.value < reserve:
+                if not self._is_short:
+                    log.warning("no new assertion: of %d wei, %d are kept to defend those that stand", left, reserve)
+                self._is_short = True
+                return kept
+            left -= move.value
+            kept.append(move)
+        self._is_short = False
+        return kept
 
     def moves(self, replica: Replica, timestamp: int) -> list[Move]:
         """What is due beside new assertions."""

@@ -21,7 +21,7 @@ from toolkit.rollup.config import Config
 from toolkit.rollup.derive import KEPT_TRACES, Replica
 from toolkit.rollup.fast import replay_batch
 from toolkit.rollup.machine import Batch, State, extend
-from toolkit.rollup.moves import Move, challenger_moves, checkpoint_moves, defender_moves, reclaim_moves
+from toolkit.rollup.moves import Move, challenger_moves, checkpoint_moves, defender_moves, expired_moves, reclaim_moves
 from toolkit.rollup.player import Player
 from toolkit.rollup.proposer import ProposerService, assert_moves, confirm_moves
 from toolkit.rollup.store import L1Log
@@ -353,6 +353,34 @@ def test_a_challenger_that_vanished_is_timed_out(l1: L1) -> None:
     assert l1.defences() == []
     l1.now += 1
     assert [move.data for move in l1.defences()] == [g.encode_timeout(state)]
+
+
+def test_a_game_that_its_players_leave_open_is_ended_where_it_holds_what_is_right(l1: L1) -> None:
+    """Who asserts first, challenges that, and vanishes on both sides, must not stop all confirmations for ever."""
+    name = l1.assert_state(l1.genesis, 3, who=MALLORY)
+    game = l1.open(name, OTHER)
+    config = SimpleNamespace(poll_seconds=0.0, assert_seconds=0.0)
+    proposer = ProposerService(cast(Watcher, None), cast(Player, SimpleNamespace(address=HONEST)), cast(Config, config))
+    for turn in range(2):
+        state = l1.replica.disputes.open[game].state
+        before, l1.now = l1.now, state.deadline + RULES.extension
+        assert proposer.moves(l1.replica, l1.now) == []
+        assert called(proposer.moves(l1.replica, l1.now + 1)) == [TIMEOUT]
+        assert expired_moves(l1.replica, MALLORY, l1.now + 1) == expired_moves(l1.replica, OTHER, l1.now + 1) == []
+        if not turn:
+            l1.now = before
+            l1.defend(game, 1, [WRONG] * 15)
+
+
+def test_a_game_against_what_is_wrong_is_ended_only_where_that_has_lost(l1: L1) -> None:
+    name = l1.assert_state(l1.genesis, 3, WRONG, MALLORY)
+    game, late = l1.open(name, OTHER), l1.now + RULES.clock + RULES.extension + 1
+    assert called(expired_moves(l1.replica, HONEST, late)) == [TIMEOUT]
+    l1.defend(game, 1, [WRONG] * 15)
+    assert expired_moves(l1.replica, HONEST, late) == []
+    l1.open(name, HONEST)
+    l1.reject(name)
+    assert expired_moves(l1.replica, HONEST, late) == []
 
 
 def test_nothing_is_confirmed_while_it_is_disputed(l1: L1) -> None:

@@ -93,6 +93,25 @@ def defender_moves(replica: Replica, me: bytes, now: int) -> list[Move]:
     return moves
 
 
+def expired_moves(replica: Replica, me: bytes, now: int) -> list[Move]:
+    """The ends of games between others, that they leave open though a clock has run out.
+
+    Else who plays both sides could hold what all others build on for ever. Not where a challenger of something wrong
+    has gone: that game keeps it from becoming final. The players have an extension's time to end it themselves.
+
+    Args:
+        now: L1's time (seconds).
+    """
+    moves: list[Move] = []
+    for dispute in replica.disputes.open.values():
+        game, assertion = dispute.state.game, replica.assertions[dispute.state.game.assertion]
+        if assertion.status != "pending" or me in (game.challenger, game.defender):
+            continue
+        if assertion.agree or dispute.state.turn is Player.DEFENDER:
+            moves += timeout_moves(replica.contracts, dispute, now - replica.contracts.rules.extension)
+    return moves
+
+
 def reclaim_moves(replica: Replica, me: bytes, now: int) -> list[Move]:
     """The bonds of ``me`` in assertions that can never be confirmed any more, and were not rejected."""
     return [

@@ -18,7 +18,7 @@ from toolkit.rollup.contracts import encode_assert, encode_confirm
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.follower import Gone
 from toolkit.rollup.game import Claim
-from toolkit.rollup.moves import Move, defender_moves, reclaim_moves
+from toolkit.rollup.moves import Move, defender_moves, expired_moves, reclaim_moves
 from toolkit.rollup.player import Player
 from toolkit.rollup.watcher import Watcher
 
@@ -116,6 +116,7 @@ class ProposerService:
         return [
             *confirm_moves(replica, timestamp),
             *defender_moves(replica, me, timestamp),
+            *expired_moves(replica, me, timestamp),
             *reclaim_moves(replica, me, timestamp),
         ]
 

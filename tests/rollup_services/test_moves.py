@@ -23,7 +23,7 @@ from toolkit.rollup.fast import replay_batch
 from toolkit.rollup.machine import Batch, State, extend
 from toolkit.rollup.moves import Move, challenger_moves, checkpoint_moves, defender_moves, expired_moves, reclaim_moves
 from toolkit.rollup.player import Player
-from toolkit.rollup.proposer import ProposerService, assert_moves, confirm_moves
+from toolkit.rollup.proposer import ProposerService, WrongConfirmed, assert_moves, confirm_moves
 from toolkit.rollup.store import L1Log
 from toolkit.rollup.trace import Trace
 from toolkit.rollup.verifier import VerifierService
@@ -454,6 +454,20 @@ class Purse:
     async def play(self, moves: Sequence[Move]) -> Sequence[object]:
         self.wanted = list(moves)
         return ()
+
+
+def test_what_is_right_is_defended_also_when_something_wrong_was_confirmed(l1: L1) -> None:
+    name = l1.assert_state(l1.genesis, 3)
+    wrong = l1.assert_state(l1.genesis, 2, WRONG, MALLORY)
+    l1.open(name)
+    l1.confirm(wrong)
+    purse = Purse(10 * CONTRACTS.bond)
+    watcher = SimpleNamespace(replica=l1.replica, timestamp=l1.now)
+    config = SimpleNamespace(poll_seconds=0.0, assert_seconds=0.0)
+    proposer = ProposerService(cast(Watcher, watcher), cast(Player, purse), cast(Config, config))
+    with pytest.raises(WrongConfirmed, match="L1 confirmed a wrong state for batch 2"):
+        asyncio.run(proposer._act())
+    assert called(purse.wanted) == [DEFEND]
 
 
 def test_a_new_assertion_leaves_enough_to_defend_those_that_stand(l1: L1, caplog: pytest.LogCaptureFixture) -> None:

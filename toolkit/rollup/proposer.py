@@ -30,6 +30,10 @@ ASSERT = "assert"
 log = logging.getLogger("proposer")
 
 
+class WrongConfirmed(L2KitError):
+    """L1 confirmed a wrong state."""
+
+
 class ProposerService:
     """Everything that the proposer's process does."""
 
@@ -82,9 +86,15 @@ class ProposerService:
         """Send what is due; whether something new is in a block."""
         replica, timestamp = self._watcher.replica, self._watcher.timestamp
         moves = await asyncio.to_thread(self.moves, replica, timestamp)
+        wrong: WrongConfirmed | None = None
         if asyncio.get_running_loop().time() >= self._last_assertion + self._assert_seconds:
-            moves += await self._affordable(replica, self.assertions(replica))
+            try:
+                moves += await self._affordable(replica, self.assertions(replica))
+            except WrongConfirmed as error:
+                wrong = error
         landed = await self._player.play(moves)
+        if wrong is not None:
+            raise wrong  # who has nothing to assert still has bonds to lose
         if any(each.order.name == ASSERT for each in landed):
             self._last_assertion = asyncio.get_running_loop().time()
         return bool(landed)
@@ -121,7 +131,7 @@ class ProposerService:
         ]
 
     def assertions(self, replica: Replica) -> list[Move]:
-        """The new assertions that are due. Raises L2KitError where L1 confirmed a wrong state."""
+        """The new assertions that are due. Raises WrongConfirmed."""
         return assert_moves(replica)
 
 
@@ -141,11 +151,11 @@ def assert_moves(replica: Replica) -> list[Move]:
     What was rejected, though it is right, because nobody defended it, cannot be asserted again, but for another batch.
 
     Raises:
-        L2KitError: L1 confirmed a wrong state.
+        WrongConfirmed: L1 confirmed a wrong state.
     """
     confirmed = replica.assertions.get(replica.confirmed)
     if confirmed is not None and not confirmed.agree:
-        raise L2KitError(f"L1 confirmed a wrong state for batch {confirmed.batch}; nothing can be built on it")
+        raise WrongConfirmed(f"L1 confirmed a wrong state for batch {confirmed.batch}; nothing can be built on it")
     parent, batch = replica.tip()
     for last in range(replica.last_within_reach(batch), batch, -1):
         claim = Claim(parent, last, replica.derived[last].accumulator, replica.judged(parent, last))

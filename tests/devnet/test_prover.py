@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from toolkit.devnet.blobs import BLOB_SIZE, MAX_BLOBS, make_sidecar
 from toolkit.devnet.prover import Prover
+from toolkit.devnet.settings import KEY_VARIABLE
 from toolkit.errors import BadInput, ServiceError
 
 pytestmark = pytest.mark.slow
@@ -66,6 +68,30 @@ def test_whoever_is_interrupted_leaves_nothing_for_the_next() -> None:
         for number in range(3, 4 + MAX_BLOBS):
             prover.begin(blob(number))  # more than are kept
         assert await prover.sidecar([blob(3)]) == make_sidecar([blob(3)])
+
+    with_prover(play)
+
+
+def test_blobs_proven_long_ahead_are_there_when_others_of_their_batch_are_not() -> None:
+    """The last blob of six has changed since: the first, which is the oldest known, must not make room for it."""
+    ahead = [blob(number) for number in range(1, 1 + MAX_BLOBS)]
+    blobs = [*ahead[:-1], blob(7)]
+
+    async def play(prover: Prover) -> None:
+        for each in ahead:
+            prover.begin(each)
+        assert await prover.sidecar(blobs) == make_sidecar(blobs)
+
+    with_prover(play)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc to see it in")
+def test_the_process_is_not_told_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "11" * 32)
+
+    async def play(prover: Prover) -> None:
+        await prover.sidecar([b""])
+        assert KEY_VARIABLE.encode() not in Path(f"/proc/{worker_of(prover)}/environ").read_bytes()
 
     with_prover(play)
 

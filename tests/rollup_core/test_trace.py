@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from toolkit.crypto import keccak256
 from toolkit.errors import BadInput
+from toolkit.rollup.codec import RECORD_SIZE, Header
 from toolkit.rollup.dispute.game import LAST_STEP, SEGMENTS, Challenged, Defended, Game, GameState, Player, Rules
 from toolkit.rollup.dispute.moves import pick, step_of
 from toolkit.rollup.dispute.trace import KEPT_STATES, Trace
@@ -171,3 +172,23 @@ def test_after_a_wrong_pick_there_is_nothing_to_be_shown() -> None:
     state = state.after(Challenged(state.game.id, 7), 0, RULES)  # it begins and ends at states of nobody's
     state = state.after(Defended(state.game.id, 2, tuple(made_up)), 0, RULES)
     assert pick(state, honest) is None
+
+
+def test_a_piece_that_was_split_is_not_walked_again() -> None:
+    """Many games about one run ask for the same pieces, also when the states of these are kept no longer."""
+    walked = 0
+
+    class Counted(Trace):
+        def apply(self, state: State, index: int) -> None:
+            nonlocal walked
+            walked += 1
+            super().apply(state, index)
+
+    records = [bytes(RECORD_SIZE)] * 200
+    trace = Counted(State(genesis(b"\x3a" * 20)), [Batch(Header().encode(), records, (), 1, POSTER)])
+    pieces = range(0, trace.steps, SEGMENTS)
+    assert len(pieces) > 2 * KEPT_STATES
+    first = [trace.split(offset, SEGMENTS) for offset in pieces]
+    walked = 0
+    assert [trace.split(offset, SEGMENTS) for offset in pieces] == first
+    assert not walked

@@ -6,6 +6,7 @@ from rollup_services.court import CLOCK, Purse, bonds, games, key, traffic, wait
 from rollup_services.rig import WINDOW, Rig
 
 CROWD = 9
+EXTENSION = 3 * 3600
 
 
 def test_many_false_challenges_at_once_all_lose(fresh_rig: Rig) -> None:
@@ -64,3 +65,30 @@ def test_an_assertion_of_somebody_who_vanished_can_be_lost_though_it_is_right_an
     rig.node.travel(WINDOW)
     proposer.client.wait_until(lambda: proposer.client.status()["confirmedBatch"] > 0, "its confirmation")
     assert "refuses" not in proposer.log()
+
+
+def test_a_game_whose_players_have_both_vanished_stops_nobody_for_good(fresh_rig: Rig) -> None:
+    """Who asserts what is right before all others, and disputes it with another key, would else hold it for ever."""
+    rig = fresh_rig
+    sequencer = rig.start("sequencer")
+    batch = traffic(rig, sequencer)
+    gone = rig.start("proposer", "gone", key=key(rig, "heidi"), assert_seconds=3600.0)
+    gone.client.wait_until(lambda: gone.client.status()["assertedBatch"] >= batch, "the assertion")
+    crowd = rig.start("verifier", "crowd", key=key(rig, "grace"), cheat="false-challenge:1")
+    gone.client.wait_until(lambda: gone.client.status()["disputes"] > 0, "the dispute")
+    for each in (gone, crowd):
+        each.kill()
+        rig.running.remove(each)
+    traffic(rig, sequencer)  # another batch, and perhaps moves that were under way
+
+    proposer = rig.start("proposer")
+    wait_for_games(proposer, 1, status="open")
+    rig.node.travel(CLOCK + EXTENSION + 1)
+    wait_for_games(proposer, 1, status="ended")
+
+    def stands() -> bool:
+        return any(each["status"] == "pending" for each in proposer.client.call("l2_assertions"))
+
+    proposer.client.wait_until(stands, "a right assertion")
+    rig.node.travel(WINDOW)
+    proposer.client.wait_until(lambda: proposer.client.status()["confirmedBatch"] >= batch, "its confirmation")

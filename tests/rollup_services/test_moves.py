@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
@@ -15,11 +16,22 @@ from toolkit.crypto import keccak256
 from toolkit.devnet.l1 import selector
 from toolkit.rollup import contracts as c
 from toolkit.rollup.codec import Header
-from toolkit.rollup.derive import Replica
+from toolkit.rollup.config import Config
+from toolkit.rollup.derive import KEPT_TRACES, Replica
 from toolkit.rollup.dispute import game as g
-from toolkit.rollup.dispute.moves import Move, challenger_moves, checkpoint_moves, defender_moves, reclaim_moves
-from toolkit.rollup.machine import Batch, extend
-from toolkit.rollup.proposer import assert_moves, confirm_moves
+from toolkit.rollup.dispute.moves import (
+    Move,
+    challenger_moves,
+    checkpoint_moves,
+    defender_moves,
+    expired_moves,
+    reclaim_moves,
+)
+from toolkit.rollup.dispute.player import Player
+from toolkit.rollup.dispute.trace import Trace
+from toolkit.rollup.fast import replay_batch
+from toolkit.rollup.machine import Batch, State, extend
+from toolkit.rollup.proposer import ProposerService, WrongConfirmed, assert_moves, confirm_moves
 from toolkit.rollup.store import L1Log
 from toolkit.rollup.verifier import VerifierService
 from toolkit.rollup.watcher import Watcher
@@ -239,6 +251,49 @@ def test_that_l1_computes_otherwise_is_said_aloud(l1: L1, caplog: pytest.LogCapt
         assert caplog.text.count("the contract and the specification differ") == said
 
 
+def test_what_to_answer_is_worked_out_once_however_many_games_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at L1 asks for the moves again: of many games about many runs, it must not walk them all again."""
+    l1, walked = L1(batches=2 * KEPT_TRACES), list[tuple[int, int]]()
+    for batch in range(KEPT_TRACES, 2 * KEPT_TRACES):
+        game = l1.open(l1.assert_state(l1.genesis, batch, WRONG, MALLORY))
+        l1.defend(game, 1 + batch % 2, [WRONG] * 15)
+        l1.open(l1.assert_state(l1.genesis, batch), MALLORY)
+    new_trace = Replica.new_trace
+
+    def count(replica: Replica, first: int, last: int) -> Trace:
+        walked.append((first, last))
+        return new_trace(replica, first, last)
+
+    monkeypatch.setattr(Replica, "new_trace", count)
+    monkeypatch.setattr("toolkit.rollup.derive.KEPT_TRACES", 2)
+    moves, defences = l1.challenges(), l1.defences()
+    assert (len(moves), len(defences)) == (KEPT_TRACES, KEPT_TRACES)
+    walked.clear()
+    assert (l1.challenges(), l1.defences()) == (moves, defences)
+    assert walked == []
+
+
+def test_a_run_is_walked_from_what_is_confirmed_and_not_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    l1, replayed = L1(batches=12), list[int]()
+    confirmed = l1.assert_state(l1.genesis, 8)
+    later = l1.assert_state(confirmed, 10)
+    l1.confirm(confirmed)
+    expected = {batch: Replica.state_at(L1(batches=12).replica, batch).machine_hash for batch in (3, 8, 9, 10)}
+
+    def count(state: State, batch: Batch, outcomes: Sequence[int]) -> None:
+        replayed.append(state.batch + 1)
+        replay_batch(state, batch, outcomes)
+
+    monkeypatch.setattr("toolkit.rollup.derive.replay_batch", count)
+    for batch, walked in ((8, [*range(1, 9)]), (10, [9, 10]), (9, [9]), (3, [1, 2, 3])):
+        assert l1.replica.state_at(batch).machine_hash == expected[batch]
+        assert replayed == walked
+        replayed.clear()
+    l1.confirm(later)
+    assert l1.replica.state_at(10).machine_hash == expected[10]
+    assert replayed == [9, 10]
+
+
 # --- the Inbox's memory ---
 
 
@@ -307,6 +362,34 @@ def test_a_challenger_that_vanished_is_timed_out(l1: L1) -> None:
     assert [move.data for move in l1.defences()] == [g.encode_timeout(state)]
 
 
+def test_a_game_that_its_players_leave_open_is_ended_where_it_holds_what_is_right(l1: L1) -> None:
+    """Who asserts first, challenges that, and vanishes on both sides, must not stop all confirmations for ever."""
+    name = l1.assert_state(l1.genesis, 3, who=MALLORY)
+    game = l1.open(name, OTHER)
+    config = SimpleNamespace(poll_seconds=0.0, assert_seconds=0.0)
+    proposer = ProposerService(cast(Watcher, None), cast(Player, SimpleNamespace(address=HONEST)), cast(Config, config))
+    for turn in range(2):
+        state = l1.replica.disputes.open[game].state
+        before, l1.now = l1.now, state.deadline + RULES.extension
+        assert proposer.moves(l1.replica, l1.now) == []
+        assert called(proposer.moves(l1.replica, l1.now + 1)) == [TIMEOUT]
+        assert expired_moves(l1.replica, MALLORY, l1.now + 1) == expired_moves(l1.replica, OTHER, l1.now + 1) == []
+        if not turn:
+            l1.now = before
+            l1.defend(game, 1, [WRONG] * 15)
+
+
+def test_a_game_against_what_is_wrong_is_ended_only_where_that_has_lost(l1: L1) -> None:
+    name = l1.assert_state(l1.genesis, 3, WRONG, MALLORY)
+    game, late = l1.open(name, OTHER), l1.now + RULES.clock + RULES.extension + 1
+    assert called(expired_moves(l1.replica, HONEST, late)) == [TIMEOUT]
+    l1.defend(game, 1, [WRONG] * 15)
+    assert expired_moves(l1.replica, HONEST, late) == []
+    l1.open(name, HONEST)
+    l1.reject(name)
+    assert expired_moves(l1.replica, HONEST, late) == []
+
+
 def test_nothing_is_confirmed_while_it_is_disputed(l1: L1) -> None:
     name = l1.assert_state(l1.genesis, 3)
     game = l1.open(name, OTHER)
@@ -362,3 +445,55 @@ def test_no_assertion_reaches_further_than_a_dispute_could() -> None:
     l1.assert_state(l1.genesis, 8)
     (move,) = assert_moves(l1.replica)
     assert "asserts batch 16" in move.said
+
+
+class Purse:
+    """A player whose moves nobody makes."""
+
+    address = HONEST
+
+    def __init__(self, balance: int) -> None:
+        self.owned, self.wanted = balance, list[Move]()
+
+    async def balance(self) -> int:
+        return self.owned
+
+    async def play(self, moves: Sequence[Move]) -> Sequence[object]:
+        self.wanted = list(moves)
+        return ()
+
+
+def test_what_is_right_is_defended_also_when_something_wrong_was_confirmed(l1: L1) -> None:
+    name = l1.assert_state(l1.genesis, 3)
+    wrong = l1.assert_state(l1.genesis, 2, WRONG, MALLORY)
+    l1.open(name)
+    l1.confirm(wrong)
+    purse = Purse(10 * CONTRACTS.bond)
+    watcher = SimpleNamespace(replica=l1.replica, timestamp=l1.now)
+    config = SimpleNamespace(poll_seconds=0.0, assert_seconds=0.0)
+    proposer = ProposerService(cast(Watcher, watcher), cast(Player, purse), cast(Config, config))
+    with pytest.raises(WrongConfirmed, match="L1 confirmed a wrong state for batch 2"):
+        asyncio.run(proposer._act())
+    assert called(purse.wanted) == [DEFEND]
+
+
+def test_a_new_assertion_leaves_enough_to_defend_those_that_stand(l1: L1, caplog: pytest.LogCaptureFixture) -> None:
+    """Who is made to spend everything on bonds, and is challenged then, would lose them all."""
+    purse = Purse(0)
+    watcher = SimpleNamespace(replica=l1.replica, timestamp=l1.now)
+    config = SimpleNamespace(poll_seconds=0.0, assert_seconds=0.0)
+    proposer = ProposerService(cast(Watcher, watcher), cast(Player, purse), cast(Config, config))
+    for batch, standing in ((3, 1), (4, 2)):
+        enough = CONTRACTS.bond + standing * RULES.bond // 2
+        for balance, expected in ((enough - 1, []), (enough, [selector(c.ASSERT_STATE)])):
+            purse.owned = balance
+            asyncio.run(proposer._act())
+            assert called(purse.wanted) == expected
+        l1.assert_state(l1.genesis, batch)
+        l1.post()
+    assert caplog.text.count("no new assertion") == 2
+    name = l1.assert_state(l1.genesis, 1)
+    l1.open(name)
+    purse.owned = 0
+    asyncio.run(proposer._act())
+    assert called(purse.wanted) == [DEFEND]

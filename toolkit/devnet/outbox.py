@@ -110,6 +110,10 @@ class Outbox:
         """The names of the orders that were sent and are in no block yet."""
         return frozenset(self._waiting)
 
+    async def balance(self) -> int:
+        """What the key owns (wei), without counting what waits. Raises as `tend`."""
+        return int(await self._l1.call("eth_getBalance", hex_of(self.address), "latest"), 16)
+
     async def tend(self, wanted: Sequence[Order], *, wait_seconds: float = 1.0) -> Tended:
         """See to it that the orders wanted now get into blocks, and those from before.
 

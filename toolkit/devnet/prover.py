@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
 from toolkit.devnet.blobs import BLOB_SIZE, MAX_BLOBS, Sidecar, commit, make_sidecar, versioned_hash
+from toolkit.devnet.settings import KEY_VARIABLE
 from toolkit.errors import BadInput, ServiceError
 
 _POINT_SIZE = 48
@@ -31,13 +33,14 @@ class Prover:
 
     def begin(self, blob: bytes) -> None:
         """Prove a blob that may soon be asked for; the latest few are kept."""
-        if blob not in self._begun:
+        task = self._begun.pop(blob, None)
+        if task is None:
             task = asyncio.create_task(self._prove(blob))
             self._tasks.add(task)
             task.add_done_callback(self._done)
-            self._begun[blob] = task
-            while len(self._begun) > MAX_BLOBS:
-                del self._begun[next(iter(self._begun))]
+        self._begun[blob] = task  # the latest, also where it was there already
+        while len(self._begun) > MAX_BLOBS:
+            del self._begun[next(iter(self._begun))]
 
     async def sidecar(self, blobs: Sequence[bytes]) -> Sidecar:
         """`blobs.make_sidecar`, without holding anybody up; two seconds later where the process must start.
@@ -72,7 +75,9 @@ class Prover:
                 if self._process is None:
                     pipe = asyncio.subprocess.PIPE
                     command = (sys.executable, "-m", "toolkit.devnet.prover")
-                    self._process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+                    # Our key is nothing that it needs.
+                    env = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
+                    self._process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, env=env)
                 reader, writer = self._process.stdout, self._process.stdin
                 assert reader is not None and writer is not None
                 writer.write(_full(blob))

@@ -225,7 +225,7 @@ class Replica:
         self._traces: dict[tuple[int, int], Trace] = {}
         self._ends = [0]  # steps of the whole history after 0, 1, 2, ... batches
         self.history = History(self.contracts)
-        self.state = State(self.contracts.genesis)
+        self.state, self._settled = State(self.contracts.genesis), State(self.contracts.genesis)
         self.derived = [_derived(self.state)]
         self.confirmed = self.contracts.genesis_assertion
         self.disputes = Disputes(self.contracts.rules)
@@ -332,7 +332,7 @@ class Replica:
     def state_at(self, batch: int) -> State:
         """The machine's state after so many batches, as an object of its own.
 
-        In time that grows with the history up to there, but without recovering a signer again.
+        In time that grows with the history since the confirmed batch, but without recovering a signer again.
 
         Raises:
             BadInput: there are not so many.
@@ -341,10 +341,20 @@ class Replica:
             raise BadInput(f"there is no batch {batch} on L1; the last is {len(self.derived) - 1}")
         if batch == len(self.derived) - 1:
             return self.state.copy()
-        state = State(self.contracts.genesis)
-        for posted, outcomes in zip(self.history.posted[:batch], self._outcomes, strict=False):
-            replay_batch(state, posted.batch, outcomes)
+        confirmed = self.batch_of(self.confirmed)
+        if self._settled.batch <= confirmed <= batch:  # where the runs to come begin, or before that
+            self._replay(self._settled, confirmed)
+            _derived(self._settled)  # hashes its trees, which no copy then needs to
+            state = self._settled.copy()
+        else:
+            state = State(self.contracts.genesis)
+        self._replay(state, batch)
         return state
+
+    def _replay(self, state: State, batch: int) -> None:
+        """Bring a state of the run to that after ``batch`` batches."""
+        for index in range(state.batch, batch):
+            replay_batch(state, self.history.posted[index].batch, self._outcomes[index])
 
     def confirmed_outbox(self) -> Derived:
         """The machine whose withdrawals L1 accepts claims against."""

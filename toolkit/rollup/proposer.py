@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from toolkit.devnet.accounts import checksum
@@ -16,7 +17,7 @@ from toolkit.rollup.config import Config
 from toolkit.rollup.contracts import encode_assert, encode_confirm
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.dispute.game import Claim
-from toolkit.rollup.dispute.moves import Move, defender_moves, reclaim_moves
+from toolkit.rollup.dispute.moves import Move, defender_moves, expired_moves, reclaim_moves
 from toolkit.rollup.dispute.player import Player
 from toolkit.rollup.follower import Gone
 from toolkit.rollup.watcher import Watcher
@@ -29,13 +30,17 @@ ASSERT = "assert"
 log = logging.getLogger("proposer")
 
 
+class WrongConfirmed(L2KitError):
+    """L1 confirmed a wrong state."""
+
+
 class ProposerService:
     """Everything that the proposer's process does."""
 
     def __init__(self, watcher: Watcher, player: Player, config: Config) -> None:
         self._watcher, self._player = watcher, player
         self._poll_seconds, self._assert_seconds = config.poll_seconds, config.assert_seconds
-        self._last_assertion = float("-inf")
+        self._last_assertion, self._is_short = float("-inf"), False
 
     @property
     def address(self) -> bytes:
@@ -81,12 +86,39 @@ class ProposerService:
         """Send what is due; whether something new is in a block."""
         replica, timestamp = self._watcher.replica, self._watcher.timestamp
         moves = await asyncio.to_thread(self.moves, replica, timestamp)
+        wrong: WrongConfirmed | None = None
         if asyncio.get_running_loop().time() >= self._last_assertion + self._assert_seconds:
-            moves += self.assertions(replica)
+            try:
+                moves += await self._affordable(replica, self.assertions(replica))
+            except WrongConfirmed as error:
+                wrong = error
         landed = await self._player.play(moves)
+        if wrong is not None:
+            raise wrong  # who has nothing to assert still has bonds to lose
         if any(each.order.name == ASSERT for each in landed):
             self._last_assertion = asyncio.get_running_loop().time()
         return bool(landed)
+
+    async def _affordable(self, replica: Replica, assertions: Sequence[Move]) -> list[Move]:
+        """Of new assertions those that leave enough to defend all: who cannot pay for a move loses what is right.
+
+        A challenger's bond is twice what a defence takes.
+        """
+        if not assertions:
+            return []
+        defence, left, kept = replica.contracts.rules.bond // 2, await self._player.balance(), list[Move]()
+        standing = sum(each.proposer == self.address for each in replica.pending.values())
+        for move in assertions:
+            reserve = defence * (standing + len(kept) + 1)
+            if left - move.value < reserve:
+                if not self._is_short:
+                    log.warning("no new assertion: of %d wei, %d are kept to defend those that stand", left, reserve)
+                self._is_short = True
+                return kept
+            left -= move.value
+            kept.append(move)
+        self._is_short = False
+        return kept
 
     def moves(self, replica: Replica, timestamp: int) -> list[Move]:
         """What is due beside new assertions."""
@@ -94,11 +126,12 @@ class ProposerService:
         return [
             *confirm_moves(replica, timestamp),
             *defender_moves(replica, me, timestamp),
+            *expired_moves(replica, me, timestamp),
             *reclaim_moves(replica, me, timestamp),
         ]
 
     def assertions(self, replica: Replica) -> list[Move]:
-        """The new assertions that are due. Raises L2KitError where L1 confirmed a wrong state."""
+        """The new assertions that are due. Raises WrongConfirmed."""
         return assert_moves(replica)
 
 
@@ -118,11 +151,11 @@ def assert_moves(replica: Replica) -> list[Move]:
     What was rejected, though it is right, because nobody defended it, cannot be asserted again, but for another batch.
 
     Raises:
-        L2KitError: L1 confirmed a wrong state.
+        WrongConfirmed: L1 confirmed a wrong state.
     """
     confirmed = replica.assertions.get(replica.confirmed)
     if confirmed is not None and not confirmed.agree:
-        raise L2KitError(f"L1 confirmed a wrong state for batch {confirmed.batch}; nothing can be built on it")
+        raise WrongConfirmed(f"L1 confirmed a wrong state for batch {confirmed.batch}; nothing can be built on it")
     parent, batch = replica.tip()
     for last in range(replica.last_within_reach(batch), batch, -1):
         claim = Claim(parent, last, replica.derived[last].accumulator, replica.judged(parent, last))

@@ -12,6 +12,7 @@ import itertools
 import logging
 import sqlite3
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from toolkit.devnet.blobs import Sidecar
@@ -24,7 +25,7 @@ from toolkit.rollup.contracts import Contracts, encode_post_batch, encode_post_b
 from toolkit.rollup.derive import History, Posted
 from toolkit.rollup.fast import Signers, apply_batch
 from toolkit.rollup.follower import Follower, Gone, Step
-from toolkit.rollup.machine import Outcome, State
+from toolkit.rollup.machine import Batch, Outcome, State, is_forced
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.pricing import KINDS, Prices, choose
 from toolkit.rollup.sequencer import BatchFull, Refused, Sealed, Sequencer
@@ -278,12 +279,12 @@ class SequencerService:
         for entry in self._follower.copy.logs():
             self.history.add(entry)
         state = State(self._contracts.genesis)
-        on_l1: dict[bytes, int] = {}
+        on_l1: dict[tuple[int, bytes], int] = {}
         for posted in self.history.posted:
             outcomes = apply_batch(state, posted.batch)
-            for record, outcome in zip(posted.batch.records, outcomes, strict=False):
+            for operation, outcome in zip(_operations(posted.batch), outcomes, strict=True):
                 if outcome == Outcome.APPLIED:
-                    on_l1[record[SIGNATURE_OFFSET:]] = posted.number
+                    on_l1[_signed_by(operation)] = posted.number
         self.sequencer = Sequencer(
             state,
             self._sender.address,
@@ -292,10 +293,9 @@ class SequencerService:
         )
         self.sealed, self._open_since = None, None
         standing = self._journal.standing()
-        self._journal.move(
-            [(e.sequence, on_l1[e.signature]) for e in standing if on_l1.get(e.signature, e.batch) != e.batch], ()
-        )
-        self._backlog = deque(entry for entry in standing if entry.signature not in on_l1)
+        there = [(entry, on_l1.get((entry.account, entry.signature))) for entry in standing]
+        self._journal.move([(e.sequence, batch) for e, batch in there if batch is not None and batch != e.batch], ())
+        self._backlog = deque(entry for entry, batch in there if batch is None)
         log.info(
             "derived from L1: %d batches, %d accounts; %d confirmed operations are still to be posted",
             len(self.history.posted), len(state.accounts), len(self._backlog),
@@ -417,3 +417,18 @@ class SequencerService:
     async def _prices(self) -> Prices:
         gas, blob_gas = await self._l1.batch([("eth_gasPrice", []), ("eth_blobBaseFee", [])])
         return Prices(int(gas, 16), int(blob_gas, 16))
+
+
+def _operations(batch: Batch) -> Iterator[bytes]:
+    """What could be an operation, in the order of the batch's outcomes: a record, also a forced one, or nothing."""
+    yield from batch.records
+    for message in batch.messages:
+        yield message.data[1:] if is_forced(message) else b""
+
+
+def _signed_by(record: bytes) -> tuple[int, bytes]:
+    """Account and signature of an operation that applied, which no other has.
+
+    Not the signature alone: anybody may open an account with a record that has it where a transfer has its own.
+    """
+    return int.from_bytes(record[:4], "big"), record[SIGNATURE_OFFSET:]

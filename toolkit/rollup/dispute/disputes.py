@@ -58,12 +58,14 @@ class Dispute:
         moves: so far.
         proved: what L1 said when it executed a step, and which step it was of the run.
         ended: how it ended; None while it goes on.
+        worked_out: a state of the game, and what a player has worked out for it (`moves.py`).
     """
 
     state: GameState
     moves: list[Played] = field(default_factory=list)
     proved: tuple[Proved, int] | None = None
     ended: Ended | None = None
+    worked_out: tuple[GameState, object] | None = field(default=None, repr=False, compare=False)
 
     @property
     def id(self) -> bytes:

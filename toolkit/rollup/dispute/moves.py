@@ -6,8 +6,9 @@ nobody needs to remember anything.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 from toolkit.devnet.l1 import hex_of
 from toolkit.rollup.contracts import Contracts, encode_checkpoint, encode_reclaim
@@ -30,6 +31,8 @@ from toolkit.rollup.dispute.trace import Trace
 
 CHECKPOINT_HASHES = 3_000
 """Batches that one checkpoint goes back over at most: 96 KB of calldata."""
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,26 @@ def defender_moves(replica: Replica, me: bytes, now: int) -> list[Move]:
         if dispute.state.turn is Player.CHALLENGER:
             moves += timeout_moves(replica.contracts, dispute, now)
         elif now <= dispute.state.deadline:
-            moves.append(defend_move(replica.contracts, dispute, replica.trace(assertion)))
+            moves.append(_defence(replica, assertion, dispute))
+    return moves
+
+
+def expired_moves(replica: Replica, me: bytes, now: int) -> list[Move]:
+    """The ends of games between others, that they leave open though a clock has run out.
+
+    Else who plays both sides could hold what all others build on for ever. Not where a challenger of something wrong
+    has gone: that game keeps it from becoming final. The players have an extension's time to end it themselves.
+
+    Args:
+        now: L1's time (seconds).
+    """
+    moves: list[Move] = []
+    for dispute in replica.disputes.open.values():
+        game, assertion = dispute.state.game, replica.assertions[dispute.state.game.assertion]
+        if assertion.status != "pending" or me in (game.challenger, game.defender):
+            continue
+        if assertion.agree or dispute.state.turn is Player.DEFENDER:
+            moves += timeout_moves(replica.contracts, dispute, now - replica.contracts.rules.extension)
     return moves
 
 
@@ -249,18 +271,46 @@ def checkpoint_moves(replica: Replica, batch: int) -> Iterator[Move]:
     )
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What a challenger has to say: a segment; and where it is a step, whose batch (if any), and its witness."""
+
+    index: int
+    batch: int | None = None
+    witness: bytes | None = None
+
+
 def _pick_moves(replica: Replica, assertion: Assertion, dispute: Dispute) -> Iterator[Move]:
-    state, trace = dispute.state, replica.trace(assertion)
+    answer = _worked_out(dispute, lambda: _answer(dispute.state, replica.trace(assertion)))
+    if answer is None:
+        return
+    if answer.witness is None:
+        yield pick_move(replica.contracts, dispute, answer.index)
+        return
+    before = list(checkpoint_moves(replica, answer.batch)) if answer.batch is not None else []
+    yield from before or [prove_move(replica.contracts, dispute, answer.index, answer.witness)]
+
+
+def _answer(state: GameState, trace: Trace) -> _Answer | None:
     index = pick(state, trace)
-    if index is None:
-        return
-    if index != LAST_STEP and not state.decisive:
-        yield pick_move(replica.contracts, dispute, index)
-        return
+    if index is None or (index != LAST_STEP and not state.decisive):
+        return None if index is None else _Answer(index)
     step = step_of(state, index)
-    batch = trace.number_of(step)
-    before = list(checkpoint_moves(replica, batch)) if batch is not None else []
-    yield from before or [prove_move(replica.contracts, dispute, index, trace.witness(step))]
+    return _Answer(index, trace.number_of(step), trace.witness(step))
+
+
+def _defence(replica: Replica, assertion: Assertion, dispute: Dispute) -> Move:
+    return _worked_out(dispute, lambda: defend_move(replica.contracts, dispute, replica.trace(assertion)))
+
+
+def _worked_out(dispute: Dispute, work: Callable[[], _Found]) -> _Found:
+    """What ``work`` says of the game as it stands, worked out once.
+
+    It is asked for at every look at L1, and to walk a run again for each of many games could take longer than a clock.
+    """
+    if dispute.worked_out is None or dispute.worked_out[0] is not dispute.state:
+        dispute.worked_out = dispute.state, work()
+    return cast(_Found, dispute.worked_out[1])
 
 
 def _of(replica: Replica, me: bytes, side: Player) -> list[Dispute]:

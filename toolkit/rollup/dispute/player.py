@@ -35,6 +35,10 @@ class Player:
         self._refused: dict[Hashable, _Refusal] = {}
         self._said: dict[Hashable, str] = {}  # moves in words
 
+    async def balance(self) -> int:
+        """What the key owns (wei). Raises as `play`."""
+        return await self._outbox.balance()
+
     async def play(self, moves: Sequence[Move]) -> Sequence[Landed]:
         """See to it that the moves due now get into blocks; returns those that did since the last call.
 

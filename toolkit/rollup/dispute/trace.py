@@ -71,8 +71,10 @@ class Trace:
     def split(self, offset: int, length: int) -> tuple[bytes, ...]:
         """The 15 hashes that cut the ``length`` steps (a power of 16) after the first ``offset`` into 16 segments."""
         piece = length // SEGMENTS
-        self.state(offset, keep=True)
-        return tuple(self.hashes([offset + piece * i for i in range(1, SEGMENTS)]))
+        steps = [offset + piece * i for i in range(1, SEGMENTS)]
+        if any(min(step, self.steps) not in self._hashes for step in steps):
+            self.state(offset, keep=True)
+        return tuple(self.hashes(steps))
 
     def state(self, step: int, *, keep: bool = False) -> State:
         """A copy of the state after so many steps; ``keep`` it for walks to come."""

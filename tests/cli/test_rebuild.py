@@ -13,6 +13,7 @@ import pytest
 from toolkit import Devnet
 from toolkit.bridge.client import deposit_eth
 from toolkit.cli.up import describe
+from toolkit.rollup.rebuild import delete_databases
 
 ETHER = 10**18
 
@@ -90,3 +91,25 @@ def test_a_file_that_is_no_devnet_s_is_refused(tmp_path: Path, text: str | None,
     assert (done.returncode, done.stdout) == (1, "")
     assert sentence in done.stderr
     assert str(file) in done.stderr
+
+
+def test_nothing_is_deleted_where_nothing_could_come_back(tmp_path: Path) -> None:
+    contracts = dict.fromkeys(("Inbox", "PaymentsMachine", "Rollup", "Bridge", "Dispute"), "0x" + "11" * 20)
+    devnet = {"l1": {"rpc": "http://127.0.0.1:1", "chain_id": 31337}, "contracts": contracts, "folder": str(tmp_path)}
+    file, journal = tmp_path / "devnet.json", tmp_path / "sequencer" / "journal.sqlite"
+    file.write_text(json.dumps(devnet))
+    journal.parent.mkdir()
+    journal.write_bytes(b"promises")
+    done = l2kit("rebuild", "--devnet", str(file))
+    assert done.returncode == 1
+    assert "no Ethereum node answers" in done.stderr
+    assert journal.read_bytes() == b"promises"
+
+
+def test_only_the_services_databases_are_deleted(tmp_path: Path) -> None:
+    names = ("l1.sqlite", "l1.sqlite-wal", "l1.sqlite-shm", "journal.sqlite", "cookies.sqlite", "config.json")
+    for name in names:
+        (tmp_path / "sequencer").mkdir(exist_ok=True)
+        (tmp_path / "sequencer" / name).write_bytes(b"")
+    assert {file.name for file in delete_databases(tmp_path)} == set(names[:4])
+    assert {file.name for file in (tmp_path / "sequencer").iterdir()} == set(names[4:])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +24,7 @@ from toolkit.rollup import contracts as c
 from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, WHOLE_BALANCE, Header, RegisterRecord
 from toolkit.rollup.derive import History, Replica
 from toolkit.rollup.dispute.game import Rules
-from toolkit.rollup.follower import Follower
+from toolkit.rollup.follower import Follower, Step
 from toolkit.rollup.machine import (
     Account,
     Batch,
@@ -39,6 +41,7 @@ from toolkit.rollup.machine import (
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.sequencer import BatchFull, Refused, Sequencer
 from toolkit.rollup.store import Entry, Journal, L1Copy, L1Log
+from toolkit.rollup.watcher import Watcher
 
 INBOX, ROLLUP, BRIDGE, POSTER, DISPUTE = (bytes([i]) * 20 for i in range(1, 6))
 ETH = bytes(20)
@@ -114,6 +117,23 @@ def test_batch_with_other_messages_than_the_rule_says_is_a_lying_node() -> None:
     history.add(batch_log(history, [], []))
     with pytest.raises(ProtocolError, match="other messages"):
         history.add(batch_log(history, [], [message(1)]))
+
+
+def test_what_a_node_once_told_wrong_is_read_again_at_the_next_start() -> None:
+    right = batch_log(History(CONTRACTS), [], [])
+    copy = L1Copy(":memory:", "a rollup")
+    copy.extend([replace(right, timestamp=101)], 1, bytes(32))
+
+    async def step() -> Step:
+        return Step(1, 100, [right] if copy.head() is None else [], False)
+
+    async def start() -> Watcher:
+        follower = cast(Follower, SimpleNamespace(copy=copy, step=step))
+        watcher = Watcher(CONTRACTS, follower, logging.getLogger("test"))
+        await watcher.start()
+        return watcher
+
+    assert len(asyncio.run(start()).replica.history.posted) == 1
 
 
 def test_batch_that_does_not_give_its_accumulator_is_a_lying_node() -> None:

@@ -74,7 +74,7 @@ def _own(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of(file: Path, given: dict[str, Any]) -> dict[str, Any]:
-    from toolkit.rollup.rebuild import delete_databases, read_devnet, restore, running_services
+    from toolkit.rollup.rebuild import databases, delete_databases, find, read_devnet, restore, running_services
 
     if given["port"] is not None or given["node"] != "anvil":
         raise BadInput(f"{file} names a node that runs: neither another node nor a port can be chosen")
@@ -82,11 +82,12 @@ def _of(file: Path, given: dict[str, Any]) -> dict[str, Any]:
     changes = {"l1_rpc": given["l1_rpc"], "chain_id": given["chain_id"]}
     source = dataclasses.replace(source, **{name: value for name, value in changes.items() if value is not None})
     running = [] if folder is None else running_services(folder)
-    there = [] if folder is None or running else list(folder.glob("*/*.sqlite*"))
+    there = [] if folder is None or running else databases(folder)
     size = sum(each.stat().st_size for each in there)
     with show.steps() as step:
         step("restoring from L1")
         if folder is not None and not running:
+            find(source)  # what is not there would not come back
             delete_databases(folder)
         restored = restore(source)
     return {

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _CONTRACTS = {
     "inbox": "Inbox", "machine": "PaymentsMachine", "rollup": "Rollup", "bridge": "Bridge", "dispute": "Dispute",
 }  # fmt: skip
+_DATABASES = ("l1.sqlite", "journal.sqlite")
 LOOKS = 5
 """How often L1 is looked at again where it changes meanwhile."""
 
@@ -188,15 +189,39 @@ def read_devnet(file: Path) -> tuple[Source, Path | None]:
     return source, None if folder is None else Path(str(folder))
 
 
+def databases(folder: Path) -> list[Path]:
+    """The files of the services' databases under a devnet's folder, and no others that may be there."""
+    return sorted(
+        file
+        for name in _DATABASES
+        for ending in ("", "-wal", "-shm")
+        for file in folder.glob(f"*/{name}{ending}")
+        if file.is_file()
+    )
+
+
 def delete_databases(folder: Path) -> list[Path]:
     """Delete every database of the services under a devnet's folder; returns the files that were there.
 
     What a sequencer had promised and not posted is lost with it.
     """
-    deleted = sorted(file for file in folder.glob("*/*.sqlite*") if file.is_file())
+    deleted = databases(folder)
     for file in deleted:
         file.unlink()
     return deleted
+
+
+def find(source: Source) -> None:
+    """Look whether the rollup is there at all. Raises as `fetch` where it is not."""
+
+    async def look() -> None:
+        l1 = L1(source.l1_rpc)
+        try:
+            await load_contracts(l1, source.config)
+        finally:
+            l1.close()
+
+    asyncio.run(look())
 
 
 def running_services(folder: Path) -> list[str]:

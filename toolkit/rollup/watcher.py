@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from toolkit.devnet.l1 import L1, hex_of, selector
+from toolkit.errors import ProtocolError
 from toolkit.rollup import jsonrpc
 from toolkit.rollup.contracts import BATCH_POSTED, POST_BLOBS, BatchPosted, Contracts
 from toolkit.rollup.derive import Replica
@@ -53,7 +54,12 @@ class Watcher:
     async def start(self) -> None:
         """Derive again what the local copy of L1 holds, then what is new on L1."""
         async with self.lock:
-            await self._derive(list(self._follower.copy.logs()))
+            try:
+                await self._derive(list(self._follower.copy.logs()))
+            except ProtocolError as error:  # of a node that was wrong once, perhaps: that must not stop us for good
+                self._log.warning("the local copy of L1 contradicts itself (%s): reading everything again", error)
+                self._follower.copy.rewind(-1, b"")
+                self.replica = self._new_replica(self._contracts)
             self._told = len(self.replica.disputes.moves)
         await self.look()
 

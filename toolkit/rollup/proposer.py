@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from toolkit.devnet.accounts import checksum
@@ -26,6 +27,7 @@ RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 ASSERT = "assert"
 """The name of that move: there is never more than one under way."""
+ASSERT_BESIDE = "assert beside somebody else's"
 
 log = logging.getLogger("proposer")
 
@@ -95,7 +97,7 @@ class ProposerService:
         landed = await self._player.play(moves)
         if wrong is not None:
             raise wrong  # who has nothing to assert still has bonds to lose
-        if any(each.order.name == ASSERT for each in landed):
+        if any(each.order.name in (ASSERT, ASSERT_BESIDE) for each in landed):
             self._last_assertion = asyncio.get_running_loop().time()
         return bool(landed)
 
@@ -132,7 +134,7 @@ class ProposerService:
 
     def assertions(self, replica: Replica) -> list[Move]:
         """The new assertions that are due. Raises WrongConfirmed."""
-        return assert_moves(replica)
+        return assert_moves(replica, self.address)
 
 
 def confirm_moves(replica: Replica, now: int) -> list[Move]:
@@ -145,8 +147,11 @@ def confirm_moves(replica: Replica, now: int) -> list[Move]:
     return [Move(("confirm", assertion.id), replica.contracts.rollup, data, f"confirms batch {assertion.batch}")]
 
 
-def assert_moves(replica: Replica) -> list[Move]:
+def assert_moves(replica: Replica, me: bytes) -> list[Move]:
     """The state after the last batch that one dispute can reach, unless that was asserted.
+
+    Where the next to be confirmed is not of ``me``, something of our own stands beside it, about another batch: whose
+    it is may let it die in the last second of its window, and all that rests on it, time and again.
 
     What was rejected, though it is right, because nobody defended it, cannot be asserted again, but for another batch.
 
@@ -156,7 +161,16 @@ def assert_moves(replica: Replica) -> list[Move]:
     confirmed = replica.assertions.get(replica.confirmed)
     if confirmed is not None and not confirmed.agree:
         raise WrongConfirmed(f"L1 confirmed a wrong state for batch {confirmed.batch}; nothing can be built on it")
-    parent, batch = replica.tip()
+    moves = _assertion_on(replica, *replica.tip())
+    following = [each for each in replica.pending.values() if each.agree and each.parent == replica.confirmed]
+    if following and not any(each.proposer == me for each in following):
+        beside = _assertion_on(replica, replica.confirmed, replica.confirmed_outbox().batch)
+        moves = [*(replace(move, name=ASSERT_BESIDE) for move in beside), *moves]
+    return moves
+
+
+def _assertion_on(replica: Replica, parent: bytes, batch: int) -> list[Move]:
+    """What can be asserted on ``parent`` (its id), whose state has applied ``batch`` batches, and goes furthest."""
     for last in range(replica.last_within_reach(batch), batch, -1):
         claim = Claim(parent, last, replica.derived[last].accumulator, replica.judged(parent, last))
         if claim.id not in replica.assertions:

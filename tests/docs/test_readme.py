@@ -30,6 +30,9 @@ def test_make_demo_prints_what_the_readme_shows() -> None:
     told, shown = (re.sub(r"\d+ assertions", "N assertions", text) for text in (ran.stdout, blocks("text")[0]))
     missing = [line for line in re.findall(r"^(?:  ok|[A-Z0-9]).*$", shown, re.MULTILINE) if line not in told]
     assert not missing, missing
+    # Two for the margin or six for the mark, then 78 or 74 at most; with its gas a step has 80 columns.
+    story = [line for line in ran.stdout[: ran.stdout.index("\nGas\n")].splitlines() if line.startswith("  ")]
+    assert not [line for line in story if len(line) > 80]
     printed = {what: int(gas.replace(",", "")) for what, gas in GAS_LINE.findall(ran.stdout)}
     for what, gas in GAS_LINE.findall(blocks("text")[0]):
         if what in printed:

@@ -31,7 +31,7 @@ from toolkit.rollup.dispute.player import Player
 from toolkit.rollup.dispute.trace import Trace
 from toolkit.rollup.fast import replay_batch
 from toolkit.rollup.machine import Batch, State, extend
-from toolkit.rollup.proposer import ProposerService, WrongConfirmed, assert_moves, confirm_moves
+from toolkit.rollup.proposer import ProposerService, WrongConfirmed, assert_moves, beside_moves, confirm_moves
 from toolkit.rollup.store import L1Log
 from toolkit.rollup.verifier import VerifierService
 from toolkit.rollup.watcher import Watcher
@@ -431,50 +431,44 @@ def test_what_was_built_on_a_rejected_assertion_is_taken_back(l1: L1) -> None:
 def test_what_was_lost_though_it_is_right_is_asserted_about_another_batch(l1: L1) -> None:
     lost = l1.assert_state(l1.genesis, 3)
     l1.reject(lost)
-    (move,) = assert_moves(l1.replica, HONEST)
+    (move,) = assert_moves(l1.replica)
     assert "asserts batch 2" in move.said
     l1.post()
-    (move,) = assert_moves(l1.replica, HONEST)
+    (move,) = assert_moves(l1.replica)
     assert "asserts batch 4" in move.said
 
 
 def test_something_of_our_own_stands_beside_what_somebody_else_could_let_die(l1: L1) -> None:
     """And what is built goes on top of it all the same, for mostly nobody does."""
     theirs = l1.assert_state(l1.genesis, 3, who=OTHER)
-    (beside,) = assert_moves(l1.replica, HONEST)
+    (beside,) = beside_moves(l1.replica, HONEST)
     assert "asserts batch 2" in beside.said  # the same about batch 3 stands already
     l1.post()
-    beside, above = assert_moves(l1.replica, HONEST)
+    (beside,), (above,) = beside_moves(l1.replica, HONEST), assert_moves(l1.replica)
     assert (beside.name != above.name, "batch 4" in beside.said, "batch 4" in above.said) == (True, True, True)
     assert (beside.data[4:36], above.data[4:36]) == (l1.genesis, theirs)
     ours = l1.assert_state(l1.genesis, 4)
-    (above,) = assert_moves(l1.replica, HONEST)
-    assert above.data[4:36] == theirs
+    assert beside_moves(l1.replica, HONEST) == []
     l1.reject(theirs)
     l1.post()
-    (above,) = assert_moves(l1.replica, HONEST)
+    (above,) = assert_moves(l1.replica)
     assert above.data[4:36] == ours
 
 
 def test_nothing_stands_beside_what_is_our_own_or_wrong(l1: L1) -> None:
     l1.assert_state(l1.genesis, 2, WRONG, who=OTHER)
-    (first,) = assert_moves(l1.replica, HONEST)
-    assert first.data[4:36] == l1.genesis
-    ours = l1.assert_state(l1.genesis, 3)
-    assert assert_moves(l1.replica, HONEST) == []
+    assert beside_moves(l1.replica, HONEST) == []
+    l1.assert_state(l1.genesis, 3)
     l1.assert_state(l1.genesis, 1, who=OTHER)
-    assert assert_moves(l1.replica, HONEST) == []
-    l1.post()
-    (above,) = assert_moves(l1.replica, HONEST)
-    assert above.data[4:36] == ours
+    assert beside_moves(l1.replica, HONEST) == []
 
 
 def test_no_assertion_reaches_further_than_a_dispute_could() -> None:
     l1 = L1(batches=20, max_rounds=1)  # two steps each: sixteen steps are eight batches
-    (move,) = assert_moves(l1.replica, HONEST)
+    (move,) = assert_moves(l1.replica)
     assert "asserts batch 8" in move.said
     l1.assert_state(l1.genesis, 8)
-    (move,) = assert_moves(l1.replica, HONEST)
+    (move,) = assert_moves(l1.replica)
     assert "asserts batch 16" in move.said
 
 

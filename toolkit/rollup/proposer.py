@@ -133,8 +133,8 @@ class ProposerService:
         ]
 
     def assertions(self, replica: Replica) -> list[Move]:
-        """The new assertions that are due. Raises WrongConfirmed."""
-        return assert_moves(replica, self.address)
+        """The new assertions that are due, the most needed first. Raises WrongConfirmed."""
+        return [*beside_moves(replica, self.address), *assert_moves(replica)]
 
 
 def confirm_moves(replica: Replica, now: int) -> list[Move]:
@@ -147,11 +147,8 @@ def confirm_moves(replica: Replica, now: int) -> list[Move]:
     return [Move(("confirm", assertion.id), replica.contracts.rollup, data, f"confirms batch {assertion.batch}")]
 
 
-def assert_moves(replica: Replica, me: bytes) -> list[Move]:
+def assert_moves(replica: Replica) -> list[Move]:
     """The state after the last batch that one dispute can reach, unless that was asserted.
-
-    Where the next to be confirmed is not of ``me``, something of our own stands beside it, about another batch: whose
-    it is may let it die in the last second of its window, and all that rests on it, time and again.
 
     What was rejected, though it is right, because nobody defended it, cannot be asserted again, but for another batch.
 
@@ -161,12 +158,19 @@ def assert_moves(replica: Replica, me: bytes) -> list[Move]:
     confirmed = replica.assertions.get(replica.confirmed)
     if confirmed is not None and not confirmed.agree:
         raise WrongConfirmed(f"L1 confirmed a wrong state for batch {confirmed.batch}; nothing can be built on it")
-    moves = _assertion_on(replica, *replica.tip())
+    return _assertion_on(replica, *replica.tip())
+
+
+def beside_moves(replica: Replica, me: bytes) -> list[Move]:
+    """Something of our own beside what is next to be confirmed, where that is not of ``me``; about another batch.
+
+    Whose it is may let it die in the last second of its window, and all that rests on it, time and again.
+    """
     following = [each for each in replica.pending.values() if each.agree and each.parent == replica.confirmed]
-    if following and not any(each.proposer == me for each in following):
-        beside = _assertion_on(replica, replica.confirmed, replica.confirmed_outbox().batch)
-        moves = [*(replace(move, name=ASSERT_BESIDE) for move in beside), *moves]
-    return moves
+    if not following or any(each.proposer == me for each in following):
+        return []
+    beside = _assertion_on(replica, replica.confirmed, replica.confirmed_outbox().batch)
+    return [replace(move, name=ASSERT_BESIDE) for move in beside]
 
 
 def _assertion_on(replica: Replica, parent: bytes, batch: int) -> list[Move]:

@@ -32,7 +32,7 @@ from toolkit.rollup.machine import (
     apply_step,
 )
 from toolkit.rollup.operations import Transfer, Withdraw
-from toolkit.rollup.proposer import ProposerService, assert_move
+from toolkit.rollup.proposer import ProposerService, assert_move, assert_moves
 from toolkit.rollup.sequencer import Refused
 from toolkit.rollup.sequencer_api import SequencerApi
 from toolkit.rollup.sequencing import SequencerService, Signed
@@ -197,7 +197,14 @@ class _MadeUp(Trace):
         ]
 
 
-class Equivocator(ProposerService):
+class CheatingProposer(ProposerService):
+    """Asserts its lie once, and nothing beside what others assert."""
+
+    def assertions(self, replica: Replica) -> list[Move]:
+        return assert_moves(replica)
+
+
+class Equivocator(CheatingProposer):
     """Asserts beside every right state a wrong one, and defends both."""
 
     def assertions(self, replica: Replica) -> list[Move]:
@@ -221,7 +228,7 @@ class Equivocator(ProposerService):
         return moves
 
 
-class Staller(ProposerService):
+class Staller(CheatingProposer):
     """Makes every move that has a deadline as late as it dares.
 
     Attributes:
@@ -349,7 +356,7 @@ Derive = Callable[[Contracts, bytes, str], Replica]
 """Makes a replica for a proposer; given its address and the detail, too."""
 
 
-def _proposer(derive: Derive, service: type[ProposerService] = ProposerService) -> Cheat:
+def _proposer(derive: Derive, service: type[ProposerService] = CheatingProposer) -> Cheat:
     """A proposer that derives in its own way."""
 
     def build(parts: Parts, detail: str) -> Built:

@@ -116,7 +116,7 @@ class SequencerService:
         if batch_data == "blobs" and not self._gives_blobs:
             raise BadInput(f"the L1 node at {self._l1.shown} does not take blobs and give them back: post as calldata")
         self.batch_data = batch_data
-        if batch_data != "calldata" and self._gives_blobs:
+        if batch_data == "blobs":
             self._prover.begin(b"")  # so that its process is there when the first blob is
 
     # --- taking operations ---

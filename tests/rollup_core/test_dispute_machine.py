@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -195,7 +196,7 @@ class Disputes(RuleBasedStateMachine):
         crowd = self.crowd
         name = list(crowd.games)[place % len(crowd.games)]
         state = crowd.games[name]
-        change: dict[str, object] = dice.choice(
+        change: dict[str, Any] = dice.choice(
             [
                 {"start": dice.randbytes(32)},
                 {"end": dice.randbytes(32)},
@@ -208,7 +209,7 @@ class Disputes(RuleBasedStateMachine):
                 {"moved_at": state.game.moved_at - 1},
             ]
         )
-        changed = replace(state.game, **change)  # type: ignore[arg-type]  # any of the fields
+        changed = replace(state.game, **change)
         wrong = [replace(state, game=changed), replace(state, hashes=tuple(dice.randbytes(32) for _ in range(15)))]
         if state.hashes:
             wrong.append(replace(state, hashes=()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from typing import Any
 
 import pytest
 
@@ -93,8 +94,8 @@ class Table:
         self.send(DEFENDER, g.encode_defend(self.now, rounds, hashes))
 
 
-def _data(log: object) -> bytes:
-    data = log.data  # type: ignore[attr-defined]  # pyrevm has no types
+def _data(log: Any) -> bytes:
+    data = log.data
     return bytes(data[1] if isinstance(data, tuple) else data)
 
 
@@ -108,15 +109,11 @@ def hashes_of(dice: random.Random) -> list[bytes]:
 
 
 def test_names_are_those_of_the_contract() -> None:
-    def types(inputs: list[dict[str, object]]) -> str:
+    def types(inputs: list[dict[str, Any]]) -> str:
         found = []
         for each in inputs:
             kind = str(each["type"])
-            found.append(
-                kind.replace("tuple", f"({types(each['components'])})")  # type: ignore[arg-type]
-                if "components" in each
-                else kind
-            )
+            found.append(kind.replace("tuple", f"({types(each['components'])})") if "components" in each else kind)
         return ",".join(found)
 
     def declared(kind: str, *contracts: str) -> set[str]:

@@ -55,7 +55,7 @@ gas-snapshot: venv-test
 	UPDATE_GAS=1 exec $(PYTEST) tests/gas/test_snapshot.py
 
 test: check
-	exec $(PYTEST) -n 2 $(ARGS)
+	exec $(PYTEST) -n 2 --dist worksteal $(ARGS)
 
 test-quick: venv-test
 	exec $(PYTEST) -m "not node and not slow" $(ARGS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -137,7 +138,7 @@ class ForgedSignature(LyingReplica):
         return super().step(state, batch)
 
 
-class Liar(Replica):
+class Liar(Replica, ABC):
     """Derives everything as it is, and claims something else of what is asserted up to a batch or a later one.
 
     Args:
@@ -153,9 +154,9 @@ class Liar(Replica):
             return super().judged(parent, batch)
         return self.lie(parent, batch)
 
+    @abstractmethod
     def lie(self, parent: bytes, batch: int) -> bytes:
         """The machine hash that it claims of the assertion on ``parent`` about ``batch``."""
-        raise NotImplementedError
 
 
 class WrongStateRoot(Liar):

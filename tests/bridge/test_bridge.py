@@ -16,7 +16,8 @@ from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.errors import BadInput, Reverted
-from toolkit.rollup.machine import MAX_BALANCE, Message, Withdrawal, deposit_data
+from toolkit.rollup.inbox import Message
+from toolkit.rollup.machine import MAX_BALANCE, Withdrawal, deposit_data
 from toolkit.rollup.merkle import empty_roots
 
 SEQUENCER, ALICE, BOB = (checksum(bytes([number]) * 20) for number in (0x5E, 0xA1, 0xB0))

@@ -16,7 +16,8 @@ from toolkit.devnet.accounts import checksum
 from toolkit.errors import Reverted
 from toolkit.rollup.codec import NO_ACCOUNT, Header, RegisterRecord
 from toolkit.rollup.deploy import DAY, RollupContracts, create_address, deploy_rollup
-from toolkit.rollup.machine import Batch, Message, Outcome, State, apply_batch, deposit_data
+from toolkit.rollup.inbox import Batch, Message
+from toolkit.rollup.machine import Outcome, State, apply_batch, deposit_data
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.witness import witness_at
 

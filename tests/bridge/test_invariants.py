@@ -15,7 +15,8 @@ from toolkit.compile import artifact
 from toolkit.devnet.accounts import checksum
 from toolkit.rollup.codec import BLOB_RECORDS, NO_ACCOUNT, RECORD_SIZE, WHOLE_BALANCE, Header
 from toolkit.rollup.deploy import create_address
-from toolkit.rollup.machine import Batch, Genesis, Message, State, apply_batch, deposit_data, genesis_accumulator
+from toolkit.rollup.inbox import Batch, Message, genesis_accumulator
+from toolkit.rollup.machine import Genesis, State, apply_batch, deposit_data
 from toolkit.rollup.operations import Transfer, Withdraw, rollup_domain
 
 SEQUENCER, PROPOSER = (checksum(bytes([number]) * 20) for number in (0x5E, 0x90))

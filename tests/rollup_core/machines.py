@@ -5,7 +5,8 @@ from __future__ import annotations
 from toolkit.compile import artifact, compile_sources
 from toolkit.devnet.accounts import checksum
 from toolkit.rollup.codec import Header
-from toolkit.rollup.machine import Account, Batch, Genesis, Message, Outcome, State, apply_step, extend
+from toolkit.rollup.inbox import Batch, Message, extend
+from toolkit.rollup.machine import Account, Genesis, Outcome, State, apply_step
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.witness import build_witness
 

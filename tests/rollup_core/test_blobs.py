@@ -33,7 +33,8 @@ from toolkit.rollup.codec import (
     elements_of_record,
     encode_blobs,
 )
-from toolkit.rollup.machine import Batch, Outcome, State, apply_step
+from toolkit.rollup.inbox import Batch
+from toolkit.rollup.machine import Outcome, State, apply_step
 from toolkit.rollup.measure.deep import DeepState
 from toolkit.rollup.witness import WITNESS, build_witness
 from toolkit.toolchain.folders import contracts_path

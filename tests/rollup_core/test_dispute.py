@@ -8,7 +8,7 @@ import pytest
 
 from toolkit.crypto import keccak256
 from toolkit.rollup.dispute import game as g
-from toolkit.rollup.machine import batch_hash
+from toolkit.rollup.inbox import batch_hash
 
 from .arena import BOND, CONFIRMED, PENDING, REJECTED, RULES, SEQUENCER, WINDOW
 from .evm import refusal

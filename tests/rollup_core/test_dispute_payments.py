@@ -13,19 +13,8 @@ from toolkit.devnet.accounts import checksum
 from toolkit.errors import Reverted
 from toolkit.rollup.codec import NO_ACCOUNT, Header, RegisterRecord
 from toolkit.rollup.dispute import game as g
-from toolkit.rollup.machine import (
-    Account,
-    Batch,
-    Genesis,
-    Message,
-    Outcome,
-    State,
-    Withdrawal,
-    apply_step,
-    deposit_data,
-    genesis_accumulator,
-    record_change,
-)
+from toolkit.rollup.inbox import Batch, Message, genesis_accumulator
+from toolkit.rollup.machine import Account, Genesis, Outcome, State, Withdrawal, apply_step, deposit_data, record_change
 from toolkit.rollup.operations import rollup_domain
 from toolkit.rollup.witness import build_witness
 

@@ -8,7 +8,8 @@ from toolkit.devnet.accounts import checksum
 from toolkit.rollup.codec import NO_ACCOUNT, Header, RegisterRecord
 from toolkit.rollup.dispute.explain import Balance, explain
 from toolkit.rollup.dispute.trace import Trace
-from toolkit.rollup.machine import Account, Batch, Message, State, deposit_data, forced_data
+from toolkit.rollup.inbox import Batch, Message
+from toolkit.rollup.machine import Account, State, deposit_data, forced_data
 from toolkit.rollup.operations import Transfer, Withdraw
 
 from .worlds import BRIDGE, ETH, KEYS, OWNERS, POSTER, TOKEN, genesis

@@ -14,7 +14,8 @@ from toolkit.crypto import keccak256, recover, recover_all, sign
 from toolkit.errors import BadInput
 from toolkit.rollup import fast, machine
 from toolkit.rollup.codec import Header
-from toolkit.rollup.machine import Account, Batch, Message, Outcome, State, apply_record, forced_data
+from toolkit.rollup.inbox import Batch, Message
+from toolkit.rollup.machine import Account, Outcome, State, apply_record, forced_data
 from toolkit.rollup.operations import Transfer
 
 from .worlds import ETH, KEYS, OWNERS, POSTER, World, genesis, random_record, random_world

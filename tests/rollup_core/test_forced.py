@@ -8,7 +8,8 @@ import pytest
 
 from toolkit.errors import BadInput
 from toolkit.rollup.codec import NO_ACCOUNT, WHOLE_BALANCE, Header, RegisterRecord
-from toolkit.rollup.machine import Batch, Message, Outcome, State, Withdrawal, apply_step, forced_data
+from toolkit.rollup.inbox import Batch, Message
+from toolkit.rollup.machine import Outcome, State, Withdrawal, apply_step, forced_data
 
 from .machines import Machines, account_of, signed_transfer, signed_withdrawal
 from .worlds import BRIDGE, ETH, OWNERS, POSTER, TOKEN, World, in_blobs

@@ -16,7 +16,8 @@ from toolkit.errors import ProtocolError
 from toolkit.rollup.contracts import encode_assert
 from toolkit.rollup.deploy import create_address
 from toolkit.rollup.dispute import game as g
-from toolkit.rollup.machine import Batch, Genesis, State, apply_batch, genesis_accumulator
+from toolkit.rollup.inbox import Batch, genesis_accumulator
+from toolkit.rollup.machine import Genesis, State, apply_batch
 from toolkit.rollup.operations import rollup_domain
 from toolkit.rollup.witness import build_witness
 

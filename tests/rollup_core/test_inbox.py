@@ -15,7 +15,7 @@ from toolkit.compile import artifact, compile_sources
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
 from toolkit.rollup.deploy import create_address
-from toolkit.rollup.machine import GENESIS_CHAIN, Batch, Message, batch_hash, extend, genesis_accumulator
+from toolkit.rollup.inbox import GENESIS_CHAIN, Batch, Message, batch_hash, extend, genesis_accumulator
 from toolkit.rollup.merkle import list_root
 
 from .evm import Contract, Evm, refusal

@@ -24,11 +24,10 @@ from toolkit.rollup.codec import (
     TransferRecord,
     encode_amount,
 )
+from toolkit.rollup.inbox import Batch, Message
 from toolkit.rollup.machine import (
     MAX_BALANCE,
     Account,
-    Batch,
-    Message,
     Outcome,
     State,
     Withdrawal,

@@ -16,7 +16,8 @@ from toolkit.rollup.codec import RECORD_SIZE, Header
 from toolkit.rollup.dispute.game import LAST_STEP, SEGMENTS, Challenged, Defended, Game, GameState, Player, Rules
 from toolkit.rollup.dispute.moves import pick, step_of
 from toolkit.rollup.dispute.trace import KEPT_STATES, Trace
-from toolkit.rollup.machine import Account, Batch, Change, Outcome, State, apply_batch, apply_step
+from toolkit.rollup.inbox import Batch
+from toolkit.rollup.machine import Account, Change, Outcome, State, apply_batch, apply_step
 from toolkit.rollup.witness import build_witness
 
 from .worlds import POSTER, genesis, random_world

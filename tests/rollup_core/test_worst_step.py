@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from toolkit.rollup.codec import MAX_AMOUNT, NO_ACCOUNT, Header, RegisterRecord
-from toolkit.rollup.machine import Batch, Message, Outcome, apply_step, deposit_data, forced_data
+from toolkit.rollup.inbox import Batch, Message
+from toolkit.rollup.machine import Outcome, apply_step, deposit_data, forced_data
 from toolkit.rollup.measure.deep import DeepState
 from toolkit.rollup.witness import build_witness
 

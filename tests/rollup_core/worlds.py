@@ -17,12 +17,11 @@ from toolkit.rollup.codec import (
     decode_blobs,
     encode_blobs,
 )
+from toolkit.rollup.inbox import Batch, Message
 from toolkit.rollup.machine import (
     MAX_BALANCE,
     Account,
-    Batch,
     Genesis,
-    Message,
     State,
     Withdrawal,
     apply_message,

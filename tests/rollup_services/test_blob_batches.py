@@ -24,7 +24,8 @@ from toolkit.rollup.codec import BLOB_RECORDS, Header, RegisterRecord, encode_bl
 from toolkit.rollup.config import Config
 from toolkit.rollup.derive import History
 from toolkit.rollup.follower import fetch_logs
-from toolkit.rollup.machine import Batch, Outcome, State, apply_batch, apply_step, extend
+from toolkit.rollup.inbox import Batch, extend
+from toolkit.rollup.machine import Outcome, State, apply_batch, apply_step
 from toolkit.rollup.operations import Transfer
 from toolkit.rollup.store import L1Copy, L1Log
 from toolkit.rollup.witness import build_witness

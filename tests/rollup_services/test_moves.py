@@ -30,7 +30,8 @@ from toolkit.rollup.dispute.moves import (
 from toolkit.rollup.dispute.player import Player
 from toolkit.rollup.dispute.trace import Trace
 from toolkit.rollup.fast import replay_batch
-from toolkit.rollup.machine import Batch, State, extend
+from toolkit.rollup.inbox import Batch, extend
+from toolkit.rollup.machine import State
 from toolkit.rollup.proposer import ProposerService, WrongConfirmed, assert_moves, beside_moves, confirm_moves
 from toolkit.rollup.store import L1Log
 from toolkit.rollup.verifier import VerifierService

@@ -25,17 +25,15 @@ from toolkit.rollup.codec import NO_ACCOUNT, RECORD_SIZE, WHOLE_BALANCE, Header,
 from toolkit.rollup.derive import History, Replica
 from toolkit.rollup.dispute.game import Rules
 from toolkit.rollup.follower import Follower, Step
+from toolkit.rollup.inbox import Batch, Message, extend
 from toolkit.rollup.machine import (
     Account,
-    Batch,
     Genesis,
-    Message,
     Outcome,
     State,
     apply_batch,
     apply_record,
     deposit_data,
-    extend,
     forced_data,
 )
 from toolkit.rollup.operations import Transfer, Withdraw

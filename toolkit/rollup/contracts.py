@@ -15,7 +15,8 @@ from toolkit.errors import BadInput, ProtocolError, RpcError
 from toolkit.rollup.codec import decode_blobs, encode_blobs, split_records
 from toolkit.rollup.config import Config
 from toolkit.rollup.dispute.game import Claim, DisputeEvent, Rules, decode_event
-from toolkit.rollup.machine import Genesis, Message
+from toolkit.rollup.inbox import Message
+from toolkit.rollup.machine import Genesis
 from toolkit.rollup.operations import rollup_domain
 from toolkit.rollup.store import L1Log
 
@@ -92,7 +93,7 @@ class MessageSent:
 class BatchPosted:
     """A batch in the Inbox; ``references`` are the hashes and account hints of the messages that it consumes.
 
-    ``blobs`` and ``contents`` are as of `toolkit.rollup.machine.Batch`.
+    ``blobs`` and ``contents`` are as of `toolkit.rollup.inbox.Batch`.
     """
 
     number: int

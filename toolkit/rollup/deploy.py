@@ -11,7 +11,8 @@ from toolkit.devnet.accounts import Account, checksum
 from toolkit.devnet.chain import Chain
 from toolkit.errors import L2KitError
 from toolkit.rollup.codec import BLOB_RECORDS, RECORD_SIZE
-from toolkit.rollup.machine import Genesis, State, genesis_accumulator
+from toolkit.rollup.inbox import genesis_accumulator
+from toolkit.rollup.machine import Genesis, State
 from toolkit.rollup.operations import rollup_domain
 
 DAY = 24 * 3600

@@ -29,7 +29,8 @@ from toolkit.rollup.dispute.disputes import Disputes
 from toolkit.rollup.dispute.game import SEGMENTS, Claim, DisputeEvent
 from toolkit.rollup.dispute.trace import Trace
 from toolkit.rollup.fast import apply_batch, replay_batch
-from toolkit.rollup.machine import Batch, Message, Outcome, State, extend
+from toolkit.rollup.inbox import Batch, Message, extend
+from toolkit.rollup.machine import Outcome, State
 from toolkit.rollup.store import L1Log
 
 KEPT_TRACES = 8

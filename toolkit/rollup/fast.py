@@ -16,9 +16,9 @@ from toolkit.crypto import recover_all
 from toolkit.errors import BadInput
 from toolkit.rollup import machine
 from toolkit.rollup.codec import Header
+from toolkit.rollup.inbox import Batch
 from toolkit.rollup.machine import (
     Account,
-    Batch,
     Change,
     Check,
     Outcome,

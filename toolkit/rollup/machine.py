@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cached_property
 from typing import NamedTuple
 
 from toolkit.crypto import Domain, keccak256, recover
@@ -31,7 +30,8 @@ from toolkit.rollup.codec import (
     decode_amount,
     decode_fee,
 )
-from toolkit.rollup.merkle import SparseMerkleTree, list_root
+from toolkit.rollup.inbox import Batch, Message, extend
+from toolkit.rollup.merkle import SparseMerkleTree
 from toolkit.rollup.operations import transfer_digest, withdraw_digest
 
 MAX_BALANCE = (1 << 128) - 1
@@ -125,37 +125,6 @@ class Withdrawal:
         )
 
 
-@dataclass(frozen=True)
-class Message:
-    """A message that somebody sent to the Inbox, as a batch consumes it.
-
-    Attributes:
-        sender: 20-byte address that called ``Inbox.send``.
-        timestamp: of the L1 block, seconds.
-        data: what was sent.
-        account: the poster's hint at the account to credit; any value is valid, a useless one costs a new leaf.
-    """
-
-    sender: bytes
-    timestamp: int
-    data: bytes
-    account: int = NO_ACCOUNT
-
-    @cached_property
-    def hash(self) -> bytes:
-        """The message's hash, as the Inbox folds it."""
-        return keccak256(self.preimage)
-
-    @property
-    def preimage(self) -> bytes:
-        """``sender 20 | timestamp u64 | data``."""
-        return self.sender + self.timestamp.to_bytes(8, "big") + self.data
-
-    def reference(self) -> bytes:
-        """The 36 bytes by which a batch names the message: ``hash 32 | account u32``."""
-        return self.hash + self.account.to_bytes(4, "big")
-
-
 def deposit_data(token: bytes, owner: bytes, amount: int) -> bytes:
     """The data of a bridge deposit's message: ``kind u8 | token 20 | owner 20 | amount u128``."""
     return bytes([DEPOSIT_KIND]) + token + owner + amount.to_bytes(16, "big")
@@ -169,107 +138,6 @@ def forced_data(record: bytes) -> bytes:
     if len(record) != RECORD_SIZE:
         raise BadInput(f"a record has {RECORD_SIZE} bytes, not {len(record)}")
     return bytes([FORCED_KIND]) + record
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one ``Inbox.postBatch`` or ``Inbox.postBlobs`` put on L1.
-
-    Attributes:
-        header: the 32-byte header word (``codec.Header``).
-        records: 76 bytes each, in order.
-        messages: consumed after the records, in order.
-        timestamp: of the L1 block, seconds.
-        poster: 20-byte address that posted the batch and gets its fees.
-        blobs: the versioned hashes of the blobs that hold the records (EIP-4844); none for a batch in calldata.
-        contents: those blobs, trailing zeros left out; where there are none, they hold the records and nothing else
-            (``codec.encode_blobs``). Only a witness needs them.
-    """
-
-    header: bytes
-    records: Sequence[bytes]
-    messages: Sequence[Message]
-    timestamp: int
-    poster: bytes
-    blobs: tuple[bytes, ...] = ()
-    contents: tuple[bytes, ...] = ()
-
-    @property
-    def steps(self) -> int:
-        """Steps to apply the batch: its records, its messages, and its end."""
-        return len(self.records) + len(self.messages) + 1
-
-    @cached_property
-    def record_leaves(self) -> list[bytes]:
-        """The leaves under the records root of a batch in calldata."""
-        return [keccak256(record) for record in self.records]
-
-    @cached_property
-    def records_root(self) -> bytes:
-        """What commits to the records: the root of their list tree, or the hash of the versioned hashes."""
-        return keccak256(b"".join(self.blobs)) if self.blobs else list_root(self.record_leaves)
-
-    @cached_property
-    def message_leaves(self) -> list[bytes]:
-        """The leaves under the batch's messages root."""
-        return [keccak256(message.reference()) for message in self.messages]
-
-    @cached_property
-    def hash(self) -> bytes:
-        """The batch's hash, as the Inbox computes it."""
-        return batch_hash(
-            self.header,
-            self.records_root,
-            len(self.records),
-            len(self.blobs),
-            list_root(self.message_leaves),
-            len(self.messages),
-            self.timestamp,
-            self.poster,
-        )
-
-
-def batch_hash(
-    header: bytes,
-    records_root: bytes,
-    records: int,
-    blobs: int,
-    messages_root: bytes,
-    messages: int,
-    timestamp: int,
-    poster: bytes,
-) -> bytes:
-    """The hash of a batch from its parts."""
-    return keccak256(
-        b"".join(
-            (
-                header,
-                records_root,
-                records.to_bytes(32, "big"),
-                blobs.to_bytes(32, "big"),
-                messages_root,
-                messages.to_bytes(32, "big"),
-                timestamp.to_bytes(32, "big"),
-                _PAD,
-                poster,
-            )
-        )
-    )
-
-
-def extend(chain: bytes, item: bytes) -> bytes:
-    """The next link of a hash chain: 28 bytes over a 28-byte chain and a 32-byte item (accumulators, message tips)."""
-    return keccak256(chain.ljust(32, b"\0") + item)[:28]
-
-
-GENESIS_CHAIN = bytes(28)
-"""What every chain starts from."""
-
-
-def genesis_accumulator(chain_id: int, inbox: bytes, timestamp: int) -> bytes:
-    """The accumulator of no batches: over a batch 0 that says which Inbox (20 bytes), and when it was deployed."""
-    genesis = batch_hash(chain_id.to_bytes(32, "big"), bytes(32), 0, 0, bytes(32), 0, timestamp, inbox)
-    return extend(GENESIS_CHAIN, genesis)
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,8 @@ from toolkit.rollup.dispute.game import Player as Side
 from toolkit.rollup.dispute.moves import Move, defend_move, open_move, pick_move, prove_move, timeout_moves
 from toolkit.rollup.dispute.player import Player
 from toolkit.rollup.dispute.trace import Trace
-from toolkit.rollup.machine import (
-    Account,
-    Batch,
-    Change,
-    Outcome,
-    State,
-    apply_step,
-)
+from toolkit.rollup.inbox import Batch
+from toolkit.rollup.machine import Account, Change, Outcome, State, apply_step
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.proposer import ProposerService, assert_move, assert_moves
 from toolkit.rollup.sequencer import Refused

@@ -13,16 +13,8 @@ from dataclasses import dataclass, replace
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import BadInput, L2KitError
 from toolkit.rollup.codec import NO_ACCOUNT, WHOLE_BALANCE, Header, RegisterRecord
-from toolkit.rollup.machine import (
-    Check,
-    Message,
-    Outcome,
-    State,
-    apply_message,
-    apply_record,
-    fees_change,
-    is_signed,
-)
+from toolkit.rollup.inbox import Message
+from toolkit.rollup.machine import Check, Outcome, State, apply_message, apply_record, fees_change, is_signed
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.store import Entry
 

@@ -25,7 +25,8 @@ from toolkit.rollup.contracts import Contracts, encode_post_batch, encode_post_b
 from toolkit.rollup.derive import History, Posted
 from toolkit.rollup.fast import Signers, apply_batch
 from toolkit.rollup.follower import Follower, Gone, Step
-from toolkit.rollup.machine import Batch, Outcome, State, is_forced
+from toolkit.rollup.inbox import Batch
+from toolkit.rollup.machine import Outcome, State, is_forced
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.pricing import KINDS, Prices, choose
 from toolkit.rollup.sequencer import BatchFull, Refused, Sealed, Sequencer

@@ -15,7 +15,8 @@ from toolkit.rollup.codec import (
     elements_of_record,
     encode_blobs,
 )
-from toolkit.rollup.machine import Account, Batch, State, apply_step, debit, is_forced
+from toolkit.rollup.inbox import Batch
+from toolkit.rollup.machine import Account, State, apply_step, debit, is_forced
 from toolkit.rollup.merkle import SparseMerkleTree, list_proof, list_root, node
 
 _STATE = "(bytes32,uint256,uint256,bytes28,uint256,uint256,uint256)"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from toolkit.devnet.accounts import checksum
 from toolkit.rollup.codec import WHOLE_BALANCE, RegisterRecord, TransferRecord, decode_record
 from toolkit.rollup.dispute.trace import Trace
-from toolkit.rollup.machine import Batch, Outcome, State, apply_step, deposit_data, is_forced
+from toolkit.rollup.inbox import Batch
+from toolkit.rollup.machine import Outcome, State, apply_step, deposit_data, is_forced
 
 _ETH = bytes(20)
 

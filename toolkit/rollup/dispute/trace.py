@@ -8,7 +8,8 @@ from itertools import accumulate
 
 from toolkit.errors import BadInput
 from toolkit.rollup.dispute.game import SEGMENTS
-from toolkit.rollup.machine import Batch, Outcome, State, apply_step
+from toolkit.rollup.inbox import Batch
+from toolkit.rollup.machine import Outcome, State, apply_step
 from toolkit.rollup.witness import build_witness
 
 KEPT_STATES = 4

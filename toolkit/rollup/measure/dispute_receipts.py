@@ -17,8 +17,9 @@ from toolkit.rollup.codec import BLOB_RECORDS, RECORD_SIZE, Header, RegisterReco
 from toolkit.rollup.contracts import encode_assert, encode_post_batch, encode_post_blobs
 from toolkit.rollup.deploy import deploy_rollup
 from toolkit.rollup.dispute import game as g
+from toolkit.rollup.inbox import Batch, Message, extend
 from toolkit.rollup.machine import Account as Leaf
-from toolkit.rollup.machine import Batch, Change, Message, Outcome, State, apply_batch, apply_step, deposit_data, extend
+from toolkit.rollup.machine import Change, Outcome, State, apply_batch, apply_step, deposit_data
 from toolkit.rollup.measure.deep import DeepState
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.witness import build_witness

@@ -20,7 +20,8 @@ from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.rollup.client import ETH
 from toolkit.rollup.codec import Header, RegisterRecord, encode_blobs
 from toolkit.rollup.deploy import deploy_rollup
-from toolkit.rollup.machine import Batch, Message, State, apply_batch, deposit_data
+from toolkit.rollup.inbox import Batch, Message
+from toolkit.rollup.machine import State, apply_batch, deposit_data
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.technique.protocol import blob_gas_of
 

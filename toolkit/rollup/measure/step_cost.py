@@ -18,7 +18,8 @@ from toolkit.errors import ProtocolError
 from toolkit.rollup.client import ETH
 from toolkit.rollup.codec import Header
 from toolkit.rollup.deploy import deploy_rollup
-from toolkit.rollup.machine import Account, Batch, Outcome, apply_step
+from toolkit.rollup.inbox import Batch
+from toolkit.rollup.machine import Account, Outcome, apply_step
 from toolkit.rollup.measure.deep import DeepState
 from toolkit.rollup.operations import Transfer
 from toolkit.rollup.witness import build_witness

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from toolkit import Devnet
 from toolkit.devnet import Account, Chain, Node, RunFolder, dev_accounts, start_anvil
+
+for name in ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"):
+    os.environ.pop(name, None)  # of the make that runs these tests; those that some of them run must not have them
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -85,15 +85,21 @@ def test_blobs_proven_long_ahead_are_there_when_others_of_their_batch_are_not() 
     with_prover(play)
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc to see it in")
 def test_the_process_is_not_told_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY_VARIABLE, "11" * 32)
+    start, told = asyncio.create_subprocess_exec, list[Mapping[str, str]]()
+
+    async def noted(*command: str, **given: Any) -> asyncio.subprocess.Process:
+        told.append(given.get("env") or os.environ)  # a process that is given none has ours
+        return await start(*command, **given)
 
     async def play(prover: Prover) -> None:
         await prover.sidecar([b""])
-        assert KEY_VARIABLE.encode() not in Path(f"/proc/{worker_of(prover)}/environ").read_bytes()
 
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
     with_prover(play)
+    assert [KEY_VARIABLE in each for each in told] == [False]
+    assert "PATH" in told[0]
 
 
 def test_a_killed_process_is_told_and_started_again() -> None:

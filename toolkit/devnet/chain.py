@@ -156,7 +156,7 @@ class Chain:
                 estimate = self.rpc.quantity("eth_estimateGas", request, "pending")
                 gas = min(TX_GAS_CAP, estimate + estimate // 10)
             fields = (account, to, value, data, gas, self.nonce(account), *self._fees())
-            raw, tx_hash = self._signed(*fields) if sidecar is None else self._signed_with_blobs(sidecar, *fields)
+            raw, tx_hash = self._signed(*fields, sidecar)
             self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
         except RpcError as error:
             raise _explained(error, what, account) from error
@@ -261,27 +261,17 @@ class Chain:
         nonce: int,
         max_fee: int,
         tip: int,
+        sidecar: Sidecar | None = None,
     ) -> tuple[bytes, bytes]:
         recipient = None if to is None else bytes.fromhex(to[2:])
-        raw = Transaction(self.chain_id, nonce, recipient, value, data, gas, max_fee, tip).signed(account.key)
-        return raw, keccak256(raw)
-
-    def _signed_with_blobs(
-        self,
-        sidecar: Sidecar,
-        account: Account,
-        to: str | None,
-        value: int,
-        data: bytes,
-        gas: int,
-        nonce: int,
-        max_fee: int,
-        tip: int,
-    ) -> tuple[bytes, bytes]:
-        if to is None:
+        fields = (value, data, gas, max_fee, tip)
+        if sidecar is None:
+            raw = Transaction(self.chain_id, nonce, recipient, *fields).signed(account.key)
+            return raw, keccak256(raw)
+        if recipient is None:
             raise BadInput("a transaction with blobs creates no contract (EIP-4844)")
-        fields = (self.chain_id, nonce, bytes.fromhex(to[2:]), value, data, gas, max_fee, tip)
-        return BlobTransaction(*fields, self._blob_fee(), sidecar).signed(account.key)
+        transaction = BlobTransaction(self.chain_id, nonce, recipient, *fields, self._blob_fee(), sidecar)
+        return transaction.signed(account.key)
 
     def _blob_fee(self) -> int:
         """Wei a blob gas at most, with room for it to rise."""

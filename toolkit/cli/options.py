@@ -21,6 +21,12 @@ class _Within(click.IntRange):
     name = "integer"  # click says of "x" that it is no valid "integer range"
 
 
+def batch_data_option(help: str) -> Callable[[F], F]:
+    """How the rollup's batches go to L1."""
+    kinds = click.Choice(["calldata", "blobs", "auto"])
+    return click.option("--batch-data", type=kinds, default="calldata", show_default=True, help=help)
+
+
 def devnet_options(command: F) -> F:
     """Where the devnet runs."""
     return _with(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolkit.cli import show
-from toolkit.cli.options import devnet_options
+from toolkit.cli.options import batch_data_option, devnet_options
 from toolkit.errors import BadInput
 
 if TYPE_CHECKING:
@@ -25,13 +25,7 @@ _WATCH_SECONDS = 0.5
 @click.command()
 @devnet_options
 @click.option("--l2-port", type=int, help="Port of the sequencer's JSON-RPC [default: a free one].")
-@click.option(
-    "--batch-data",
-    type=click.Choice(["calldata", "blobs", "auto"]),
-    default="calldata",
-    show_default=True,
-    help="How the rollup's batches go to L1; auto is the cheaper way each time.",
-)
+@batch_data_option("How the rollup's batches go to L1; auto is the cheaper way each time.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the JSON to FILE, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON instead of the screen.")
 def up(output: Path | None, as_json: bool, **given: Any) -> None:

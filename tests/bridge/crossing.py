@@ -9,7 +9,7 @@ from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec
 
 from channel.world import odd
-from rollup_core.arena import BOND, RULES, Arena
+from rollup_core.arena import BOND, RULES, Arena, artifact
 from rollup_core.evm import Contract, calldata, pyrevm
 
 from toolkit.bridge.claims import Claim as WithdrawalClaim
@@ -28,10 +28,9 @@ from toolkit.bridge.escape import (
 from toolkit.bridge.ledger import Claimed, Escaped, Recovered
 from toolkit.bridge.ledger import decode_event as decode_bridge_event
 from toolkit.bridge.terms import FastExit, bridge_domain
-from toolkit.compile import artifact
 from toolkit.crypto import address_of, keccak256, recover, sign
 from toolkit.devnet.accounts import checksum
-from toolkit.devnet.l1 import bytes_of
+from toolkit.devnet.l1 import bytes_of, selector
 from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.errors import Reverted
 from toolkit.rollup.codec import NO_ACCOUNT, WHOLE_BALANCE, Header, RegisterRecord
@@ -64,8 +63,9 @@ KEYS = {address_of(keccak256(name.encode())): keccak256(name.encode()) for name 
 ALICE, BOB, CAROL, SEQUENCER, PROVIDER, CARELESS, PROPOSER, VERIFIER, CHEAT, STRANGER = KEYS
 """All have keys. Carol's account has got code since: it takes ETH, or not, and is not deposited to. Careless is a
 provider who checks nothing."""
-_OLD_HANDS = ("claims", "games", "opened", "ended", "proved", "burned")
+_HANDS = ("claims", "games", "opened", "ended", "proved", "burned")
 """What an `Arena` knows."""
+_BALANCE_OF = selector("balanceOf(address)")
 
 P = ParamSpec("P")
 
@@ -185,7 +185,9 @@ class Crossing(Arena):
     def held(self, token: bytes, who: bytes) -> int:
         """What somebody has on L1."""
         contract = self.tokens[token]
-        return self.balance(who) if contract is None else int(self.evm.call(contract, "balanceOf", checksum(who)))
+        if contract is None:
+            return self.balance(who)
+        return int.from_bytes(self.evm.raw(contract.address, _BALANCE_OF + who.rjust(32, b"\0")), "big")
 
     # Deposits and other messages
 
@@ -507,7 +509,7 @@ class Crossing(Arena):
 
     def mark(self) -> None:
         """L1 may go back to here."""
-        hands = {name: _copied(getattr(self, name)) for name in _OLD_HANDS}
+        hands = {name: _copied(getattr(self, name)) for name in _HANDS}
         checkpoint = self.evm.vm.snapshot()
         self.marks.append(Mark(checkpoint, self.now, self.model.copy(), len(self.logs), len(self.sent), hands))
 

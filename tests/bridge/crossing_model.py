@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -150,7 +151,7 @@ class Model:
 
     def copy(self) -> Model:
         """An independent copy: what the containers hold never changes, but for assertions."""
-        other = replace(self)
+        other = copy(self)
         for name, value in vars(self).items():
             if isinstance(value, (list, dict, set)):
                 setattr(other, name, value.copy())

@@ -7,9 +7,11 @@ commitments and balances against that.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
-from toolkit.compile import artifact, compile_sources
+from toolkit.compile import artifact as compiled
+from toolkit.compile import compile_sources
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.transaction import TX_GAS_CAP
@@ -25,6 +27,8 @@ SEQUENCER_WINDOW, ESCAPE_DELAY = 3600, 30 * 24 * 3600
 WINDOW, BOND = 7 * 24 * 3600, 10**17 + 1  # a bond with an odd half
 RULES = g.Rules(clock=3600, extension=600, max_rounds=4, bond=10**16 + 1)
 PENDING, CONFIRMED, REJECTED = 1, 2, 3
+
+artifact = cache(compiled)  # which looks at every source each time
 
 _ODD = """
 // SPDX-License-Identifier: MIT

@@ -1,4 +1,4 @@
-"""The contracts in an EVM, everybody around them, and what follows from L1: every transaction is held to the `Model`."""
+"""The contracts in an EVM, everybody around them, and what follows from L1; each transaction is held to the `Model`."""
 
 from __future__ import annotations
 
@@ -51,18 +51,35 @@ from toolkit.rollup.operations import Transfer, Withdraw, rollup_domain
 from toolkit.rollup.store import L1Log
 from toolkit.rollup.witness import batch_words
 
-from .crossing_model import ETH, INFINITE, PENDING, Model, Op, Permit, claim_of
+from .crossing_model import ETH, INFINITE, PENDING, Model, Op, Permit, Worth, claim_of
 
 CHAIN_ID = 1
 RING = 6
 """Accumulators that the Inbox keeps: few, so that some must be brought back."""
 RICH = 2**140
 """What everybody has of everything at first."""
-_NAMES = "alice bob carol sequencer provider careless proposer verifier cheat stranger".split()
-KEYS = {address_of(keccak256(name.encode())): keccak256(name.encode()) for name in _NAMES}
-ALICE, BOB, CAROL, SEQUENCER, PROVIDER, CARELESS, PROPOSER, VERIFIER, CHEAT, STRANGER = KEYS
-"""All have keys. Carol's account has got code since: it takes ETH, or not, and is not deposited to. Careless is a
-provider who checks nothing."""
+
+
+class Person(bytes):
+    """An address, known by a name."""
+
+    def __new__(cls, name: str) -> Person:
+        return super().__new__(cls, address_of(keccak256(name.encode())))
+
+    def __init__(self, name: str) -> None:
+        self.name, self.key = name, keccak256(name.encode())
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+ALICE, BOB, CAROL, STRANGER = Person("ALICE"), Person("BOB"), Person("CAROL"), Person("STRANGER")
+SEQUENCER, PROPOSER, VERIFIER, CHEAT = Person("SEQUENCER"), Person("PROPOSER"), Person("VERIFIER"), Person("CHEAT")
+PROVIDER, CARELESS = Person("PROVIDER"), Person("CARELESS")
+"""Carol's account has got code: it takes ETH, or not, and is not deposited to. Careless is a provider who checks
+nothing."""
+EVERYBODY = (ALICE, BOB, CAROL, STRANGER, SEQUENCER, PROPOSER, VERIFIER, CHEAT, PROVIDER, CARELESS)
+KEYS = {bytes(who): who.key for who in EVERYBODY}
 _HANDS = ("claims", "games", "opened", "ended", "proved", "burned")
 """What an `Arena` knows."""
 _BALANCE_OF = selector("balanceOf(address)")
@@ -74,7 +91,7 @@ def transaction(method: Callable[Concatenate[Crossing, P], bool]) -> Callable[Co
     """Remember what was sent to L1: after a reorganisation it may be mined again, as it is."""
 
     @wraps(method)
-    def send(self: Crossing, *arguments: P.args, **named: P.kwargs) -> bool:
+    def send(self: Crossing, /, *arguments: P.args, **named: P.kwargs) -> bool:
         self.sent.append(partial(send, self, *arguments, **named))
         return method(self, *arguments, **named)
 
@@ -122,7 +139,7 @@ class Crossing(Arena):
         self._odd[CAROL] = evm.deploy(wallet)  # for the errors and functions
         self._odd[CAROL].address = checksum(CAROL)
         evm.vm.insert_account_info(checksum(CAROL), pyrevm.AccountInfo(code=wallet.runtime))
-        for who in KEYS:
+        for who in EVERYBODY:
             evm.vm.set_balance(checksum(who), RICH)
             evm.call(self.coin, "transfer", checksum(who), RICH)
             evm.call(self.odd, "mint", checksum(who), RICH)
@@ -143,8 +160,8 @@ class Crossing(Arena):
             RING, self.rules.bond,
             [Batch(CHAIN_ID.to_bytes(32, "big"), (), (), self.genesis_time, inbox)], [start],
             self.genesis, {self.replica.derived[0].outbox_root: 0},
-            Counter({who: INFINITE for who in (PROVIDER, CARELESS, STRANGER)}),
-            Counter({(who, token): RICH for who in KEYS for token in self.tokens}),
+            Counter(dict.fromkeys((PROVIDER, CARELESS, STRANGER), INFINITE)),
+            Counter({(who, token): RICH for who in EVERYBODY for token in self.tokens}),
         )  # fmt: skip
         self.logs: list[L1Log] = []
         self.sent: list[Callable[[], bool]] = []
@@ -204,7 +221,7 @@ class Crossing(Arena):
             words = checksum(token), checksum(to), amount, permit.deadline, halves
             return self._call(error, sender, "depositERC20WithPermit", *words)
         if vice:
-            self.evm.call(self.odd, "behave", _MANNERS.index(vice), checksum(ETH))
+            self.evm.call(self.odd, "behave", _MANNERS[vice], checksum(ETH))
         try:
             return self._call(error, sender, "depositERC20", checksum(token), checksum(to), amount)
         finally:
@@ -243,9 +260,7 @@ class Crossing(Arena):
         """An operation by way of L1."""
         return self.send_message(sender, forced_data(op.record), op)
 
-    def operation(
-        self, account: int, to: int | None, amount: int, fee: int, nonce: int, forged: str = ""
-    ) -> Op:
+    def operation(self, account: int, to: int | None, amount: int, fee: int, nonce: int, forged: str = "") -> Op:
         """An operation of an account of L2; forged: by "another" key, with "more" than was signed, or for a "fork"."""
         payer, payee = self.model.accounts[account], None if to is None else self.model.accounts[to]
         domain = self.contracts.genesis.domain if forged != "fork" else rollup_domain(2, self.machine.address_bytes)
@@ -269,7 +284,7 @@ class Crossing(Arena):
     # Batches
 
     @transaction
-    def post(
+    def post_batch(
         self, poster: bytes, number: int, header: Header, ops: Sequence[Op], messages: Sequence[Message],
         late: tuple[bytes, Batch] | None = None,
     ) -> bool:  # fmt: skip
@@ -369,7 +384,7 @@ class Crossing(Arena):
         assert ended.winner == self.model.ends(name)
 
     def advance(self, to: int) -> None:
-        """Let time pass until then; games end in time, and what is wrong is disputed at the latest in its last second."""
+        """Let time pass until then. Games end in time; what is wrong is disputed in its last second, if not before."""
         while due := [each for each in self._due() if each[0] < to]:
             time, name = min(due)
             self.evm.set_time(max(self.now, time))
@@ -406,7 +421,7 @@ class Crossing(Arena):
         """Do something while Carol's account answers every payment by a call to the bridge, which must fail."""
         wallet, refuses = self._odd[CAROL], self.model.refuses
         self.evm.call(wallet, "behave", _ANSWERS, self.bridge.address, data)
-        self.evm.call(self.odd, "behave", _MANNERS.index("CallsReceiver"), checksum(ETH))
+        self.evm.call(self.odd, "behave", _MANNERS["CallsReceiver"], checksum(ETH))
         self.model.refuses = set()
         try:
             done = send()
@@ -502,8 +517,7 @@ class Crossing(Arena):
 
     def _ban(self) -> None:
         banned = next((who for token, who in self.model.refuses if token != ETH), None)
-        manner = _MANNERS.index("Blacklists") if banned else 0
-        self.evm.call(self.odd, "behave", manner, checksum(banned or ETH))
+        self.evm.call(self.odd, "behave", _MANNERS["Blacklists" if banned else ""], checksum(banned or ETH))
 
     # Reorganisations and restarts
 
@@ -555,9 +569,11 @@ class Crossing(Arena):
             self._final = self.replica, final_state(self.replica)
         return self._final[1]
 
-    def owned(self) -> Counter[tuple[bytes, bytes]]:
+    def owned(self) -> Worth:
         """What everybody has, as L1 and what is derived from it say: balances, accounts, claims, bonds."""
-        found = Counter({(who, token): self.held(token, who) for who in KEYS for token in self.tokens})
+        found: Worth = Counter()
+        for who in EVERYBODY:
+            found.update({(bytes(who), token): self.held(token, who) for token in self.tokens})
         replica, ledger = self.replica, self.replica.bridge
         if replica.frozen is None:
             state, left = replica.state, dict(enumerate(replica.state.accounts))
@@ -574,8 +590,8 @@ class Crossing(Arena):
             if withdrawal.index not in ledger.claimed:
                 taken = ledger.provider_of(withdrawal)
                 found[withdrawal.owner if taken is None else taken.provider, withdrawal.token] += withdrawal.amount
-        for (token, who), amount in ledger.credits.items():
-            found[who, token] += amount
+        for (token, owner), amount in ledger.credits.items():
+            found[owner, token] += amount
         for assertion in replica.pending.values():
             found[assertion.proposer, ETH] += BOND
         for game in self.games.values():
@@ -631,7 +647,7 @@ class Crossing(Arena):
             assert call("providerOf", withdrawal.leaf()) == "0x" + model.taken.get(withdrawal.leaf(), ETH).hex()
         for leaf, provider in model.taken.items():
             assert call("providerOf", leaf) == "0x" + provider.hex()
-        for who in KEYS:
+        for who in EVERYBODY:
             for token in self.tokens:
                 assert call("credits", checksum(token), checksum(who)) == model.credits[who, token]
         if model.frozen is not None:
@@ -682,14 +698,14 @@ class Crossing(Arena):
 
     def _leave(self) -> None:
         for _ in range(2):
-            assert self.post(SEQUENCER, self.next_batch, Header(), (), self.replica.history.required)
+            assert self.post_batch(SEQUENCER, self.next_batch, Header(), (), self.replica.history.required)
         ops = [
             self.operation(index, None, WHOLE_BALANCE, 0, account.nonce)
             for index, account in enumerate(self.model.accounts)
             if account.balance
         ]
         batch = self.next_batch
-        assert self.post(SEQUENCER, batch, Header(), ops, ())
+        assert self.post_batch(SEQUENCER, batch, Header(), ops, ())
         final = self.right_final(self.model.last.id, batch)
         assert self.assert_claim(PROPOSER, claim_of(final))
         self.advance(self.model.made[claim_of(final).id].deadline)
@@ -706,7 +722,9 @@ class Crossing(Arena):
         for _ in range(2):
             before, last = self.last_batch()
             self.advance(last.timestamp + 3600)
-            assert self.post(STRANGER, self.next_batch, Header(), (), self.replica.history.required, (before, last))
+            assert self.post_batch(
+                STRANGER, self.next_batch, Header(), (), self.replica.history.required, (before, last)
+            )
         final = final_of(self.replica)
         for each in self.unrecovered():
             found = consumption(self.replica, each)
@@ -721,15 +739,16 @@ class Crossing(Arena):
         """Nothing is left in the contracts but what was burned, and everybody has got all that is his."""
         for token in self.tokens:
             assert self.held(token, self.bridge.address_bytes) == 0, token.hex()
-            for who in KEYS:
-                assert self.held(token, who) == self.model.worth[who, token], (_NAMES[list(KEYS).index(who)], token.hex())
+            for who in EVERYBODY:
+                assert self.held(token, who) == self.model.worth[who, token], (who, token.hex())
         assert self.balance(self.rollup.address_bytes) == 0
         assert self.balance(self.dispute.address_bytes) == self.model.burned
 
 
-_MANNERS = "Plain ReturnsNothing ReturnsFalse TakesFee Blacklists BurnsGas ReturnsMuch CallsSender CallsReceiver".split()
+_MANNERS = {"": 0, "ReturnsFalse": 2, "TakesFee": 3, "Blacklists": 4, "CallsReceiver": 8}
+"""Of an OddToken."""
 _REVERTS, _ANSWERS = 1, 4
-"""Manners of an OddParty."""
+"""Of an OddParty."""
 
 
 def _claim_words(claim: WithdrawalClaim) -> tuple[object, ...]:

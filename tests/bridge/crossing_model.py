@@ -1,8 +1,8 @@
 """Who owns what on both chains: what every transaction must come to, and what it moves from whom to whom.
 
-A method of `Model` for each kind of transaction says which error it must end in ("" where it goes through) and, where it
-goes through, does what it does. The model is small because it believes what L1 has to prove: it asks for no witness. Of
-the hashes it knows those of the specification. Amounts are in base units, addresses 20 bytes, times seconds.
+For each kind of transaction a method of `Model` says which error it must end in ("" where it goes through) and, where
+there is none, does what it does. The model is small because it knows who signed what, and needs no witness; its hashes
+are those of the specification. Amounts are in base units, addresses 20 bytes, times seconds.
 """
 
 from __future__ import annotations
@@ -398,8 +398,10 @@ class Model:
         """A game; who is right wins. Returns the winner."""
         name, challenger = self.games.pop(game)
         made = self.made[name]
-        winner, loser, bond = (made.proposer, challenger, self.bond) if made.right else (challenger, made.proposer, BOND)
-        if not made.right:
+        if made.right:
+            winner, loser, bond = made.proposer, challenger, self.bond
+        else:
+            winner, loser, bond = challenger, made.proposer, BOND
             made.status = REJECTED
         self.worth[winner, ETH] += bond // 2
         self.worth[loser, ETH] -= bond
@@ -557,7 +559,7 @@ class Model:
         """
         batch = len(self.batches) - 1 if self.frozen is None else self.frozen
         accounts, withdrawals = self.states[batch]
-        deposits = [sent for sent in (*self.required, *self.arrived)]
+        deposits = [*self.required, *self.arrived]
         for number in range(batch + 1, len(self.batches)):
             deposits += [
                 sent for place, sent in enumerate(self.consumed[number]) if (number, place) not in self.recovered

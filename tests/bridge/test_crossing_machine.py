@@ -1,11 +1,11 @@
-"""Both chains in any order of events, honest and hostile, on L1s that go back; the numbers are those of INVARIANTS.md."""
+"""Both chains in any order of events, honest and hostile, on an L1 that goes back; what always holds: INVARIANTS.md."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -29,6 +29,7 @@ from .crossing import (
     CARELESS,
     CAROL,
     CHEAT,
+    EVERYBODY,
     KEYS,
     PROPOSER,
     PROVIDER,
@@ -37,7 +38,7 @@ from .crossing import (
     VERIFIER,
     Crossing,
 )
-from .crossing_model import CONFIRMED, ETH, PENDING, Made, Op, claim_of
+from .crossing_model import ETH, PENDING, Made, Op, claim_of
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +51,7 @@ OWNERS = st.sampled_from([ALICE, BOB, STRANGER])
 TOKENS = st.integers(0, 2)
 AMOUNTS = st.one_of(*[st.integers(1, 1000)] * 6, st.sampled_from([MAX_BALANCE, MAX_BALANCE - 1]))
 SHARES = st.one_of(*[st.integers(0, 300)] * 5, st.sampled_from([WHOLE_BALANCE, WHOLE_BALANCE, MAX_AMOUNT]))
+RARELY = st.sampled_from([False, False, True])
 HINTS = st.sampled_from(["right", "right", "right", "wrong", "none"])
 
 
@@ -89,11 +91,17 @@ class Crossings(RuleBasedStateMachine):
     # What there is
 
     @property
+    def pending(self) -> list[Made]:
+        return [made for made in self.world.model.made.values() if made.status == PENDING]
+
+    @property
     def now(self) -> int:
         return self.world.now
 
-    def due(self, made: Made) -> bool:
-        return made.status == PENDING and made.right and made.rooted
+    @property
+    def lives(self) -> bool:
+        """Whether the rollup does; of what does not work any more, some is tried."""
+        return self.world.model.frozen is None or self.steps % 6 == 0
 
     # Deposits
 
@@ -110,12 +118,13 @@ class Crossings(RuleBasedStateMachine):
         fault=st.sampled_from(["nothing", "too much", "nobody", "bridge", "contract", "TakesFee", "ReturnsFalse"]),
     )  # fmt: skip
     def deposit_badly(self, sender: bytes, token: int, amount: int, fault: str) -> None:
-        world, to = self.world, BOB
+        world = self.world
         if fault in ("TakesFee", "ReturnsFalse"):
-            assert not world.deposit(sender, self.tokens[2], to, amount, None, fault)
+            assert not world.deposit(sender, self.tokens[2], BOB, amount, None, fault)
             return
         amount = {"nothing": 0, "too much": MAX_BALANCE + amount}.get(fault, amount)
-        to = {"nobody": ETH, "bridge": world.bridge.address_bytes, "contract": CAROL}.get(fault, to)
+        nobody: dict[str, bytes] = {"nobody": ETH, "bridge": world.bridge.address_bytes, "contract": CAROL}
+        to = nobody.get(fault, BOB)
         permit = None
         if token == 1:
             permit = world.permit(sender, sender, amount, world.model.permits[sender], self.now)
@@ -177,7 +186,7 @@ class Crossings(RuleBasedStateMachine):
         else:
             self.world.force(CHEAT if fault else STRANGER, op)
 
-    @rule(owner=st.sampled_from([*KEYS]), token=TOKENS)
+    @rule(owner=st.sampled_from(EVERYBODY), token=TOKENS)
     def register(self, owner: bytes, token: int) -> None:
         if len(self.world.model.accounts) < 16:
             self.pool.append(self.world.registration(owner, self.tokens[token]))
@@ -206,7 +215,7 @@ class Crossings(RuleBasedStateMachine):
         world, number = self.world, self.world.next_batch + (fault == "number")
         poster = STRANGER if fault == "stranger" else SEQUENCER
         header = self.header(poster, token, hints)
-        if world.post(poster, number, header, self.pool, self.listed(hints, fault)):
+        if world.post_batch(poster, number, header, self.pool, self.listed(hints, fault)):
             self.pool = []
 
     @rule(
@@ -224,7 +233,7 @@ class Crossings(RuleBasedStateMachine):
             before = bytes(27) + b"\1"
         messages = self.listed(hints, fault)
         header = self.header(poster, 0, hints)
-        if world.post(poster, world.next_batch, header, self.pool, messages, (before, last)):
+        if world.post_batch(poster, world.next_batch, header, self.pool, messages, (before, last)):
             self.pool = []
 
     def header(self, poster: bytes, token: int, hints: str) -> Header:
@@ -260,7 +269,7 @@ class Crossings(RuleBasedStateMachine):
 
     # Assertions and disputes
 
-    @precondition(lambda self: sum(made.status == PENDING for made in self.world.model.made.values()) < 5)
+    @precondition(lambda self: self.lives and len(self.pending) < 5)
     @rule(
         place=PLACES, back=st.sampled_from([0, 0, 0, 1, 2]), wrong_from=st.integers(1, 300),
         kind=st.sampled_from(["right", "right", "right", "stolen", "stale", "made up", "another history", "beyond"]),
@@ -268,11 +277,10 @@ class Crossings(RuleBasedStateMachine):
     def put_assertion(self, place: int, back: int, wrong_from: int, kind: str) -> None:
         world, model = self.world, self.world.model
         last = model.made[model.last.id]
-        parents = [made for made in model.made.values() if made.status == PENDING and place % 5]
-        parent = some(place, [last, last, *parents] if place % 11 else list(model.made.values())).claim
+        parent = some(place, [last, last, *self.pending] if place % 11 else list(model.made.values())).claim
         if parent.batch == world.next_batch - 1:
             self.post("right", 0, "")
-        batch = max(1, world.next_batch - 1 - back)
+        batch = max(parent.batch + (place % 7 > 0), world.next_batch - 1 - back)
         claim = claim_of(world.right_final(parent.id, batch))
         if kind == "stolen":
             claim = self.steal(parent.id, batch)
@@ -305,12 +313,14 @@ class Crossings(RuleBasedStateMachine):
         assert not self.world.confirm_final(CHEAT, final)
         assert not self.world.escape(CHEAT, final, b"", 0)
 
+    @precondition(lambda self: self.pending)
     @rule(place=PLACES)
     def dispute(self, place: int) -> None:
         """What is wrong, by who knows; what is right, by a cheat; or what cannot be disputed any more."""
-        made = [each for each in self.world.model.made.values() if each.rooted and not self.world.model.is_held(each.claim.id)]
-        chosen = some(place, made)
-        self.world.dispute_claim(CHEAT if chosen.right else VERIFIER, chosen.claim)
+        model = self.world.model
+        free = [made for made in model.made.values() if made.rooted and not model.is_held(made.claim.id)]
+        made = some(place, free)
+        self.world.dispute_claim(CHEAT if made.right else VERIFIER, made.claim)
 
     @precondition(lambda self: self.world.games)
     @rule(place=PLACES)
@@ -322,8 +332,7 @@ class Crossings(RuleBasedStateMachine):
     def conclude(self, place: int, sender: bytes, way: str) -> None:
         """Confirm an assertion, or get its bond back; or try to."""
         model = self.world.model
-        pending = [made for made in model.made.values() if made.status == PENDING]
-        made = some(place, pending if pending and place % 4 else list(model.made.values()))
+        made = some(place, self.pending if self.pending and place % 4 else list(model.made.values()))
         if way == "reclaim":
             self.world.reclaim_bond(sender, made.claim)
         elif made.right:
@@ -344,6 +353,13 @@ class Crossings(RuleBasedStateMachine):
 
     # Withdrawals
 
+    def refuse(self, token: bytes, who: bytes) -> None:
+        """Whoever is to be paid cannot be, where that can be."""
+        if token == self.tokens[2]:
+            self.world.ban(who)
+        elif token == ETH and who == CAROL:
+            self.world.close_wallet(True)
+
     def withdrawn(self, place: int) -> Withdrawal:
         """One that was made, mostly one that is not claimed."""
         model = self.world.model
@@ -354,10 +370,10 @@ class Crossings(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.model.withdrawals)
     @rule(
-        place=PLACES, root=PLACES, sender=USERS,
+        place=PLACES, root=PLACES, sender=USERS, refused=RARELY, again=st.booleans(),
         fault=mostly_good("owner", "token", "amount", "index", "siblings", "short", "again meanwhile"),
     )  # fmt: skip
-    def claim(self, place: int, root: int, sender: bytes, fault: str) -> None:
+    def claim(self, place: int, root: int, sender: bytes, refused: bool, again: bool, fault: str) -> None:
         """Against any outbox that holds it, confirmed or not, by anybody."""
         world, model = self.world, self.world.model
         withdrawal = self.withdrawn(place)
@@ -368,22 +384,26 @@ class Crossings(RuleBasedStateMachine):
         others = [count for _, count in model.states if count > withdrawal.index]
         count = some(root, confirmed if confirmed and root % 4 else others or [len(model.withdrawals)])
         claim = world.withdrawal_proof(withdrawal.index, count)
-        changes: dict[str, Withdrawal] = {
-            "owner": replace(withdrawal, owner=CHEAT),
-            "token": replace(withdrawal, token=some(place, [each for each in world.tokens if each != withdrawal.token])),
-            "amount": replace(withdrawal, amount=withdrawal.amount + 1),
-            "index": replace(withdrawal, index=withdrawal.index ^ 1),
+        changed: dict[str, Any] = {
+            "owner": CHEAT,
+            "token": self.tokens[self.tokens.index(withdrawal.token) - 1],
+            "amount": withdrawal.amount + 1,
+            "index": withdrawal.index ^ 1,
         }
-        claim = replace(claim, withdrawal=changes.get(fault, withdrawal))
+        if fault in changed:
+            claim = replace(claim, withdrawal=replace(withdrawal, **{fault: changed[fault]}))
+        if refused:
+            self.refuse(withdrawal.token, model.payee(withdrawal))
         if fault == "siblings":
             claim = replace(claim, proof=(*claim.proof[:-1], bytes(32)))
         elif fault == "short":
             claim = replace(claim, proof=claim.proof[:-1])
         if fault == "again meanwhile":
             world.claim_withdrawal_again_meanwhile(sender, claim)
-        else:
-            world.claim_withdrawal(sender, claim)
+        elif world.claim_withdrawal(sender, claim) and again:
+            assert not world.claim_withdrawal(sender, world.withdrawal_proof(withdrawal.index, max(confirmed)))
 
+    @precondition(lambda self: +self.world.model.credits or self.steps % 8 == 0)
     @rule(place=PLACES, token=TOKENS, to=st.sampled_from([ALICE, CAROL]), again_meanwhile=st.booleans())
     def claim_credit(self, place: int, token: int, to: bytes, again_meanwhile: bool) -> None:
         """To somebody; or to herself, by Carol, who tries it once more while she is paid."""
@@ -395,16 +415,16 @@ class Crossings(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.model.withdrawals)
     @rule(
-        place=PLACES, fee=st.integers(0, 20), careless=st.sampled_from([False, False, True]),
+        place=PLACES, fee=st.integers(0, 20), careless=RARELY, refused=RARELY, again=st.booleans(),
         fault=mostly_good("forged", "another's", "expired", "history", "old", "fee", "value", "other fee", "phantom"),
     )  # fmt: skip
-    def exit_fast(self, place: int, fee: int, careless: bool, fault: str) -> None:
+    def exit_fast(self, place: int, fee: int, careless: bool, refused: bool, again: bool, fault: str) -> None:
         world = self.world
         withdrawal = self.withdrawn(place)
         provider = CARELESS if careless or fault == "phantom" else PROVIDER
         if fault == "phantom":  # a little more than there is, or one that is not there yet
-            next_one = len(world.model.withdrawals)
-            withdrawal = replace(withdrawal, amount=withdrawal.amount + 1, index=some(place, [withdrawal.index, next_one]))
+            index = some(place, [withdrawal.index, len(world.model.withdrawals)])
+            withdrawal = replace(withdrawal, amount=withdrawal.amount + 1, index=index)
         fee = withdrawal.amount + 1 if fault == "fee" else min(fee, withdrawal.amount)
         batch = 0 if fault == "old" else None
         terms = world.terms(provider, fee, self.now - (fault == "expired"), batch)
@@ -417,18 +437,23 @@ class Crossings(RuleBasedStateMachine):
             if not fee:
                 return
         sender = CHEAT if fault == "another's" else provider
-        value = withdrawal.amount - terms.fee if withdrawal.token == ETH else 0
-        world.exit_fast(sender, withdrawal, terms, signature, max(0, value) + (fault == "value"))
+        value = max(0, withdrawal.amount - terms.fee if withdrawal.token == ETH else 0) + (fault == "value")
+        if refused:
+            self.refuse(withdrawal.token, withdrawal.owner)
+        if world.exit_fast(sender, withdrawal, terms, signature, value) and again:
+            assert not world.exit_fast(sender, withdrawal, terms, signature, value)
 
     # The end of the rollup
 
+    @precondition(lambda self: self.lives)
     @rule(place=PLACES, old=st.sampled_from([False, False, True]))
     def alarm(self, place: int, old: bool) -> None:
         model = self.world.model
         self.world.raise_alarm(CHEAT, some(place, list(model.made)) if old else model.last.id)
 
-    @rule(place=PLACES, when=st.sampled_from(["now", "a second early", "due", "due"]), old=st.sampled_from([0, 0, 0, 1]))
-    def freeze(self, place: int, when: str, old: int) -> None:
+    @precondition(lambda self: self.lives)
+    @rule(place=PLACES, when=st.sampled_from(["now", "a second early", "due", "due"]), old=RARELY)
+    def freeze(self, place: int, when: str, old: bool) -> None:
         world, model = self.world, self.world.model
         name = model.last.id
         if when != "now" and model.frozen is None:
@@ -441,19 +466,24 @@ class Crossings(RuleBasedStateMachine):
     @rule(place=PLACES, sender=USERS, way=st.booleans())
     def leave_while_it_lives(self, place: int, sender: bytes, way: bool) -> None:
         if way:
-            self.escape(place, sender, "")
+            self.escape(place, sender, False, False, "")
         else:
-            self.recover(place, sender, False, "")
+            self.recover(place, sender, False, False, False, "")
 
     @precondition(lambda self: self.world.model.frozen is not None)
-    @rule(place=PLACES, sender=USERS, fault=mostly_good("another state", "another account", "final"))
-    def escape(self, place: int, sender: bytes, fault: str) -> None:
-        world = self.world
+    @rule(
+        place=PLACES, sender=USERS, refused=RARELY, again=st.booleans(),
+        fault=mostly_good("another state", "another account", "final"),
+    )  # fmt: skip
+    def escape(self, place: int, sender: bytes, refused: bool, again: bool, fault: str) -> None:
+        """An account of the last state, mostly one that has something."""
+        world, model = self.world, self.world.model
         state = world.final_state() if world.model.frozen is not None else world.replica.state
         if not state.accounts:
             return
-        account, final = place % len(state.accounts), final_of(world.replica)
-        is_true = True
+        left = [i for i, each in enumerate(state.accounts) if each.balance and i not in model.escaped]
+        account = some(place, left if left and place % 5 else range(len(state.accounts)))
+        final, is_true = final_of(world.replica), True
         witness = holding_witness(state, account)
         if fault == "another state":
             state.fees += 1
@@ -465,19 +495,28 @@ class Crossings(RuleBasedStateMachine):
             witness, is_true = holding_witness(forged, account), False
         elif fault == "final":
             final = replace(final, batch=final.batch + 1)
-        world.escape(sender, final, witness, account, is_true=is_true)
+        if refused:
+            self.refuse(state.accounts[account].token, state.accounts[account].owner)
+        if world.escape(sender, final, witness, account, is_true=is_true) and again:
+            assert not world.escape(sender, final, witness, account)
 
     @precondition(lambda self: self.world.model.frozen is not None)
     @rule(
-        place=PLACES, sender=USERS, forgotten=st.booleans(),
+        place=PLACES, sender=USERS, forgotten=RARELY, refused=RARELY, again=st.booleans(),
         fault=mostly_good("amount", "place", "before", "posted", "hint", "final"),
     )  # fmt: skip
-    def recover(self, place: int, sender: bytes, forgotten: bool, fault: str) -> None:
+    def recover(self, place: int, sender: bytes, forgotten: bool, refused: bool, again: bool, fault: str) -> None:
         """Any message that any batch has consumed; mostly one after the frozen state."""
         world, model = self.world, self.world.model
         known = [(batch, i) for batch, each in enumerate(model.consumed) for i in range(len(each))]
         later = [each for each in known if model.frozen is not None and each[0] > model.frozen]
-        number, at = some(place, later if later and place % 4 else known)
+        if not later and model.frozen is not None:
+            self.deposit(ALICE, BOB, place % 3, 1 + place % 50)
+            self.post("right", 0, "")
+            self.post("right", 0, "")
+            later = [(world.next_batch - 1, len(model.consumed[-1]) - 1)]
+        left = [each for each in later if each not in model.recovered]
+        number, at = some(place, left if left and place % 4 else known + later)
         batch = model.batches[number]
         message, final = batch.messages[at], final_of(world.replica)
         proof = list_proof(batch.message_leaves, at)
@@ -499,11 +538,18 @@ class Crossings(RuleBasedStateMachine):
             final = replace(final, parent=keccak256(final.parent))
         if not forgotten:
             world.reach(number)
-        world.recover_deposit(sender, final, found, preimage)
+        deposit = model.consumed[number][at].deposit
+        if refused and deposit is not None:
+            self.refuse(*deposit[:2])
+        if world.recover_deposit(sender, final, found, preimage) and again:
+            assert not world.recover_deposit(sender, final, found, preimage)
 
     # Vices, time, reorganisations, restarts
 
-    @rule(what=st.sampled_from(["closed", "open", *["banned"] * 4]), who=st.sampled_from([None, ALICE, CAROL, PROVIDER]))
+    @rule(
+        what=st.sampled_from(["closed", "open", "banned", "banned"]),
+        who=st.sampled_from([None, ALICE, CAROL, PROVIDER]),
+    )
     def vice(self, what: str, who: bytes | None) -> None:
         """Carol's account takes no ETH, or does; the odd token bans somebody, or nobody."""
         if what == "banned":
@@ -511,7 +557,7 @@ class Crossings(RuleBasedStateMachine):
         else:
             self.world.close_wallet(what == "closed")
 
-    @rule(edge=st.sampled_from(["while", "late", "window", "window", "alarm", "alarm"]), early=st.integers(0, 1), place=PLACES)
+    @rule(edge=st.sampled_from(["while", "late", "window", "alarm"]), early=st.integers(0, 1), place=PLACES)
     def wait(self, edge: str, early: int, place: int) -> None:
         """A while; or to the sequencer's window, the end of a challenge window, or when a freeze may come."""
         model = self.world.model

@@ -9,7 +9,7 @@ from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec
 
 from channel.world import odd
-from rollup_core.arena import BOND, RULES, Arena, artifact
+from rollup_core.arena import BOND, RULES, SEQUENCER_WINDOW, Arena, artifact
 from rollup_core.evm import Contract, calldata, pyrevm
 
 from toolkit.bridge.claims import Claim as WithdrawalClaim
@@ -47,6 +47,7 @@ from toolkit.rollup.derive import Replica
 from toolkit.rollup.dispute import game as g
 from toolkit.rollup.inbox import GENESIS_CHAIN, Batch, Message, genesis_accumulator
 from toolkit.rollup.machine import Genesis, State, Withdrawal, forced_data
+from toolkit.rollup.merkle import list_proof
 from toolkit.rollup.operations import Transfer, Withdraw, rollup_domain
 from toolkit.rollup.store import L1Log
 from toolkit.rollup.witness import batch_words
@@ -412,42 +413,40 @@ class Crossing(Arena):
         return withdrawal_claim(self.model.withdrawals[:count], index)
 
     @transaction
-    def claim_withdrawal_again_meanwhile(self, sender: bytes, claim: WithdrawalClaim) -> bool:
-        """Carol's account answers a payment by the same claim once more; the odd token tells her of it."""
-        data = calldata(self.bridge, "claim", *_claim_words(claim))
-        return self._answered(data, lambda: self._call(self.model.claims(claim), sender, "claim", *_claim_words(claim)))
+    def claim_credit(self, owner: bytes, token: bytes, to: bytes) -> bool:
+        error = self.model.claims_credit(owner, token, to)
+        return self._call(error, owner, "claimCredit", checksum(token), checksum(to))
 
-    def _answered(self, data: bytes, send: Callable[[], bool]) -> bool:
-        """Do something while Carol's account answers every payment by a call to the bridge, which must fail."""
+    # The same while Carol's account answers the first payment by doing it once more; the odd token tells her of it
+
+    @transaction
+    def claim_withdrawal_again_meanwhile(self, sender: bytes, claim: WithdrawalClaim) -> bool:
+        data = calldata(self.bridge, "claim", *_claim_words(claim))
+        return self._answered(sender, data, lambda: self.model.claims(claim))
+
+    @transaction
+    def claim_credit_again_meanwhile(self, token: bytes) -> bool:
+        data = calldata(self.bridge, "claimCredit", checksum(token), checksum(CAROL))
+        return self._answered(CAROL, data, lambda: self.model.claims_credit(CAROL, token, CAROL))
+
+    @transaction
+    def escape_again_meanwhile(self, sender: bytes, final: Final, witness: bytes, account: int) -> bool:
+        data = calldata(self.bridge, "escape", _final_words(final), witness)
+        return self._answered(sender, data, lambda: self.model.escapes(final, account, True))
+
+    def _answered(self, sender: bytes, data: bytes, expected: Callable[[], str]) -> bool:
         wallet, refuses = self._odd[CAROL], self.model.refuses
-        self.evm.call(wallet, "behave", _ANSWERS, self.bridge.address, data)
+        self.evm.call(wallet, "behave", _ANSWERS_ONCE, self.bridge.address, data)
         self.evm.call(self.odd, "behave", _MANNERS["CallsReceiver"], checksum(ETH))
         self.model.refuses = set()
         try:
-            done = send()
+            done = self._send(expected(), sender, self.bridge, data)
             assert not self.evm.call(wallet, "calledBack")
         finally:
             self.model.refuses = refuses
             self._ban()
             self._close()
         return done
-
-    @transaction
-    def claim_credit(self, owner: bytes, token: bytes, to: bytes) -> bool:
-        error = self.model.claims_credit(owner, token, to)
-        return self._call(error, owner, "claimCredit", checksum(token), checksum(to))
-
-    @transaction
-    def claim_credit_again_meanwhile(self, token: bytes) -> bool:
-        """Carol claims her credit, and once more when she is paid."""
-        again = calldata(self.bridge, "claimCredit", checksum(token), checksum(CAROL))
-        data = calldata(self._odd[CAROL], "act", self.bridge.address, again)
-
-        def send() -> bool:
-            error = self.model.claims_credit(CAROL, token, CAROL)
-            return self._call(error, CAROL, "claimCredit", checksum(token), checksum(CAROL))
-
-        return self._answered(data, send)
 
     def terms(self, provider: bytes, fee: int, expiry: int, batch: int | None = None) -> FastExit:
         """Terms in the history as it is now."""
@@ -607,6 +606,14 @@ class Crossing(Arena):
             if each.consumed is None or (each.consumed[0].number, each.consumed[1]) not in recovered
         ]
 
+    def check_all(self) -> None:
+        """All but the storage, which takes longer."""
+        self.check_escrow()
+        self.check_worth()
+        self.check_payments()
+        self.check_derived()
+        self.check()
+
     def check_escrow(self) -> None:
         """What the bridge holds is what it owes."""
         for token in self.tokens:
@@ -675,20 +682,32 @@ class Crossing(Arena):
 
     # The end
 
-    def drain(self, *, freeze: bool) -> None:
-        """Everybody leaves: by a withdrawal of everything that is confirmed; or, where it is frozen, without it."""
-        self.close_wallet(False)
-        self.ban(None)
+    def drain(self, *, freeze: bool, refused: bytes | None) -> None:
+        """Everybody leaves: by a withdrawal of everything that is confirmed; or, where it is frozen, without it.
+
+        Args:
+            refused: who cannot be paid for now.
+        """
+        self.close_wallet(refused == CAROL)
+        self.ban(refused)
         if self.model.frozen is None and not freeze:
             self._leave()
         else:
             self._escape()
-        count = len(self.final_state().withdrawals)
+        count = self.model.outboxes[self.right_final(b"", self.model.last.batch).outbox_root]
         for index in range(count):
+            claim = self.withdrawal_proof(index, count)
             if index not in self.model.claimed:
-                assert self.claim_withdrawal(STRANGER, self.withdrawal_proof(index, count))
+                again = self.model.payee(claim.withdrawal) == CAROL and refused != CAROL
+                assert (self.claim_withdrawal_again_meanwhile if again else self.claim_withdrawal)(STRANGER, claim)
+            assert not self.claim_withdrawal(CHEAT, claim)
+        self.close_wallet(False)
+        self.ban(None)
         for who, token in list(+self.model.credits):
-            assert self.claim_credit(who, token, who)
+            if who == CAROL:
+                assert self.claim_credit_again_meanwhile(token)
+            else:
+                assert self.claim_credit(who, token, who)
         self.advance(max(made.deadline for made in self.model.made.values()))
         for name in list(self.games):
             self.finish(name)
@@ -712,28 +731,36 @@ class Crossing(Arena):
         assert self.confirm_final(STRANGER, final)
 
     def _escape(self) -> None:
-        name = self.model.last.id
-        if self.model.frozen is None:
-            if name not in self.model.alarms:
+        model, name = self.model, self.model.last.id
+        if model.frozen is None:
+            if name not in model.alarms:
                 assert self.raise_alarm(STRANGER, name)
-            self.advance(self.model.alarms[name])
+            self.advance(model.alarms[name])
             assert self.freeze(STRANGER, name)
         self.deposit(ALICE, ETH, BOB, 7)
         for _ in range(2):
             before, last = self.last_batch()
-            self.advance(last.timestamp + 3600)
+            self.advance(last.timestamp + SEQUENCER_WINDOW)
             assert self.post_batch(
                 STRANGER, self.next_batch, Header(), (), self.replica.history.required, (before, last)
             )
-        final = final_of(self.replica)
+        final, state = final_of(self.replica), self.final_state()
         for each in self.unrecovered():
             found = consumption(self.replica, each)
             self.reach(found.batch)
             assert self.recover_deposit(STRANGER, final, found, each.message.preimage)
-        for account in escapes(self.final_state()):
-            if account.account not in self.model.escaped:
-                witness = escape_witness(self.final_state(), account)
-                assert self.escape(STRANGER, final, witness, account.account)
+        for number in range(max(1, final.batch - 1), self.next_batch):
+            posted = model.batches[number]
+            for place, message in enumerate(posted.messages):  # those that are no deposits, and all once more
+                proof = list_proof(posted.message_leaves, place)
+                found = Consumption(number, model.accumulators[number - 1], posted, place, message.account, proof)
+                assert not self.recover_deposit(CHEAT, final, found, message.preimage)
+        for account in escapes(state):
+            words = final, escape_witness(state, account), account.account
+            if account.account not in model.escaped:
+                again = account.owner == CAROL and (ETH, CAROL) not in model.refuses
+                assert (self.escape_again_meanwhile if again else self.escape)(STRANGER, *words)
+            assert not self.escape(CHEAT, *words)
 
     def check_drained(self) -> None:
         """Nothing is left in the contracts but what was burned, and everybody has got all that is his."""
@@ -747,7 +774,7 @@ class Crossing(Arena):
 
 _MANNERS = {"": 0, "ReturnsFalse": 2, "TakesFee": 3, "Blacklists": 4, "CallsReceiver": 8}
 """Of an OddToken."""
-_REVERTS, _ANSWERS = 1, 4
+_REVERTS, _ANSWERS_ONCE = 1, 5
 """Of an OddParty."""
 
 

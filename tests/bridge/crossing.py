@@ -9,31 +9,19 @@ from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec
 
 from channel.world import odd
-from rollup_core.arena import BOND, RULES, SEQUENCER_WINDOW, Arena, artifact
-from rollup_core.evm import Contract, calldata, pyrevm
+from rollup_core.arena import BOND, RULES, Arena, artifact
+from rollup_core.evm import Contract, Evm, calldata, pyrevm
 
 from toolkit.bridge.claims import Claim as WithdrawalClaim
 from toolkit.bridge.claims import withdrawal_claim
-from toolkit.bridge.escape import (
-    Consumption,
-    Final,
-    Recovery,
-    consumption,
-    escape_witness,
-    escapes,
-    final_of,
-    final_state,
-    recoveries,
-)
-from toolkit.bridge.ledger import Claimed, Escaped, Recovered
-from toolkit.bridge.ledger import decode_event as decode_bridge_event
+from toolkit.bridge.escape import Consumption, Final, final_state
 from toolkit.bridge.terms import FastExit, bridge_domain
-from toolkit.crypto import address_of, keccak256, recover, sign
+from toolkit.crypto import keccak256, recover, sign
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import bytes_of, selector
 from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.errors import Reverted
-from toolkit.rollup.codec import NO_ACCOUNT, WHOLE_BALANCE, Header, RegisterRecord
+from toolkit.rollup.codec import NO_ACCOUNT, Header, RegisterRecord
 from toolkit.rollup.contracts import (
     Contracts,
     encode_assert,
@@ -47,40 +35,18 @@ from toolkit.rollup.derive import Replica
 from toolkit.rollup.dispute import game as g
 from toolkit.rollup.inbox import GENESIS_CHAIN, Batch, Message, genesis_accumulator
 from toolkit.rollup.machine import Genesis, State, Withdrawal, forced_data
-from toolkit.rollup.merkle import list_proof
 from toolkit.rollup.operations import Transfer, Withdraw, rollup_domain
 from toolkit.rollup.store import L1Log
 from toolkit.rollup.witness import batch_words
 
-from .crossing_model import ETH, INFINITE, PENDING, Model, Op, Permit, Worth, claim_of
+from .crossing_model import ETH, INFINITE, PENDING, Model, Op, Permit
+from .crossing_people import CARELESS, CAROL, CHEAT, EVERYBODY, KEYS, PROVIDER, SEQUENCER, STRANGER, VERIFIER
 
 CHAIN_ID = 1
 RING = 6
 """Accumulators that the Inbox keeps: few, so that some must be brought back."""
 RICH = 2**140
 """What everybody has of everything at first."""
-
-
-class Person(bytes):
-    """An address, known by a name."""
-
-    def __new__(cls, name: str) -> Person:
-        return super().__new__(cls, address_of(keccak256(name.encode())))
-
-    def __init__(self, name: str) -> None:
-        self.name, self.key = name, keccak256(name.encode())
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-ALICE, BOB, CAROL, STRANGER = Person("ALICE"), Person("BOB"), Person("CAROL"), Person("STRANGER")
-SEQUENCER, PROPOSER, VERIFIER, CHEAT = Person("SEQUENCER"), Person("PROPOSER"), Person("VERIFIER"), Person("CHEAT")
-PROVIDER, CARELESS = Person("PROVIDER"), Person("CARELESS")
-"""Carol's account has got code: it takes ETH, or not, and is not deposited to. Careless is a provider who checks
-nothing."""
-EVERYBODY = (ALICE, BOB, CAROL, STRANGER, SEQUENCER, PROPOSER, VERIFIER, CHEAT, PROVIDER, CARELESS)
-KEYS = {bytes(who): who.key for who in EVERYBODY}
 _HANDS = ("claims", "games", "opened", "ended", "proved", "burned")
 """What an `Arena` knows."""
 _BALANCE_OF = selector("balanceOf(address)")
@@ -125,8 +91,8 @@ class Crossing(Arena):
     def __init__(self) -> None:
         place = create_address(b"\xdd" * 20, 4)
 
-        def deploy_machine(evm: Any, inbox: Contract) -> Contract:
-            return evm.deploy(artifact("PaymentsMachine"), inbox.address, checksum(place), 31, 32)  # type: ignore[no-any-return]
+        def deploy_machine(evm: Evm, inbox: Contract) -> Contract:
+            return evm.deploy(artifact("PaymentsMachine"), inbox.address, checksum(place), 31, 32)
 
         super().__init__(deploy_machine, RULES, ring_size=RING, sequencer=SEQUENCER)
         evm = self.evm
@@ -526,11 +492,11 @@ class Crossing(Arena):
         checkpoint = self.evm.vm.snapshot()
         self.marks.append(Mark(checkpoint, self.now, self.model.copy(), len(self.logs), len(self.sent), hands))
 
-    def reorganise(self, place: int, again: int, *, later: bool) -> None:
-        """L1 goes back to a mark.
+    def reorganise(self, place: int, again: int, *, later: bool) -> list[Callable[[], bool]]:
+        """L1 goes back to a mark; returns the transactions that are gone, to be sent again.
 
         Args:
-            again: which of the transactions that are gone are mined again, bit by bit.
+            again: which of them are at once, bit by bit.
             later: not earlier than they were.
         """
         mark, now = self.marks[place], self.now
@@ -547,6 +513,7 @@ class Crossing(Arena):
         for number, send in enumerate(gone):
             if again >> number % 32 & 1:
                 send()
+        return gone
 
     def derived_anew(self) -> Replica:
         """What everybody derives who begins at the beginning."""
@@ -554,222 +521,11 @@ class Crossing(Arena):
         fresh.add_all(self.logs)
         return fresh
 
-    def restart(self) -> None:
-        """Throw away all that is not on L1, and derive it again."""
-        fresh = self.derived_anew()
-        assert _summary(fresh) == _summary(self.replica)
-        self.replica = fresh
-
-    # What must always hold
-
     def final_state(self) -> State:
         """The frozen state."""
         if self._final is None or self._final[0] is not self.replica:
             self._final = self.replica, final_state(self.replica)
         return self._final[1]
-
-    def owned(self) -> Worth:
-        """What everybody has, as L1 and what is derived from it say: balances, accounts, claims, bonds."""
-        found: Worth = Counter()
-        for who in EVERYBODY:
-            found.update({(bytes(who), token): self.held(token, who) for token in self.tokens})
-        replica, ledger = self.replica, self.replica.bridge
-        if replica.frozen is None:
-            state, left = replica.state, dict(enumerate(replica.state.accounts))
-            waiting = [each for each in recoveries(replica) if each.consumed is None]
-        else:
-            state = self.final_state()
-            left = {index: each for index, each in enumerate(state.accounts) if index not in ledger.escaped}
-            waiting = self.unrecovered()
-        for account in left.values():
-            found[account.owner, account.token] += account.balance
-        for deposit in waiting:
-            found[deposit.owner, deposit.token] += deposit.amount
-        for withdrawal in state.withdrawals:
-            if withdrawal.index not in ledger.claimed:
-                taken = ledger.provider_of(withdrawal)
-                found[withdrawal.owner if taken is None else taken.provider, withdrawal.token] += withdrawal.amount
-        for (token, owner), amount in ledger.credits.items():
-            found[owner, token] += amount
-        for assertion in replica.pending.values():
-            found[assertion.proposer, ETH] += BOND
-        for game in self.games.values():
-            found[game.game.challenger, ETH] += self.rules.bond
-        return found
-
-    def unrecovered(self) -> list[Recovery]:
-        """Deposits that the final state does not know, and that were not paid back."""
-        recovered = self.replica.bridge.recovered
-        return [
-            each
-            for each in recoveries(self.replica)
-            if each.consumed is None or (each.consumed[0].number, each.consumed[1]) not in recovered
-        ]
-
-    def check_all(self) -> None:
-        """All but the storage, which takes longer."""
-        self.check_escrow()
-        self.check_worth()
-        self.check_payments()
-        self.check_derived()
-        self.check()
-
-    def check_escrow(self) -> None:
-        """What the bridge holds is what it owes."""
-        for token in self.tokens:
-            assert self.held(token, self.bridge.address_bytes) == self.model.owed(token), token.hex()
-
-    def check_worth(self) -> None:
-        """Nobody has more than the model says, nor less."""
-        owned = self.owned()
-        assert {key: (owned[key], worth) for key, worth in self.model.worth.items() if owned[key] != worth} == {}
-        assert set(owned) <= set(self.model.worth)
-
-    def check_payments(self) -> None:
-        """Nothing was paid twice, as L1's logs have it; and the contract's storage, the ledger and the model agree."""
-        paid: Counter[tuple[object, ...]] = Counter()
-        for log in self.logs:
-            if log.address == self.bridge.address_bytes:
-                event = decode_bridge_event(log.topics, log.data)
-                if isinstance(event, Claimed):
-                    paid["claim", event.index] += 1
-                elif isinstance(event, Escaped):
-                    paid["escape", event.account] += 1
-                elif isinstance(event, Recovered):
-                    paid["recovery", event.batch, event.place] += 1
-        assert all(times == 1 for times in paid.values()), paid
-        model, ledger = self.model, self.replica.bridge
-        assert ledger.claimed == model.claimed
-        assert {leaf: each.provider for leaf, each in ledger.providers.items()} == model.taken
-        assert set(ledger.escaped) == model.escaped
-        assert set(ledger.recovered) == model.recovered
-        assert {(who, token): amount for (token, who), amount in ledger.credits.items() if amount} == +model.credits
-
-    def check_storage(self) -> None:
-        """The contract's storage is the model's, wherever anything could be."""
-        model, call = self.model, partial(self.evm.call, self.bridge)
-        for index in range(len(model.withdrawals) + 1):
-            assert call("isClaimed", index) == (index in model.claimed)
-        for withdrawal in model.withdrawals:
-            assert call("providerOf", withdrawal.leaf()) == "0x" + model.taken.get(withdrawal.leaf(), ETH).hex()
-        for leaf, provider in model.taken.items():
-            assert call("providerOf", leaf) == "0x" + provider.hex()
-        for who in EVERYBODY:
-            for token in self.tokens:
-                assert call("credits", checksum(token), checksum(who)) == model.credits[who, token]
-        if model.frozen is not None:
-            for account in range(len(model.accounts)):
-                assert call("isEscaped", account) == (account in model.escaped)
-            for batch in range(1, self.next_batch):
-                for place in range(len(model.consumed[batch])):
-                    assert call("isRecovered", batch, place) == ((batch, place) in model.recovered)
-
-    def check_derived(self) -> None:
-        """What the specification makes of L1 is the model's, and the contracts'."""
-        model, replica = self.model, self.replica
-        assert replica.state.accounts == model.accounts
-        assert replica.state.withdrawals == model.withdrawals
-        assert [each.accumulator for each in replica.derived] == model.accumulators
-        for batch in range(max(0, self.next_batch - RING), self.next_batch):
-            assert self.accumulator(batch) == model.accumulators[batch]
-        assert self.evm.call(self.inbox, "pendingMessages") == len(model.required) + len(model.arrived)
-        assert replica.confirmed == model.last.id
-        assert set(replica.pending) == {name for name, made in model.made.items() if made.status == PENDING}
-        assert replica.alarm == model.alarms.get(model.last.id)
-        assert replica.frozen == (None if model.frozen is None else model.last.id)
-        assert replica.checkpoints == model.checkpoints
-        assert self.burned == model.burned
-
-    # The end
-
-    def drain(self, *, freeze: bool, refused: bytes | None) -> None:
-        """Everybody leaves: by a withdrawal of everything that is confirmed; or, where it is frozen, without it.
-
-        Args:
-            refused: who cannot be paid for now.
-        """
-        self.close_wallet(refused == CAROL)
-        self.ban(refused)
-        if self.model.frozen is None and not freeze:
-            self._leave()
-        else:
-            self._escape()
-        count = self.model.outboxes[self.right_final(b"", self.model.last.batch).outbox_root]
-        for index in range(count):
-            claim = self.withdrawal_proof(index, count)
-            if index not in self.model.claimed:
-                again = self.model.payee(claim.withdrawal) == CAROL and refused != CAROL
-                assert (self.claim_withdrawal_again_meanwhile if again else self.claim_withdrawal)(STRANGER, claim)
-            assert not self.claim_withdrawal(CHEAT, claim)
-        self.close_wallet(False)
-        self.ban(None)
-        for who, token in list(+self.model.credits):
-            if who == CAROL:
-                assert self.claim_credit_again_meanwhile(token)
-            else:
-                assert self.claim_credit(who, token, who)
-        self.advance(max(made.deadline for made in self.model.made.values()))
-        for name in list(self.games):
-            self.finish(name)
-        for name in sorted(self.model.made, key=lambda each: self.claims[each][0].batch):
-            if self.model.made[name].status == PENDING:
-                assert self.reclaim_bond(STRANGER, self.claims[name][0])
-
-    def _leave(self) -> None:
-        for _ in range(2):
-            assert self.post_batch(SEQUENCER, self.next_batch, Header(), (), self.replica.history.required)
-        ops = [
-            self.operation(index, None, WHOLE_BALANCE, 0, account.nonce)
-            for index, account in enumerate(self.model.accounts)
-            if account.balance
-        ]
-        batch = self.next_batch
-        assert self.post_batch(SEQUENCER, batch, Header(), ops, ())
-        final = self.right_final(self.model.last.id, batch)
-        assert self.assert_claim(PROPOSER, claim_of(final))
-        self.advance(self.model.made[claim_of(final).id].deadline)
-        assert self.confirm_final(STRANGER, final)
-
-    def _escape(self) -> None:
-        model, name = self.model, self.model.last.id
-        if model.frozen is None:
-            if name not in model.alarms:
-                assert self.raise_alarm(STRANGER, name)
-            self.advance(model.alarms[name])
-            assert self.freeze(STRANGER, name)
-        self.deposit(ALICE, ETH, BOB, 7)
-        for _ in range(2):
-            before, last = self.last_batch()
-            self.advance(last.timestamp + SEQUENCER_WINDOW)
-            assert self.post_batch(
-                STRANGER, self.next_batch, Header(), (), self.replica.history.required, (before, last)
-            )
-        final, state = final_of(self.replica), self.final_state()
-        for each in self.unrecovered():
-            found = consumption(self.replica, each)
-            self.reach(found.batch)
-            assert self.recover_deposit(STRANGER, final, found, each.message.preimage)
-        for number in range(max(1, final.batch - 1), self.next_batch):
-            posted = model.batches[number]
-            for place, message in enumerate(posted.messages):  # those that are no deposits, and all once more
-                proof = list_proof(posted.message_leaves, place)
-                found = Consumption(number, model.accumulators[number - 1], posted, place, message.account, proof)
-                assert not self.recover_deposit(CHEAT, final, found, message.preimage)
-        for account in escapes(state):
-            words = final, escape_witness(state, account), account.account
-            if account.account not in model.escaped:
-                again = account.owner == CAROL and (ETH, CAROL) not in model.refuses
-                assert (self.escape_again_meanwhile if again else self.escape)(STRANGER, *words)
-            assert not self.escape(CHEAT, *words)
-
-    def check_drained(self) -> None:
-        """Nothing is left in the contracts but what was burned, and everybody has got all that is his."""
-        for token in self.tokens:
-            assert self.held(token, self.bridge.address_bytes) == 0, token.hex()
-            for who in EVERYBODY:
-                assert self.held(token, who) == self.model.worth[who, token], (who, token.hex())
-        assert self.balance(self.rollup.address_bytes) == 0
-        assert self.balance(self.dispute.address_bytes) == self.model.burned
 
 
 _MANNERS = {"": 0, "ReturnsFalse": 2, "TakesFee": 3, "Blacklists": 4, "CallsReceiver": 8}
@@ -790,16 +546,3 @@ def _final_words(final: Final) -> tuple[object, ...]:
 
 def _copied(value: Any) -> Any:
     return value.copy() if isinstance(value, (dict, list)) else value
-
-
-def _summary(replica: Replica) -> dict[str, object]:
-    """All that a replica knows."""
-    history, state = replica.history, replica.state
-    return {
-        "history": (history.posted, history.arrivals, history.required, history.arrived, history.accumulator),
-        "state": (state.accounts, state.withdrawals, state.machine_hash),
-        "derived": (replica.derived, replica.outcomes, replica.records, replica.refused),
-        "assertions": (replica.assertions, list(replica.pending), replica.confirmed, replica.alarm, replica.frozen),
-        "games": [(each.id, each.state, each.ended) for each in replica.disputes.all],
-        "bridge": (replica.bridge, replica.checkpoints),
-    }

@@ -14,8 +14,8 @@ from toolkit.rollup.inbox import Message
 from toolkit.rollup.machine import State, Withdrawal, deposit_data
 from toolkit.rollup.witness import holding_witness
 
-from .crossing import CHEAT
 from .crossing_model import ETH
+from .crossing_people import CHEAT
 
 
 def of_list(messages: Sequence[Message], now: int) -> Iterator[list[Message]]:
@@ -23,7 +23,7 @@ def of_list(messages: Sequence[Message], now: int) -> Iterator[list[Message]]:
     if messages:
         yield [*messages[1:]]
         yield [*messages, messages[0]]
-    if len(messages) > 1:
+    if [each.hash for each in messages] != [each.hash for each in messages[::-1]]:
         yield [*messages[::-1]]
     yield [*messages, Message(CHEAT, now, b"")]
 

@@ -89,6 +89,7 @@ def test_credits_add_up_and_are_claimed_whole() -> None:
     def credit(amount: int, owner: bytes = OWNER, token: bytes = ETH) -> L1Log:
         return bridge_log(b.CREDITED, token, owner, data=(amount,))
 
+    assert ledger(credit(0)).credits == {}  # a payout of nothing that failed
     logs = [credit(5), credit(7), credit(1, PAYEE), credit(2, OWNER, TOKEN)]
     assert ledger(*logs).credits == {(ETH, OWNER): 12, (ETH, PAYEE): 1, (TOKEN, OWNER): 2}
     taken = bridge_log(b.CREDIT_CLAIMED, ETH, OWNER, data=(PAYEE, 12))

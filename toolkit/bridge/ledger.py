@@ -144,8 +144,9 @@ class BridgeLedger:
             leaf = event.withdrawal.leaf()
             self.providers[leaf], self.exits[leaf] = event, transaction
         elif isinstance(event, Credited):
-            key = event.token, event.owner
-            self.credits[key] = self.credits.get(key, 0) + event.amount
+            if event.amount:  # also a payout of nothing can fail
+                key = event.token, event.owner
+                self.credits[key] = self.credits.get(key, 0) + event.amount
         elif isinstance(event, CreditClaimed):
             self.credits.pop((event.token, event.owner), None)  # it is paid out whole
         elif isinstance(event, Escaped):

@@ -14,6 +14,7 @@ import click
 
 from toolkit.cli import show
 from toolkit.cli.options import batch_data_option, devnet_options
+from toolkit.devnet.running import DESCRIPTION
 from toolkit.errors import BadInput
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def up(output: Path | None, as_json: bool, **given: Any) -> None:
             stack.enter_context(devnet)
         description = describe(devnet)
         text = json.dumps(description, indent=2) + "\n"
-        file = devnet.folder.path / "devnet.json"
+        file = devnet.folder.path / DESCRIPTION
         _write(file, text)
         if output:
             _check_output(output)  # another devnet may have taken it meanwhile
@@ -135,9 +136,12 @@ def _check_output(file: Path) -> None:
 
 
 def _write(file: Path, text: str) -> None:
+    """Write all of it at once, for nobody else to read: there are keys in it."""
     half = file.with_name(file.name + f".{os.getpid()}")
     try:
-        half.write_text(text)
+        half.unlink(missing_ok=True)
+        with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(text)
         half.replace(file)
     except OSError as error:
         half.unlink(missing_ok=True)

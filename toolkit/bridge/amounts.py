@@ -80,13 +80,10 @@ def parse_units(text: str, unit: Unit) -> int:
         raise BadInput(f"the amount {shown} is more {unit.symbol} than there can be")
     _, digits, exponent = value.as_tuple()
     scale = int(exponent) + unit.decimals
-    units = int("".join(map(str, digits)))
-    if scale < 0:
-        units, rest = divmod(units, 10**-scale)
-        if rest:
-            raise BadInput(f"the amount {shown} is finer than {unit.symbol} is counted ({unit.decimals} decimals)")
-        return units
-    return units * 10**scale
+    units, coarse, fine = int("".join(map(str, digits))), int(10 ** max(scale, 0)), int(10 ** max(-scale, 0))
+    if units % fine:
+        raise BadInput(f"the amount {shown} is finer than {unit.symbol} is counted ({unit.decimals} decimals)")
+    return units * coarse // fine
 
 
 def span(seconds: int) -> str:

@@ -154,9 +154,7 @@ def test_exactly_what_is_due_comes_with_the_call(scene: Scene, asset: str, value
 
 def test_an_owner_that_takes_no_ether_has_a_credit_and_keeps_no_provider_waiting(scene: Scene) -> None:
     world = scene.world
-    code = (
-        bytes.fromhex("ef0100") + world.receiver.address_bytes
-    )  # delegated by its key (EIP-7702)
+    code = bytes.fromhex("ef0100") + world.receiver.address_bytes  # delegated by its key (EIP-7702)
     world.evm.vm.insert_account_info(checksum(OWNER), pyrevm.AccountInfo(code=code))
     scene.exit(scene.ether)
     assert world.call("credits", ZERO, checksum(OWNER)) == AMOUNT - FEE

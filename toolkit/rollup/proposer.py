@@ -1,5 +1,5 @@
 """The proposer: derives the rollup from L1, asserts its state with a bond, defends that against every challenger,
-confirms when the window has passed, and takes back the bonds of what was left behind.
+confirms when the window has passed, and takes back the bonds of what was left behind. After a freeze that is all.
 """
 
 from __future__ import annotations
@@ -140,7 +140,12 @@ class ProposerService:
 def confirm_moves(replica: Replica, now: int) -> list[Move]:
     """The assertion that is next, if its window is over at ``now`` (L1's time in seconds) and nobody disputes it."""
     assertion = replica.chosen().get(replica.confirmed)
-    if assertion is None or assertion.deadline > now or replica.disputes.holds(assertion.id):
+    if (
+        replica.frozen is not None
+        or assertion is None
+        or assertion.deadline > now
+        or replica.disputes.holds(assertion.id)
+    ):
         return []
     derived = replica.derived[assertion.batch]
     data = encode_confirm(assertion.parent, derived.batch, derived.accumulator, derived.outbox_root, derived.inner_hash)
@@ -155,6 +160,8 @@ def assert_moves(replica: Replica) -> list[Move]:
     Raises:
         WrongConfirmed: L1 confirmed a wrong state.
     """
+    if replica.frozen is not None:
+        return []
     confirmed = replica.assertions.get(replica.confirmed)
     if confirmed is not None and not confirmed.agree:
         raise WrongConfirmed(f"L1 confirmed a wrong state for batch {confirmed.batch}; nothing can be built on it")
@@ -167,7 +174,7 @@ def beside_moves(replica: Replica, me: bytes) -> list[Move]:
     Whose it is may let it die in the last second of its window, and all that rests on it, time and again.
     """
     following = [each for each in replica.pending.values() if each.agree and each.parent == replica.confirmed]
-    if not following or any(each.proposer == me for each in following):
+    if replica.frozen is not None or not following or any(each.proposer == me for each in following):
         return []
     beside = _assertion_on(replica, replica.confirmed, replica.confirmed_outbox().batch)
     return [replace(move, name=ASSERT_BESIDE) for move in beside]

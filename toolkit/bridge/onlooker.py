@@ -14,8 +14,9 @@ from eth_abi.exceptions import DecodingError
 from toolkit.bridge.amounts import Unit, Words
 from toolkit.bridge.standing import Windows
 from toolkit.bridge.view import View
+from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import L1, selector
-from toolkit.errors import NodeError, ProtocolError, RpcError
+from toolkit.errors import BadInput, NodeError, ProtocolError, RpcError
 from toolkit.rollup.contracts import Contracts, load_contracts
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.inbox import genesis_accumulator
@@ -69,6 +70,17 @@ class Onlooker:
     def look(self) -> View:
         """The rollup as L1 holds it now."""
         return self._run(self._look())
+
+    def unit(self, token: bytes) -> Unit:
+        """What a token is counted in. Raises BadInput where it does not tell."""
+        if token not in self._words.units:
+            unit = self._run(self._unit(token))
+            if unit == self._words.unit(token):
+                raise BadInput(
+                    f"{checksum(token)} does not say what it is counted in: it is no ERC20 token to be used here"
+                )
+            self._words = replace(self._words, units={**self._words.units, token: unit})
+        return self._words.unit(token)
 
     async def _look(self) -> View:
         for _ in range(LOOKS):

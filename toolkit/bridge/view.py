@@ -174,13 +174,15 @@ class View:
         is_required = arrival.number < len(history.arrivals) - len(history.arrived)
         batch = posted + (1 if is_required else 2)
         last = history.posted[-1].batch.timestamp if posted else self.windows.born
-        waits_for = f"{'the next batch' if is_required else 'the next batch but one'}, {batch}, which must consume it"
+        which = "the next one" if is_required else "the next but one"
         if self.now < last + window:
-            waits_for += f"; should the sequencer post nothing, anybody may from {self._at(last + window)}"
+            may = f"without the sequencer anybody may post batch {posted + 1} from {self._at(last + window)}"
         else:
-            waits_for += f"; the sequencer has posted nothing for {span(self.now - last)}, so anybody may now"
-        if not is_required:
-            waits_for += f" ({posted + 1}), and {span(window)} later again ({batch})"
+            may = (
+                f"the sequencer has posted nothing for {span(self.now - last)}, so anybody may post batch {posted + 1}"
+            )
+        again = "" if is_required else f", and batch {batch} {span(window)} later"
+        waits_for = f"batch {batch}, {which}, which must consume it; {may}{again}"
         return batch, waits_for, last + window
 
     # --- withdrawals ---
@@ -246,6 +248,12 @@ class View:
         return self.replica.derived[self._good_batch].withdrawals
 
     @property
+    def due(self) -> int | None:
+        """The batch up to which is confirmed next; None where nothing is asserted that is right."""
+        following = self.replica.chosen().get(self.replica.confirmed)
+        return None if following is None else following.batch
+
+    @property
     def _good_batch(self) -> int:
         assertions = self.replica.assertions.values()
         return max((each.batch for each in assertions if each.status == "confirmed" and each.agree), default=0)
@@ -273,7 +281,9 @@ class View:
         if not path:
             return Stage.POSTED, said, f"somebody to assert the state after batch {batch}", None
         last, deadline = path[-1], max(each.deadline for each in path)
-        said.insert(0, f"{words.who(last.proposer)} has asserted the state after batch {last.batch}, and is right")
+        said.insert(
+            0, f"{words.who(last.proposer)} has asserted the state after batch {last.batch}, as L1's data gives it"
+        )
         names = {each.id for each in path}
         games = [each.state for each in self.replica.disputes.open.values() if each.state.game.assertion in names]
         if games:
@@ -287,7 +297,8 @@ class View:
         if self.now < deadline:
             waits_for = f"the end of the challenge window, {self._at(deadline)}; nobody disputes it"
             return Stage.ASSERTED, said, waits_for, deadline
-        return Stage.DUE, said, f"somebody to confirm it, as anybody may since {self._at(deadline)}", deadline
+        said.append(f"its challenge window is over since {self._at(deadline)}")
+        return Stage.DUE, said, "somebody to confirm it; anybody may", deadline
 
     def _covering(self, batch: int) -> list[Assertion]:
         """The assertions that, confirmed in turn, confirm the state after a batch; none where there are not enough."""

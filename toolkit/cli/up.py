@@ -27,9 +27,10 @@ _WATCH_SECONDS = 0.5
 @devnet_options
 @click.option("--l2-port", type=int, help="Port of the sequencer's JSON-RPC [default: a free one].")
 @batch_data_option("How the rollup's batches go to L1; auto is the cheaper way each time.")
+@click.option("--keep-going", is_flag=True, help="Go on when a service ends, for example by your kill -9.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the JSON to FILE, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON instead of the screen.")
-def up(output: Path | None, as_json: bool, **given: Any) -> None:
+def up(keep_going: bool, output: Path | None, as_json: bool, **given: Any) -> None:
     """Start a devnet, deploy everything, and run until Ctrl-C.
 
     \b
@@ -64,9 +65,22 @@ def up(output: Path | None, as_json: bool, **given: Any) -> None:
             show.as_json(description)
         else:
             _screen(description, output or file)
+        ended: set[str] = set()
         while True:
             time.sleep(_WATCH_SECONDS)
-            devnet.check_alive()
+            if keep_going:
+                _tell_ended(devnet, ended)
+            else:
+                devnet.check_alive()
+
+
+def _tell_ended(devnet: Devnet, told: set[str]) -> None:
+    """Say of each service that has ended that it has, once. Raises NodeError where L1's node has."""
+    devnet.node.check_alive()
+    for child in devnet.folder.children:
+        if child.name not in told and not child.alive:
+            told.add(child.name)
+            show.err.print(f"{child.name} has ended ({child.ending()}); the devnet goes on without it", markup=False)
 
 
 def describe(devnet: Devnet) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def checksum(address: bytes) -> str:
 
 
 def parse_address(text: str) -> bytes:
-    """The 20 bytes of an address; raises BadInput where it is none, or its upper and lower case say another (EIP-55)."""
+    """The 20 bytes of an address; raises BadInput where it is none, or its letters' case is wrong (EIP-55)."""
     if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
         raise BadInput(f"{text!r} is neither an address nor the name of a devnet account")
     address = bytes.fromhex(text[2:])

@@ -219,7 +219,7 @@ class ProviderService:
         async with self.watcher.lock:
             # Nothing is awaited in here: what was checked still holds when the request is noted.
             replica = self.watcher.replica
-            withdrawal = self._examine(replica, index, described)
+            withdrawal = self.examine(replica, index, described)
             known = self._requests.get(withdrawal.leaf())
             if known is not None and not known.has_failed:
                 if (known.fee, known.expiry) != (fee, expiry):
@@ -240,13 +240,13 @@ class ProviderService:
         if not self._drained:
             raise NotNow("busy: transactions from before a restart are still on their way; ask again")
         async with self.watcher.lock:
-            withdrawal = self._examine(self.watcher.replica, index, described)
+            withdrawal = self.examine(self.watcher.replica, index, described)
         try:
             return withdrawal, await self._market(withdrawal.token)
         except NodeError as error:
             raise NotNow(f"busy: {error}") from error
 
-    def _examine(self, replica: Replica, index: int, described: Withdrawal | None) -> Withdrawal:
+    def examine(self, replica: Replica, index: int, described: Withdrawal | None) -> Withdrawal:
         """The withdrawal that somebody asks about, if it is to be paid. Raises Declined."""
         withdrawal = examine(replica, index, self.watcher.head, self.watcher.timestamp, self._limits)
         if described is not None and described != withdrawal:
@@ -384,7 +384,8 @@ class ProviderService:
 
     def _seen_in(self, replica: Replica, withdrawal: Withdrawal) -> int:
         """The batch in whose history it knows the withdrawal."""
-        return replica.places.withdrawal(withdrawal.index).batch
+        is_there = withdrawal.index < len(replica.state.withdrawals)
+        return replica.places.withdrawal(withdrawal.index).batch if is_there else len(replica.history.posted)
 
     async def _approval(self, token: bytes, needed: int) -> Move | None:
         """What makes the Bridge allowed to take so much of a token; None where it is."""
@@ -416,7 +417,7 @@ class ProviderService:
         if now > request.expiry:
             return f"the terms have expired: they were good until {request.expiry}, and it is {now} (L1's time)"
         try:
-            self._examine(replica, request.withdrawal.index, request.withdrawal)
+            self.examine(replica, request.withdrawal.index, request.withdrawal)
         except Declined as declined:
             return str(declined)
         return None

@@ -95,11 +95,11 @@ class ProviderApi:
         number, asked = jsonrpc.quantity(index, "index", 32), jsonrpc.quantity(fee, "fee", 128)
         until, signed = jsonrpc.quantity(expiry, "expiry", 64), jsonrpc.data(signature, "signature", 64)
         described = _described(number, told)
-        if (paid := await self._paid_before(number, asked, described)) is not None:
-            return paid
         try:
             request = await self._service.accept(number, asked, until, signed, described)
         except (Declined, BadInput, NotNow) as error:
+            if (paid := await self._paid_before(number, asked, described)) is not None:
+                return paid
             raise _refusal(error) from error
         await asyncio.wait([request.outcome], timeout=ANSWER_SECONDS)
         outcome = request.outcome.result() if request.outcome.done() else None

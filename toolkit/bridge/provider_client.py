@@ -88,9 +88,7 @@ class ProviderClient:
         index, told = _told(withdrawal)
         found = self._ask("lp_quote", index, told)
         known = Withdrawal(found["index"], bytes_of(found["owner"]), bytes_of(found["token"]), int(found["amount"]))
-        return Quote(
-            known, int(found["fee"]), bytes_of(found["provider"]), found["expiry"], found["secondsUntilClaim"]
-        )
+        return Quote(known, int(found["fee"]), bytes_of(found["provider"]), found["expiry"], found["secondsUntilClaim"])
 
     def sign(self, owner: Account, quote: Quote) -> bytes:
         """The owner's consent to a quote (64 bytes).
@@ -127,13 +125,17 @@ class ProviderClient:
                 raise ServiceError(f"the provider at {self.url} has not paid withdrawal {index} within {seconds:g} s")
 
     def call(self, method: str, *params: Any) -> Any:
-        """One JSON-RPC call."""
+        """One JSON-RPC call. Raises ExitRefused where the provider does not do it."""
         try:
-            return self._rpc.call(method, *params)
-        except RpcError:
-            raise
+            answer = self._rpc.response(method, params)
         except NodeError as error:
             raise ServiceError(f"the liquidity provider at {self.url} does not answer") from error
+        refusal = answer.get("error")
+        if refusal is None:
+            return answer["result"]
+        if refusal.get("code") == REJECTED:
+            raise ExitRefused(refusal.get("message", ""))
+        raise RpcError(method, refusal.get("code", 0), refusal.get("message", ""), refusal.get("data"))
 
     def close(self) -> None:
         """Close the connection."""
@@ -146,8 +148,6 @@ class ProviderClient:
             try:
                 found = self.call(method, *params)
             except RpcError as error:
-                if error.code == REJECTED:
-                    raise ExitRefused(error.reason) from error
                 if error.code != BUSY or time.monotonic() > deadline:
                     raise
                 time.sleep(_POLL_SECONDS)

@@ -102,24 +102,14 @@ class ProposerService:
         return bool(landed)
 
     async def _affordable(self, replica: Replica, assertions: Sequence[Move]) -> list[Move]:
-        """Of new assertions those that leave enough to defend all: who cannot pay for a move loses what is right.
-
-        A challenger's bond is twice what a defence takes.
-        """
         if not assertions:
             return []
-        defence, left, kept = replica.contracts.rules.bond // 2, await self._player.balance(), list[Move]()
-        standing = sum(each.proposer == self.address for each in replica.pending.values())
-        for move in assertions:
-            reserve = defence * (standing + len(kept) + 1)
-            if left - move.value < reserve:
-                if not self._is_short:
-                    log.warning("no new assertion: of %d wei, %d are kept to defend those that stand", left, reserve)
-                self._is_short = True
-                return kept
-            left -= move.value
-            kept.append(move)
-        self._is_short = False
+        balance = await self._player.balance()
+        kept = affordable(replica, self.address, balance, assertions)
+        is_short = len(kept) < len(assertions)
+        if is_short and not self._is_short:
+            log.warning("no new assertion: of %d wei, what it takes to defend those that stand is kept", balance)
+        self._is_short = is_short
         return kept
 
     def moves(self, replica: Replica, timestamp: int) -> list[Move]:
@@ -135,6 +125,24 @@ class ProposerService:
     def assertions(self, replica: Replica) -> list[Move]:
         """The new assertions that are due, the most needed first. Raises WrongConfirmed."""
         return [*beside_moves(replica, self.address), *assert_moves(replica)]
+
+
+def affordable(replica: Replica, me: bytes, balance: int, assertions: Sequence[Move]) -> list[Move]:
+    """Of new assertions those that leave enough to defend all of ``me``: who cannot pay for a move loses what is right.
+
+    A challenger's bond is twice what a defence takes.
+
+    Args:
+        balance: that ``me`` owns (wei).
+    """
+    defence, kept = replica.contracts.rules.bond // 2, list[Move]()
+    standing = sum(each.proposer == me for each in replica.pending.values())
+    for move in assertions:
+        balance -= move.value
+        if balance < defence * (standing + len(kept) + 1):
+            break
+        kept.append(move)
+    return kept
 
 
 def confirm_moves(replica: Replica, now: int) -> list[Move]:

@@ -21,6 +21,7 @@ from toolkit.rollup.rebuild import Source, read_devnet
 if TYPE_CHECKING:
     from web3.contract import Contract
 
+    from toolkit.bridge.provider_client import ProviderClient
     from toolkit.devnet.chain import Chain
 
 _TOKEN = Unit("DEV", 18)
@@ -106,9 +107,19 @@ class Local:
         """L1's node, as far as it can be told to move its clock."""
         return attach(self.source.l1_rpc)
 
+    def provider(self) -> ProviderClient:
+        """The liquidity provider, which may not answer. Raises ServiceError where the devnet has none."""
+        from toolkit.bridge.provider_client import ProviderClient
+
+        bridge = bytes.fromhex(self.source.addresses["bridge"][2:])
+        return ProviderClient(self._url("provider"), chain_id=self.source.chain_id, bridge=bridge)
+
     def service(self, role: str) -> RollupClient:
         """A service, which may not answer. Raises ServiceError where the devnet has none of that role."""
+        machine = bytes.fromhex(self.source.addresses["machine"][2:])
+        return RollupClient(self._url(role), chain_id=self.source.chain_id, machine=machine)
+
+    def _url(self, role: str) -> str:
         if role not in self.services:
             raise ServiceError(f"this devnet has no {role}")
-        machine = bytes.fromhex(self.source.addresses["machine"][2:])
-        return RollupClient(self.services[role], chain_id=self.source.chain_id, machine=machine)
+        return self.services[role]

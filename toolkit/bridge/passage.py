@@ -75,13 +75,14 @@ class Passage:
         local: the rollup.
         payer: pays for transactions; None where nothing is to be sent.
         travel: whether the devnet's clock is moved where only time is missing.
+        teller: is told what happens.
     """
 
     def __init__(
         self, local: Local, onlooker: Onlooker, teller: Teller, *, payer: Account | None = None, travel: bool = False
     ) -> None:
         self.local, self.payer, self.travel = local, payer, travel
-        self._onlooker, self._teller = onlooker, teller
+        self.teller, self._onlooker = teller, onlooker
 
     def look(self) -> View:
         """The rollup as L1 holds it now."""
@@ -187,7 +188,7 @@ class Passage:
             standing = look(view)
             new = _progress(standing, view.now)
             if new != told:
-                self._teller.stage(standing, view.now)
+                self.teller.stage(standing, view.now)
                 told, since = new, time.monotonic()
             if standing.over or done(standing):
                 return standing
@@ -222,7 +223,7 @@ class Passage:
 
     def move_clock(self, seconds: int) -> None:
         """Move the devnet's clock forward."""
-        self._teller.note(f"the devnet's clock is moved by {span(seconds)}")
+        self.teller.note(f"the devnet's clock is moved by {span(seconds)}")
         node = self.local.node()
         try:
             node.travel(seconds)
@@ -272,7 +273,7 @@ class Passage:
             if error.error in _OVERTAKEN:
                 return False
             raise
-        self._teller.deed(Deed.of(f"{self.payer.name} {said}", receipt))
+        self.teller.deed(Deed.of(f"{self.payer.name} {said}", receipt))
         return True
 
     def play(self, said: str, move: Move) -> bool:

@@ -129,9 +129,11 @@ class Subject:
         claimable_from: int | None = None,
         then: str = "",
         failed: bool = False,
+        news: str = "",
     ) -> Standing:
-        """Where it is."""
-        return Standing(self, stage, tuple(happened), waits_for, until, claimable_from, then, failed)
+        """Where it is; ``news`` are the last thing that happened where nothing else is said."""
+        said = tuple(happened)
+        return Standing(self, stage, said, waits_for, until, claimable_from, then, failed, news or said[-1])
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ class Standing:
             nobody can say yet, or nothing will be.
         then: the command that brings it on.
         failed: whether it will never happen; nothing is lost by that, and ``happened`` says why.
+        news: what brought it to this stage, in a sentence; one of those in ``happened``.
     """
 
     subject: Subject
@@ -159,6 +162,7 @@ class Standing:
     claimable_from: int | None = None
     then: str = ""
     failed: bool = False
+    news: str = ""
 
     @property
     def over(self) -> bool:

@@ -90,7 +90,9 @@ class View:
         if taken is not None:
             provider, exit_ = words.who(taken.provider), hex_of(replica.bridge.exits[withdrawal.leaf()])
             due, fee = words.amount(token, amount - taken.fee), words.amount(token, taken.fee)
-            happened.append(f"{provider} paid {words.who(owner)} early: {due}, that is less a fee of {fee} ({exit_})")
+            happened.append(
+                f"{provider} has paid {words.who(owner)} {due} for it, early and less a fee of {fee} ({exit_})"
+            )
             if payee is not None:
                 happened.append(f"{provider} was paid in its stead ({self._claim(index)})")
             return subject.at(Stage.PAID_EARLY, [*happened, *self._owed(owner, token)])
@@ -117,14 +119,16 @@ class View:
         subject = replace(subject, batch=place.batch)
         if place.outcome is not Outcome.APPLIED:
             return self._refused(subject, place, happened)
-        happened.append(f"{self._in_batch(place)} and credits it to {who} on L2")
+        credited = f"{self._in_batch(place)} and credits it to {who} on L2"
+        happened.append(credited)
         if frozen is None:
             stage, said, waits_for, until = self._finality(place.batch)
             happened += said
             if stage is Stage.CONFIRMED:
                 return subject.at(stage, happened)
             waits_for = f"nothing to be spent on L2; to be final, for {waits_for}" if waits_for else ""
-            return subject.at(Stage.CREDITED, [*happened, *self._alarm_said()], waits_for, until=until)
+            happened += self._alarm_said()
+            return subject.at(Stage.CREDITED, happened, waits_for, until=until, news=credited)
         if place.batch <= frozen:
             escaped = self._escaped(owner, token)
             happened += [f"{self._frozen_said()}, which holds it", *escaped]

@@ -6,8 +6,9 @@ import time
 from dataclasses import replace
 from typing import cast
 
-from toolkit.bridge.amounts import Words
+from toolkit.bridge.amounts import Words, span
 from toolkit.bridge.passage import POLL_SECONDS, Deed, Passage
+from toolkit.bridge.provider_client import ExitRefused, ProviderClient
 from toolkit.bridge.standing import Stage, Standing
 from toolkit.bridge.view import View
 from toolkit.devnet.accounts import Account, checksum
@@ -17,6 +18,8 @@ from toolkit.rollup.codec import WHOLE_BALANCE, is_representable, round_amount_d
 from toolkit.rollup.machine import State, account_hint, apply_message, forced_data
 from toolkit.rollup.operations import Withdraw
 
+SEEN_SECONDS = 10.0
+"""How long the provider may take to look at L1."""
 UNPOSTED_SECONDS = 15.0
 """How long the sequencer may take to post what it has promised, before a withdrawal goes past it."""
 
@@ -83,6 +86,55 @@ def forced(passage: Passage, view: View, account: Account, token: bytes, amount:
             raise
         raise BadInput(f"the Inbox is full ({error}): try again after the next batch") from error
     return Deed.of(f"{account.name} sent a withdrawal of {what} to the Inbox on L1", receipt)
+
+
+def exit_early(passage: Passage, account: Account, index: int, most: int | None = None) -> Standing:
+    """Have the liquidity provider pay a withdrawal now, less a fee; it takes the claim over. Returns where it is then.
+
+    Args:
+        account: the withdrawal's owner, who signs.
+        most: base units that the fee may be at most; None: whatever it is.
+
+    Raises:
+        BadInput: it is not the account's, or was paid, or the fee is higher.
+        ExitRefused: the provider does not pay it.
+        ServiceError: the provider does not answer.
+    """
+    view = passage.look()
+    standing, words, withdrawal = view.of_withdrawal(index), view.words, view.replica.state.withdrawals[index]
+    if withdrawal.owner != account.address_bytes:
+        raise BadInput(f"withdrawal {index} is {words.who(withdrawal.owner)}'s, who alone can sign that it is paid early")
+    if standing.over or standing.stage is Stage.CLAIMABLE:
+        raise BadInput(f"withdrawal {index} is {standing.stage.value} already: there is nothing to be paid early")
+    instead = f"withdrawal {index} goes on without it: 'l2kit claim {index} --wait'"
+    client = passage.local.provider()
+    try:
+        _wait_until_seen(client, view.replica.places.withdrawal(index).block)
+        quote = client.quote(withdrawal)
+        fee, token, provider = quote.fee, withdrawal.token, words.who(quote.provider)
+        if most is not None and fee > most:
+            allowed = words.amount(token, most)
+            raise BadInput(f"the fee would be {words.amount(token, fee)}, more than {allowed}; {instead}")
+        passage.teller.note(
+            f"{provider} offers {words.amount(token, quote.paid)} now, a fee of {words.amount(token, fee)} "
+            f"({100 * fee / withdrawal.amount:.2f} %) less; without it {account.name} waits {span(quote.seconds)}"
+        )
+        paid = client.exit(account, quote)
+    except (ExitRefused, ServiceError) as error:
+        raise type(error)(f"{error}; {instead}") from error
+    finally:
+        client.close()
+    (receipt,) = passage.local.chain.receipts([paid])
+    said = f"{provider} paid {words.amount(token, quote.paid)} to {account.name} on L1"
+    passage.teller.deed(Deed.of(said, receipt))
+    return passage.look().of_withdrawal(index)
+
+
+def _wait_until_seen(client: ProviderClient, block: int) -> None:
+    """Wait until the provider has looked at L1 up to a block; it says what it makes of that."""
+    deadline = time.monotonic() + SEEN_SECONDS
+    while client.status()["l1Block"] < block and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
 
 
 def claim(passage: Passage, name: str, *, wait: bool) -> Standing:

@@ -50,6 +50,11 @@ def travel_option(command: F) -> F:
     )(command)
 
 
+def max_fee_option(command: F) -> F:
+    """How much a fast exit may cost."""
+    return click.option("--max-fee", metavar="AMOUNT", help="With --fast: what the fee may be at most.")(command)
+
+
 class Told:
     """Tells people what happens as it does, and keeps it for programs.
 
@@ -71,7 +76,7 @@ class Told:
         if standing.stage is not Stage.PROMISED:  # of which was told when it was made
             is_open = standing.stage in {Stage.ASSERTED, Stage.DISPUTED} and standing.until is not None
             left = f"; {span(max(0, standing.until - now))} left" if is_open and standing.until else ""
-            self.note(f"{standing.stage.value + ':':<11} {standing.happened[-1]}{left}")
+            self.note(f"{standing.stage.value + ':':<11} {standing.news}{left}")
         if standing.waits_for:
             self._step(f"waiting for {standing.waits_for}")
 

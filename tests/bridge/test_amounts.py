@@ -17,8 +17,15 @@ def test_what_is_told_is_what_is_read(amount: int, decimals: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "amount"),
-    [("1", 10**18), ("0.1", 10**17), ("2.50", 25 * 10**17), ("1e-18", 1), ("1e3", 10**21), ("340.282366920938463463374607431768211455", None)],
-)  # fmt: skip
+    [
+        ("1", 10**18),
+        ("0.1", 10**17),
+        ("2.50", 25 * 10**17),
+        ("1e-18", 1),
+        ("1e3", 10**21),
+        ("0.1234567890123456789", None),
+    ],
+)
 def test_an_amount_is_exact_or_refused(text: str, amount: int | None) -> None:
     if amount is None:
         with pytest.raises(BadInput, match=r"finer than ETH is counted \(18 decimals\)"):
@@ -30,7 +37,7 @@ def test_an_amount_is_exact_or_refused(text: str, amount: int | None) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("a lot", "'a lot' is not a number"), ("", "is not a number"), ("1_000", "is not a number"), ("٣", "not a number"),
+        ("a lot", "'a lot' is not a number"), ("", "is not a number"), ("1_000", "is not a number"), ("٣", "not a"),
         ("0", "not above zero"), ("-1", "not above zero"), ("nan", "not above zero"), ("inf", "not above zero"),
         ("1e999", "more ETH than there can be"), ("0." + "1" * 300, "is not a number"),
     ],

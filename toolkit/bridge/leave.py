@@ -275,8 +275,6 @@ class Leaving:
         return Pause(late_from, f"a batch to consume {what}, which anybody may post from {moment(late_from, view.now)}")
 
     def _nothing(self, view: View) -> str:
-        batch, whom = view.replica.batch_of(view.replica.confirmed), self._whom
-        who = "anybody" if whom is None else view.words.who(whom)
-        return (
-            f"the last state that L1 has confirmed, after batch {batch}, owes {who} nothing, nor came a deposit since"
-        )
+        batch = view.replica.batch_of(view.replica.confirmed)
+        whose = "anybody's" if self._whom is None else f"{view.words.who(self._whom)}'s"
+        return f"nothing of {whose} is in the last state that L1 has confirmed (batch {batch}), nor deposited since"

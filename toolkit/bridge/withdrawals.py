@@ -103,7 +103,7 @@ def exit_early(passage: Passage, account: Account, index: int, most: int | None 
     view = passage.look()
     standing, words, withdrawal = view.of_withdrawal(index), view.words, view.replica.state.withdrawals[index]
     if withdrawal.owner != account.address_bytes:
-        raise BadInput(f"withdrawal {index} is {words.who(withdrawal.owner)}'s, who alone can sign that it is paid early")
+        raise BadInput(f"withdrawal {index} is {words.who(withdrawal.owner)}'s, who alone can have it paid early")
     if standing.over or standing.stage is Stage.CLAIMABLE:
         raise BadInput(f"withdrawal {index} is {standing.stage.value} already: there is nothing to be paid early")
     instead = f"withdrawal {index} goes on without it: 'l2kit claim {index} --wait'"

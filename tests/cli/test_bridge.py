@@ -125,6 +125,21 @@ def test_a_withdrawal_goes_through_l1_past_the_sequencer(desk: Desk) -> None:
     assert eventually(lambda: desk.l2("bob") == before - 3 * ETHER // 8)
 
 
+def test_a_payment_that_is_not_taken_waits_as_a_credit(desk: Desk) -> None:
+    erin, rpc = desk.devnet.accounts["erin"], desk.devnet.l1.rpc
+    desk.ask("deposit", "0.5", "--from", "erin", "--wait")
+    name = desk.ask("withdraw", "0.5", "--from", "erin")["operation"]
+    rpc.call("anvil_setCode", erin.address, "0x5f5ffd")  # reverts
+    claimed = desk.ask("claim", name, "--from", "bob", "--travel")
+    rpc.call("anvil_setCode", erin.address, "0x")
+    assert claimed["happened"][-1].endswith("so the bridge owes it 0.5 ETH: 'l2kit claim --credit --from erin'")
+    before = desk.l1("dave")
+    done = desk.run("claim", "--credit", "--from", "erin", "--to", "dave")
+    assert "erin had the 0.5 ETH that the bridge owed it paid to dave" in done.out
+    assert desk.l1("dave") == before + ETHER // 2
+    assert "the bridge owes erin no ETH" in desk.refused("claim", "--credit", "--from", "erin")
+
+
 def test_ctrl_c_says_how_to_go_on(desk: Desk) -> None:
     desk.ask("deposit", "1", "--from", "alice", "--wait")
     line = [*L2KIT, "withdraw", "0.125", "--from", "alice", "--wait", "--devnet", str(desk.file)]

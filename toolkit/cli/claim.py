@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", metavar="ID", required=False)
+@click.argument("name", metavar="[ID]", required=False)
 @click.option("--from", "payer", metavar="NAME", help="Who pays the gas [default: the owner, or alice].")
 @click.option("--wait", is_flag=True, help="Wait until it can be claimed.")
 @travel_option

@@ -60,6 +60,8 @@ def cli() -> None:
     Examples:
       l2kit demo                 see everything once: channel, rollup, bridge, and the gas table
       l2kit up                   a devnet to work with, until Ctrl-C
+      l2kit deposit 2 --from alice --wait
+      l2kit withdraw 1 --from alice --travel
       l2kit gas --markdown       what every technique costs
     """
 

@@ -119,8 +119,8 @@ def _screen(description: dict[str, Any], file: Path) -> None:
     l1, l2 = description["l1"], description["l2"]
     show.out.print(f"L1  {without_secrets(l1['rpc'])}  chain {l1['chain_id']}, {l1['name']}", markup=False)
     show.out.print(f"L2  {l2['rpc']}  {l2['name']} on L1; send transfers here (JSON-RPC, l2_*)", markup=False)
-    for role in ("proposer", "verifier"):
-        show.out.print(f"    {description['services'][role]}  {role}", markup=False)
+    for role, what in (("proposer", ""), ("verifier", ""), ("provider", ", pays withdrawals early for a fee")):
+        show.out.print(f"    {description['services'][role]}  {role}{what}", markup=False)
     rows = [["", "address", "private key", "ETH", "DEV tokens"]]
     for each in description["accounts"]:
         eth, tokens = int(each["wei"]) // ether, int(each["tokens"]) // ether
@@ -128,7 +128,12 @@ def _screen(description: dict[str, Any], file: Path) -> None:
     show.table("\nAccounts on L1 (the keys are public: for development only)", rows)
     show.table("\nContracts", description["contracts"].items())
     show.table("\nLogs", description["logs"].items())
-    show.out.print(f"\nThe same as JSON: {file}\nRunning; Ctrl-C stops and removes everything.", markup=False)
+    show.out.print(
+        f"\nThe same as JSON: {file}\n"
+        "In another terminal, for example: l2kit deposit 2.5 --from alice --wait\n"
+        "Running; Ctrl-C stops and removes everything.",
+        markup=False,
+    )
 
 
 def _check_output(file: Path) -> None:

@@ -171,6 +171,9 @@ def test_the_honest_decline_what_is_not_there_and_the_careless_lose_their_own_mo
     mine, before = honest.quote(real), rig.chain.balance(bank.alice.address)
     honest.exit(bank.alice, mine)
     assert rig.chain.balance(bank.alice.address) - before == mine.paid
+    second = believer.quote(mine.withdrawal)
+    with pytest.raises(ExitRefused, match=f"withdrawal {real} was paid early by {rig.accounts['provider'].address}"):
+        believer.exit(bank.alice, second)
 
 
 def test_a_payment_that_is_on_its_way_when_the_provider_is_killed_is_made_once(bank: Bank) -> None:
@@ -197,11 +200,25 @@ def test_a_payment_that_is_on_its_way_when_the_provider_is_killed_is_made_once(b
     assert [each["index"] for each in client.status()["exits"]].count(index) == 1
 
 
+def test_a_payment_that_l1_forgets_is_made_again_when_it_is_asked_for(bank: Bank) -> None:
+    rig, alice = bank.rig, bank.alice
+    bank.close("proposer")  # whose transactions would be forgotten, too
+    client, index = bank.open(), bank.withdraw(ETHER)
+    quote, before = bank.quote(client, index), rig.chain.balance(alice.address)
+    signature, block = client.sign(alice, quote), rig.chain.block_number()
+    client.send(quote, signature)
+    rig.node.rpc.call("anvil_reorg", rig.chain.block_number() - block, [])
+    assert rig.chain.balance(alice.address) == before
+    assert eventually(lambda: index not in [each["index"] for each in client.status()["exits"]])
+    client.send(quote, signature)
+    assert rig.chain.balance(alice.address) - before == quote.paid
+
+
 def test_with_everybody_else_gone_a_provider_brings_its_money_back_by_itself(bank: Bank) -> None:
     """Killed, too, meanwhile: what it is owed is on L1."""
     rig = bank.rig
-    client, index = bank.open(), bank.withdraw(4 * ETHER)
     bank.close("proposer")
+    client, index = bank.open(), bank.withdraw(4 * ETHER)
     client.exit(bank.alice, bank.quote(client, index))
     bank.close("provider", "sequencer", "verifier")
     purse = Purse(rig, rig.accounts["provider"])

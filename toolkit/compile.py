@@ -32,7 +32,10 @@ SETTINGS: dict[str, Any] = {
     "viaIR": True,
     "optimizer": {"enabled": True, "runs": 1_000_000},
     "metadata": {"bytecodeHash": "none", "appendCBOR": False},
-    "remappings": ["solady/=solady/src/"],  # as solady's own documentation imports it
+    "remappings": [
+        "solady/=solady/src/",
+        "solady/src/=solady/src/",
+    ],  # as its documentation imports it; as it does itself
 }
 """The compiler's settings (standard JSON). ``ape-config.yaml`` says the same, and a test holds them together."""
 

@@ -23,4 +23,15 @@ interface IMachine {
         external
         view
         returns (bytes32);
+
+    /// @notice What a witness shows somebody to hold in a state: what they get out where the state is the last for ever.
+    /// Reverts where the witness is wrong.
+    /// @param innerHash The second half of the state's hash.
+    /// @param witness Its form is the machine's own.
+    /// @return index Names the account in this state.
+    /// @return owner Whose it is. @return token Which; zero is ETH. @return amount How much (base units).
+    function holding(bytes32 innerHash, bytes calldata witness)
+        external
+        view
+        returns (uint256 index, address owner, address token, uint256 amount);
 }

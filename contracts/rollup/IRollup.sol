@@ -14,13 +14,18 @@ import {IMachine} from "./IMachine.sol";
 /// history of the Inbox. Who asserts names it, so that a transaction made before a reorganisation and mined again after it
 /// cannot assert about other batches.
 ///
+/// A rollup that nobody brings forward any more can be frozen: anyone raises an alarm about the last confirmed assertion,
+/// and if that is still the last one ESCAPE_DELAY later, anyone makes it the last for ever. What else holds what the rollup
+/// decides, the bridge, then pays by that state. While the rollup lives an alarm is void with the next confirmation.
+///
 /// The `DISPUTE` contract alone may hold an assertion (while it is being disputed), release it, or reject it.
 interface IRollup is IEtherCredits {
     enum Status {
         None,
         Pending,
         Confirmed,
-        Rejected
+        Rejected,
+        Frozen
     }
 
     /// @notice What is stored about an assertion: one slot. The last confirmed one has a slot, those before it have none.
@@ -62,6 +67,12 @@ interface IRollup is IEtherCredits {
     /// @notice An assertion that a confirmed sibling left behind gave its bond back.
     event Reclaimed(bytes32 indexed id);
 
+    /// @notice The rollup can be frozen from `freezableAt` on, unless something is confirmed before.
+    event Alarmed(bytes32 indexed id, uint256 freezableAt);
+
+    /// @notice This assertion is the last, for ever.
+    event Frozen(bytes32 indexed id);
+
     /// @notice The value sent is not the bond (wei).
     error WrongBond(uint256 value, uint256 bond);
     /// @notice The assertion is neither pending nor the last confirmed one: nothing can be built on it.
@@ -89,11 +100,24 @@ interface IRollup is IEtherCredits {
     /// @notice Only the dispute contract may do this.
     error NotDispute(address sender, address dispute);
 
+    /// @notice The assertion is not the last confirmed one; or the rollup is frozen.
+    error NotLastConfirmed(bytes32 id);
+    /// @notice An alarm was raised before.
+    error AlreadyAlarmed(bytes32 id, uint256 freezableAt);
+    /// @notice No alarm was raised about this assertion.
+    error NotAlarmed(bytes32 id);
+    /// @notice Something may still be confirmed.
+    error FreezeTooEarly(uint256 timestamp, uint256 freezableAt);
+
     /// @notice The bond of an assertion (wei).
     function BOND() external view returns (uint256);
 
     /// @notice Seconds in which an assertion may be disputed.
     function CHALLENGE_WINDOW() external view returns (uint256);
+
+    /// @notice Seconds from an alarm until the rollup may be frozen: more than it takes to post, assert and confirm under
+    /// dispute, twice.
+    function ESCAPE_DELAY() external view returns (uint256);
 
     /// @notice The machine whose states are asserted.
     function MACHINE() external view returns (IMachine);
@@ -127,7 +151,7 @@ interface IRollup is IEtherCredits {
 
     /// @notice Give back the bond of an assertion that was not rejected, but whose sibling, or whose parent's sibling,
     /// was confirmed in its stead: two may be right and differ in how far they go; or whose parent was rejected: who
-    /// built on it cost nobody a dispute. Anyone may.
+    /// built on it cost nobody a dispute; or which the rollup's end overtook. Anyone may.
     function reclaim(bytes32 parent, uint256 batch, bytes28 accumulator, bytes32 machineHash) external;
 
     /// @notice Begin a dispute inside the challenge window. Only the dispute contract; as often as there are disputes.
@@ -141,6 +165,16 @@ interface IRollup is IEtherCredits {
     /// the assertion. Its other disputes then have nothing left to decide. The same assertion cannot be made again; what
     /// lost though it was right can be asserted for another batch.
     function reject(bytes32 id, address payee) external;
+
+    /// @notice Say that the rollup seems dead. Anyone may, about the last confirmed assertion, once.
+    function alarm(bytes32 id) external;
+
+    /// @notice Make the last confirmed assertion the last for ever. Anyone may, ESCAPE_DELAY after an alarm about it.
+    function freeze(bytes32 id) external;
+
+    /// @notice From when on (seconds) the rollup may be frozen at this assertion, if it is then the last confirmed one; zero
+    /// without an alarm.
+    function freezableAt(bytes32 id) external view returns (uint256);
 
     /// @notice What is stored about an assertion.
     function assertion(bytes32 id) external view returns (Assertion memory);

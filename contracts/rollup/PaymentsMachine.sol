@@ -62,6 +62,14 @@ contract PaymentsMachine is IMachine {
         bytes32[] withdrawalProof;
     }
 
+    /// @dev The witness of `holding`.
+    struct Holding {
+        State state;
+        uint256 index;
+        Account account;
+        bytes32[] proof;
+    }
+
     uint256 private constant HEADER_VERSION = 1;
     uint256 private constant NO_ACCOUNT = type(uint32).max;
     uint256 private constant MAX_BALANCE = type(uint128).max;
@@ -160,6 +168,21 @@ contract PaymentsMachine is IMachine {
             _endBatch(w, state, next);
         }
         return _hash(outboxRoot, state);
+    }
+
+    /// @inheritdoc IMachine
+    function holding(bytes32 innerHash, bytes calldata witness)
+        external
+        view
+        returns (uint256 index, address owner, address token, uint256 amount)
+    {
+        Holding calldata h;
+        assembly ("memory-safe") {
+            h := add(witness.offset, calldataload(witness.offset)) // as in _decode
+        }
+        _check(keccak256(abi.encode(h.state)), innerHash);
+        _check(_accountsRoot(h.account, h.index, h.proof), h.state.accountsRoot);
+        return (h.index, h.account.owner, h.account.token, h.account.balance);
     }
 
     /// @dev The batch's record at `position`.

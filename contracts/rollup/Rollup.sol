@@ -18,18 +18,29 @@ contract Rollup is IRollup, EtherCredits {
     address public immutable DISPUTE;
     uint256 public immutable CHALLENGE_WINDOW;
     uint256 public immutable BOND;
+    uint256 public immutable ESCAPE_DELAY;
     bytes32 public immutable GENESIS;
 
     mapping(bytes32 id => Assertion) private _assertions;
     /// @inheritdoc IRollup
     mapping(bytes32 outboxRoot => bool) public confirmedOutbox;
+    /// @inheritdoc IRollup
+    mapping(bytes32 id => uint256) public freezableAt;
 
-    constructor(IInbox inbox, IMachine machine, address dispute, uint256 challengeWindow, uint256 bond) {
+    constructor(
+        IInbox inbox,
+        IMachine machine,
+        address dispute,
+        uint256 challengeWindow,
+        uint256 bond,
+        uint256 escapeDelay
+    ) {
         INBOX = inbox;
         MACHINE = machine;
         DISPUTE = dispute;
         CHALLENGE_WINDOW = challengeWindow;
         BOND = bond;
+        ESCAPE_DELAY = escapeDelay;
         (bytes32 outboxRoot, bytes32 innerHash) = machine.genesis();
         bytes28 accumulator = inbox.accumulator(0);
         confirmedOutbox[outboxRoot] = true;
@@ -82,12 +93,32 @@ contract Rollup is IRollup, EtherCredits {
     function reclaim(bytes32 parent, uint256 batch, bytes28 accumulator, bytes32 machineHash) external {
         bytes32 id = _id(parent, batch, accumulator, machineHash);
         address proposer = _undisputed(id);
-        // A parent without a slot was confirmed and left behind, or reclaimed: like a rejected one it never comes back.
+        // A parent without a slot was confirmed and left behind, or reclaimed: like a rejected or a frozen one it never comes back.
         Status above = _assertions[parent].status;
-        if (above != Status.None && above != Status.Rejected) revert NotLeftBehind(id);
+        if (above == Status.Pending || above == Status.Confirmed) revert NotLeftBehind(id);
         delete _assertions[id];
         emit Reclaimed(id);
         _pay(proposer, BOND);
+    }
+
+    /// @inheritdoc IRollup
+    function alarm(bytes32 id) external {
+        _requireLastConfirmed(id);
+        uint256 known = freezableAt[id];
+        if (known != 0) revert AlreadyAlarmed(id, known);
+        uint256 time = block.timestamp + ESCAPE_DELAY;
+        freezableAt[id] = time;
+        emit Alarmed(id, time);
+    }
+
+    /// @inheritdoc IRollup
+    function freeze(bytes32 id) external {
+        _requireLastConfirmed(id);
+        uint256 time = freezableAt[id];
+        if (time == 0) revert NotAlarmed(id);
+        if (block.timestamp < time) revert FreezeTooEarly(block.timestamp, time);
+        _assertions[id].status = Status.Frozen;
+        emit Frozen(id);
     }
 
     /// @inheritdoc IRollup
@@ -126,6 +157,10 @@ contract Rollup is IRollup, EtherCredits {
         if (status != Status.Pending) revert NotPending(id);
         if (block.timestamp < deadline) revert WindowOpen(block.timestamp, deadline);
         if (holds != 0) revert IsHeld(id, holds);
+    }
+
+    function _requireLastConfirmed(bytes32 id) private view {
+        if (_assertions[id].status != Status.Confirmed) revert NotLastConfirmed(id);
     }
 
     /// @dev A pending assertion, for the dispute contract.

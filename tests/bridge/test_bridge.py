@@ -8,7 +8,7 @@ import pytest
 from eth_abi.abi import encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rollup_core.evm import ETHER, Contract, Evm, refusal
+from rollup_core.evm import ETHER, Contract, Evm, pyrevm, refusal
 
 from toolkit.bridge.claims import Claim, withdrawal_claim
 from toolkit.compile import artifact, compile_sources
@@ -33,6 +33,7 @@ import {IBridge} from "contracts/bridge/IBridge.sol";
 
 contract FakeRollup {
     mapping(bytes32 => bool) public confirmedOutbox;
+    address public MACHINE;
     function set(bytes32 root) external { confirmedOutbox[root] = true; }
 }
 
@@ -166,7 +167,7 @@ def test_deposits_of_nothing_too_much_or_to_nobody_are_refused_and_nothing_is_ke
     assert refusal("BadAmount", lambda: world.call("depositETH", BOB)) == (0,)
     assert refusal("BadAmount", lambda: world.call("depositERC20", token, BOB, 0)) == (0,)
     assert refusal("BadAmount", lambda: world.call("depositERC20", token, BOB, MAX_BALANCE + 1)) == (MAX_BALANCE + 1,)
-    for nobody in (ZERO, world.bridge.address):
+    for nobody in (ZERO, world.bridge.address, world.token.address):  # the last has code, and no key
         assert refusal("BadRecipient", lambda to=nobody: world.call("depositETH", to, value=1)) == (nobody.lower(),)
         refusal("BadRecipient", lambda to=nobody: world.call("depositERC20", token, to, 1))
     assert refusal("NotAToken", lambda: world.call("depositERC20", ZERO, BOB, 1)) == (ZERO,)
@@ -177,6 +178,14 @@ def test_deposits_of_nothing_too_much_or_to_nobody_are_refused_and_nothing_is_ke
     assert (world.balance(world.bridge.address), world.tokens(world.bridge.address, world.odd)) == (0, 0)
     assert world.balance(ALICE) == before
     world.consumes()
+
+
+def test_an_account_that_its_key_has_delegated_may_be_deposited_to(world: World) -> None:
+    delegated = checksum(b"\x77" * 20)
+    code = bytes.fromhex("ef0100") + world.receiver.address_bytes  # EIP-7702
+    world.evm.vm.insert_account_info(delegated, pyrevm.AccountInfo(code=code))
+    world.call("depositETH", delegated, value=1)
+    assert world.balance(world.bridge.address) == 1
 
 
 def test_a_token_that_takes_a_fee_is_refused(world: World) -> None:

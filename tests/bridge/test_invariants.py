@@ -36,7 +36,7 @@ class World:
             artifact("PaymentsMachine"), self.inbox.address, checksum(bridge_address), 31, 32
         )
         self.rollup: Contract = self.evm.deploy(
-            artifact("Rollup"), self.inbox.address, self.machine.address, checksum(ETH), WINDOW, BOND
+            artifact("Rollup"), self.inbox.address, self.machine.address, checksum(ETH), WINDOW, BOND, WINDOW
         )
         self.bridge = self.evm.deploy(artifact("Bridge"), self.inbox.address, self.rollup.address, 32)
         assert self.bridge.address_bytes == bridge_address

@@ -21,6 +21,7 @@ from .evm import Contract, Evm
 
 SEQUENCER = b"\x5e" * 20
 ANYONE = b"\xa7" * 20
+ESCAPE_DELAY = 30 * 24 * 3600
 WINDOW, BOND = 7 * 24 * 3600, 10**17 + 1  # a bond with an odd half
 RULES = g.Rules(clock=3600, extension=600, max_rounds=4, bond=10**16 + 1)
 PENDING, CONFIRMED, REJECTED = 1, 2, 3
@@ -80,7 +81,7 @@ class Arena:
         self.genesis_time = self.evm.now
         self.machine = machine(self.evm, self.inbox)
         self.rollup = self.evm.deploy(
-            artifact("Rollup"), self.inbox.address, self.machine.address, checksum(place), WINDOW, BOND
+            artifact("Rollup"), self.inbox.address, self.machine.address, checksum(place), WINDOW, BOND, ESCAPE_DELAY
         )
         parameters = (rules.clock, rules.extension, rules.max_rounds, rules.bond)
         self.dispute = self.evm.deploy(artifact("Dispute"), self.rollup.address, *parameters)

@@ -39,7 +39,9 @@ class Table:
         inbox = self.evm.deploy(artifact("Inbox"), SEQUENCER, 3600, 16, 76, 1638, 100)
         start = genesis_accumulator(1, inbox.address_bytes, self.evm.now)
         machine = self.evm.deploy(artifact("PaymentsMachine"), inbox.address, checksum(ANYONE), 31, 32)
-        rollup = self.evm.deploy(artifact("Rollup"), inbox.address, machine.address, checksum(place), WINDOW, BOND)
+        rollup = self.evm.deploy(
+            artifact("Rollup"), inbox.address, machine.address, checksum(place), WINDOW, BOND, WINDOW
+        )
         rules = (RULES.clock, RULES.extension, RULES.max_rounds, RULES.bond)
         self.dispute = self.evm.deploy(artifact("Dispute"), rollup.address, *rules)
         assert self.dispute.address_bytes == place

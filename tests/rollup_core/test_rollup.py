@@ -16,6 +16,7 @@ from .evm import Contract, Evm, refusal
 
 SEQUENCER, ALICE, BOB, DISPUTE, THIEF = (checksum(bytes([n]) * 20) for n in (0x5E, 0xA1, 0xB0, 0xD1, 0x7F))
 WINDOW, BOND = 7 * 24 * 3600, 10**17
+ESCAPE_DELAY = 30 * 24 * 3600
 NONE, PENDING, CONFIRMED, REJECTED = range(4)
 
 _PICKY = """
@@ -54,7 +55,7 @@ class World:
         self.inbox = self.evm.deploy(artifact("Inbox"), SEQUENCER, 3600, 16, 76, 1638, 100)
         machine = self.evm.deploy(artifact("PaymentsMachine"), self.inbox.address, ALICE, 31, 32)
         self.rollup: Contract = self.evm.deploy(
-            artifact("Rollup"), self.inbox.address, machine.address, DISPUTE, WINDOW, BOND
+            artifact("Rollup"), self.inbox.address, machine.address, DISPUTE, WINDOW, BOND, ESCAPE_DELAY
         )
         for number in range(1, 6):
             self.evm.call(self.inbox, "postBatch", number, bytes(32), b"", b"", sender=SEQUENCER)

@@ -69,6 +69,7 @@ def deploy_rollup(
     extension: int = DAY // 8,
     max_rounds: int = 8,
     challenge_bond: int = 2 * DEFENDER_GAS * GAS_PRICE_COVERED,
+    escape_delay: int = 30 * DAY,
     ring_size: int = 256,
     max_message_size: int = 1024,
     accounts_depth: int = 31,
@@ -86,6 +87,8 @@ def deploy_rollup(
         extension: seconds that it has at least for each.
         max_rounds: log16 of the steps that an assertion may be about, at most.
         challenge_bond: of a dispute's challenger, wei.
+        escape_delay: seconds from an alarm until the rollup may be frozen. Twice what it takes to confirm under dispute
+            (half a day for a batch, the window, 3.75 days of a game) is 22 days.
         ring_size: accumulators that the Inbox keeps without a checkpoint.
         max_message_size: bytes of a message to the Inbox at most.
         accounts_depth, withdrawals_depth: of the machine's trees.
@@ -104,9 +107,8 @@ def deploy_rollup(
     machine, second = chain.deploy(
         deployer, "PaymentsMachine", inbox.address, checksum(bridge_address), accounts_depth, withdrawals_depth
     )
-    rollup, third = chain.deploy(
-        deployer, "Rollup", inbox.address, machine.address, checksum(dispute_address), challenge_window, bond
-    )
+    times = (challenge_window, bond, escape_delay)
+    rollup, third = chain.deploy(deployer, "Rollup", inbox.address, machine.address, checksum(dispute_address), *times)
     bridge, fourth = chain.deploy(deployer, "Bridge", inbox.address, rollup.address, withdrawals_depth)
     dispute, fifth = chain.deploy(deployer, "Dispute", rollup.address, clock, extension, max_rounds, challenge_bond)
 

@@ -1,0 +1,397 @@
+"""The stage of a scenario: a devnet, its services as processes, and users who can do what any user can.
+
+What users need to know they derive from L1 themselves. They ask a service only where it is the service that they speak to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from web3.contract.contract import ContractFunction
+from web3.types import TxReceipt
+
+from toolkit.bridge.claims import withdrawal_claim
+from toolkit.bridge.client import claim, deposit_erc20, deposit_eth
+from toolkit.demo.story import Story
+from toolkit.devnet.accounts import Account, checksum
+from toolkit.rollup.client import RollupClient
+from toolkit.rollup.derive import Replica
+from toolkit.rollup.dispute.moves import Move
+from toolkit.rollup.machine import Withdrawal
+from toolkit.rollup.process import ServiceProcess
+from toolkit.rollup.proposer import assert_moves, confirm_moves
+from toolkit.rollup.rebuild import Source, fetch
+from toolkit.scenario.books import Books
+from toolkit.scenario.late import late_batch
+from toolkit.scenario.ledger import ETH, Funds, Ledger, Line, losses
+from toolkit.technique.meter import CheckFailed
+from toolkit.technique.workload import ETHER
+from toolkit.world import DAY, Devnet
+
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How quickly the services work; nothing of it is a rule of the protocol.
+
+    Attributes:
+        poll_seconds, batch_seconds, assert_seconds: as of `toolkit.rollup.config.Config`.
+    """
+
+    poll_seconds: float = 0.05
+    batch_seconds: float = 0.1
+    assert_seconds: float = 0.1
+
+
+@dataclass(frozen=True)
+class Deed:
+    """An L1 transaction by which a user helped itself or others.
+
+    Attributes:
+        who: sent it.
+        what: it did.
+        gas: that it used.
+        block: of L1.
+        transaction: its hash, 0x-hex.
+    """
+
+    who: str
+    what: str
+    gas: int
+    block: int
+    transaction: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a scenario came to.
+
+    Attributes:
+        name: of the scenario.
+        summary: it in a line.
+        lines: what became of everybody's funds.
+        units: the names of the tokens.
+        before, after: everybody's funds at the blocks between which the scenario took place.
+        deeds: what users did on L1 to help themselves.
+        reasons: why something that was promised or wanted did not come.
+        facts: that were checked.
+        seconds: that it took.
+        story: everything told.
+    """
+
+    name: str
+    summary: str
+    lines: list[Line]
+    units: dict[bytes, str]
+    before: Funds
+    after: Funds
+    deeds: list[Deed]
+    costs: list[dict[str, str]]
+    reasons: list[str]
+    facts: list[str]
+    seconds: float
+    story: list[dict[str, Any]] = field(repr=False)
+
+    @property
+    def losses(self) -> list[Line]:
+        """The honest who have lost something."""
+        return losses(self.lines)
+
+    @property
+    def short(self) -> dict[bytes, int]:
+        """What the bridge owes and does not hold, by token."""
+        missing = {token: self.after.owed(token) - self.after.escrow[token] for token in self.units}
+        return {token: amount for token, amount in missing.items() if amount > 0}
+
+    @property
+    def ok(self) -> bool:
+        """Whether nobody honest has lost anything, and the bridge holds all that it owes."""
+        return not self.losses and not self.short
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything for JSON; amounts in base units as decimal text, gas as numbers, times in seconds."""
+        before, after = self.before, self.after
+        return {
+            "scenario": self.name,
+            "summary": self.summary,
+            "ok": self.ok,
+            "lost": [
+                {"name": each.name, "unit": self.units[each.token], "amount": str(each.lost)} for each in self.losses
+            ],
+            "funds": [line.as_json(self.units[line.token]) for line in self.lines],
+            "bridge": [
+                {"token": checksum(token), "unit": unit, "escrow": str(after.escrow[token]),
+                 "owes": str(after.owed(token))}
+                for token, unit in self.units.items()
+            ],
+            "burned": str(after.burned - before.burned),
+            "costs": self.costs,
+            "transactions": [asdict(deed) for deed in self.deeds],
+            "gas": sum(deed.gas for deed in self.deeds),
+            "l1": {
+                "first_block": before.block,
+                "last_block": after.block,
+                "blocks": after.block - before.block,
+                "seconds": after.timestamp - before.timestamp,
+            },
+            "seconds": round(self.seconds, 3),
+            "reasons": self.reasons,
+            "facts": self.facts,
+            "story": self.story,
+        }  # fmt: skip
+
+
+class Stage:
+    """A devnet without services, and the means to play a scenario on it.
+
+    Attributes:
+        devnet: where it is played.
+        story: is told everything.
+        ledger: of what moves between owners.
+        token: the DEV token, 20 bytes.
+        reasons, facts: as of `Outcome`.
+    """
+
+    def __init__(self, devnet: Devnet, story: Story, pace: Pace | None = None) -> None:
+        self.devnet, self.story, self._pace = devnet, story, pace or Pace()
+        self.chain, self.accounts = devnet.l1, devnet.accounts
+        self.token = bytes.fromhex(devnet.contracts["Token"].address[2:])
+        self._books = Books(devnet, self.replica)
+        self.ledger = Ledger({each.address_bytes: each.name for each in devnet.accounts.values()})
+        self.reasons: list[str] = []
+        self.facts: list[str] = []
+        self._source = Source.of(devnet.rollup, devnet.node.url, devnet.l1.chain_id)
+        self._running: dict[str, tuple[ServiceProcess, RollupClient]] = {}
+        self._before: Funds | None = None
+        self._deeds: list[Deed] = []
+        self._began = time.monotonic()
+
+    def people(self, *names: str) -> list[Account]:
+        """Accounts by their names."""
+        return [self.accounts[name] for name in names]
+
+    # --- what is so ---
+
+    def replica(self) -> Replica:
+        """The rollup as anybody derives it from L1 alone."""
+        return fetch(self._source).replica()
+
+    def on_l2(self, who: Account, token: bytes = ETH) -> int:
+        """What somebody owns on L2 by what is posted to L1 (base units)."""
+        state = self.replica().state
+        index = state.index_of(who.address_bytes, token)
+        return 0 if index is None else state.accounts[index].balance
+
+    def expect(self, found: Any, must: Any, what: str) -> None:
+        """Raise CheckFailed where something is not what it must be."""
+        if found != must:
+            raise CheckFailed(f"{what} is {found}, and must be {must}")
+
+    def checked(self, fact: str) -> None:
+        """Tell a fact that was checked."""
+        self.facts.append(fact)
+        self.story.checked(fact)
+
+    def because(self, reason: str) -> None:
+        """State why something did not come that was promised or wanted; what it says was checked."""
+        self.reasons.append(reason)
+        self.story.step(reason)
+
+    # --- services ---
+
+    def start(self, *roles: str, account: Account | None = None, **config: Any) -> None:
+        """Start services, and wait until they answer.
+
+        Args:
+            account: whose key they sign with; their role's where None.
+            config: beside the pace, as of `toolkit.rollup.config.Config`; with ``cheat`` they are dishonest.
+        """
+        settings = {**asdict(self._pace), "batch_data": "calldata", "seal_on_demand": True, **config}
+        started = {
+            role: self.devnet.process(role, role, account or self.accounts[role], **settings) for role in roles
+        }
+        machine = bytes.fromhex(self.devnet.rollup.machine.address[2:])
+        for role, process in started.items():
+            client = RollupClient(process.wait(), chain_id=self.chain.chain_id, machine=machine)
+            self._running[role] = (process, client)
+
+    def client(self, role: str) -> RollupClient:
+        """What speaks to a service that runs."""
+        return self._running[role][1]
+
+    def kill(self, *roles: str) -> None:
+        """Kill services as kill -9 does."""
+        for role in roles:
+            process, client = self._running.pop(role)
+            process.child.kill()
+            process.child.stop()
+            client.close()
+
+    def stop(self) -> None:
+        """End the services that still run."""
+        for process, client in self._running.values():
+            process.child.stop()
+            client.close()
+        self._running = {}
+
+    def wait(self, condition: Callable[[dict[str, Any]], bool], what: str, role: str = "verifier") -> None:
+        """Wait until a service's status is so."""
+        client = self.client(role)
+        client.wait_until(lambda: condition(client.status()), what, PATIENCE_SECONDS)
+
+    def wait_confirmed(self, batch: int) -> None:
+        """Wait until the proposer has confirmed the state after a batch, whose window is over."""
+        self.wait(lambda status: status["confirmedBatch"] >= batch, f"batch {batch} to be confirmed")
+
+    def wait_asserted(self, batch: int) -> None:
+        """Wait until the proposer has asserted the state after a batch."""
+        self.wait(lambda status: status["assertedBatch"] >= batch, f"batch {batch} to be asserted")
+
+    def finalise(self, batch: int) -> None:
+        """Have the proposer assert and confirm the state after a batch."""
+        self.wait_asserted(batch)
+        self.travel(self.devnet.options.challenge_window, "the challenge window is over")
+        self.wait_confirmed(batch)
+        self.story.step(f"the proposer has confirmed the state after batch {batch}")
+
+    def travel(self, seconds: int, why: str) -> None:
+        """Let time pass on L1."""
+        self.devnet.travel(seconds=seconds)
+        self.story.step(f"{duration(seconds)} pass: {why}")
+
+    # --- users ---
+
+    def send(
+        self, who: Account, what: str, call: ContractFunction | Move | Callable[[], TxReceipt], *, value: int = 0
+    ) -> TxReceipt:
+        """A transaction of a user's own on L1, told with its gas.
+
+        Args:
+            what: it does, after the user's name.
+            call: a function of a contract, a move, or what sends it itself.
+        """
+        if isinstance(call, Move):
+            receipt = self.chain.send(who, to=checksum(call.to), data=call.data, value=call.value)
+        elif isinstance(call, ContractFunction):
+            receipt = self.chain.send(who, call, value=value)
+        else:
+            receipt = call()
+        self.story.step(f"{who.name} {what}", receipt["gasUsed"])
+        if self._before is not None:
+            transaction = "0x" + bytes(receipt["transactionHash"]).hex()
+            self._deeds.append(Deed(who.name, what, receipt["gasUsed"], receipt["blockNumber"], transaction))
+        return receipt
+
+    def deposit(self, who: Account, amount: int, token: bytes = ETH) -> TxReceipt:
+        """Deposit with the bridge, which a user allows what it takes of a token."""
+        bridge, what = self.devnet.contracts["Bridge"], f"deposits {self.amount(amount, token)}"
+        if token == ETH:
+            return self.send(who, what, lambda: deposit_eth(self.chain, bridge, who, amount))
+        allow = self.devnet.contracts["Token"].functions.approve(bridge.address, amount)
+        self.send(who, f"lets the bridge take {self.amount(amount, token)}", allow)
+        return self.send(who, what, lambda: deposit_erc20(self.chain, bridge, who, checksum(token), amount))
+
+    def arrive(self, *owners: tuple[Account, int, bytes]) -> None:
+        """Wait until the verifier has seen balances of at least so much on L2: owner, amount, token."""
+        for who, amount, token in owners:
+            self.client("verifier").wait_for_balance(who.address_bytes, amount, token, seconds=PATIENCE_SECONDS)
+
+    def withdraw(self, who: Account, amount: int, token: bytes = ETH) -> bytes:
+        """Withdraw through the sequencer; returns the operation's hash."""
+        done = self.client("sequencer").withdraw(who, amount, token)
+        self.story.step(f"{who.name} withdraws {self.amount(amount, token)}, signed for the sequencer")
+        return done.hash
+
+    def pay(self, payer: Account, payee: Account, amount: int, token: bytes = ETH) -> bytes:
+        """Pay on L2 through the sequencer; returns the operation's hash."""
+        done = self.client("sequencer").transfer(payer, payee.address_bytes, amount, token)
+        self.story.step(f"{payer.name} pays {payee.name} {self.amount(amount, token)} on L2; the sequencer confirms")
+        return done.hash
+
+    def posted(self, operation: bytes) -> int:
+        """Wait until the verifier has the batch with an operation; returns its number."""
+        batch = self.client("sequencer").wait_for_post(operation, seconds=PATIENCE_SECONDS).batch or 0
+        self.wait(lambda status: status["batches"] >= batch, f"batch {batch}")
+        return batch
+
+    def post_late(self, who: Account) -> int:
+        """Post the next batch in the sequencer's stead, its window being over; returns its number."""
+        history = self.replica().history
+        number = len(history.posted) + 1
+        messages = f"{len(history.required)} message{'' if len(history.required) == 1 else 's'}"
+        post = self.devnet.contracts["Inbox"].functions.postLateBatch(*late_batch(history))
+        self.send(who, f"posts batch {number} in the sequencer's stead: {messages}", post)
+        return number
+
+    def assert_state(self, who: Account) -> int:
+        """Assert the newest state with a bond, as anybody may; returns its batch."""
+        replica = self.replica()
+        (move,) = assert_moves(replica)
+        batch = len(replica.history.posted)
+        self.send(who, f"asserts the state after batch {batch}; bond {self.amount(move.value)}", move)
+        return batch
+
+    def confirm(self, who: Account) -> None:
+        """Confirm the next assertion, its window being over, as anybody may."""
+        replica = self.replica()
+        (move,) = confirm_moves(replica, self.chain.now())
+        batch = replica.chosen()[replica.confirmed].batch
+        self.send(who, f"confirms the state after batch {batch}; the bond goes back", move)
+
+    def claim(self, *owners: Account) -> None:
+        """Everybody claims what is withdrawn, confirmed and not claimed, with proofs from L1's data alone."""
+        replica, bridge = self.replica(), self.devnet.contracts["Bridge"]
+        confirmed = replica.state.withdrawals[: replica.confirmed_outbox().withdrawals]
+        for who in owners:
+            for each in confirmed:
+                if each.owner == who.address_bytes and not bridge.functions.isClaimed(each.index).call():
+                    self._claim(who, confirmed, each)
+
+    def _claim(self, who: Account, confirmed: list[Withdrawal], each: Withdrawal) -> None:
+        proven = withdrawal_claim(confirmed, each.index)
+        what = f"claims {self.amount(each.amount, each.token)}"
+        self.send(who, what, lambda: claim(self.chain, self.devnet.contracts["Bridge"], who, proven))
+
+    def amount(self, amount: int, token: bytes = ETH) -> str:
+        """An amount in words."""
+        return f"{amount / ETHER:g} {self._books.tokens[token]}"
+
+    # --- the books ---
+
+    def begin(self, *cheats: Account) -> None:
+        """Everybody's funds are counted now; what comes is the scenario. These are its cheats, all others are honest."""
+        self.ledger.cheats = {each.address_bytes for each in cheats}
+        self._before = self._books.read()
+
+    def end(self, name: str, summary: str) -> Outcome:
+        """End the services, and count everybody's funds again."""
+        if self._before is None:
+            raise CheckFailed("nobody's funds were counted before")
+        self.stop()
+        after = self._books.read()
+        gas = self._books.gas(self._before.block, after.block)
+        lines = self.ledger.lines(self._before, after, gas)
+        units = self._books.tokens
+        names = self.ledger.names
+        costs = [
+            {"payer": names[each.payer], "payee": names[each.payee], "unit": units[each.token],
+             "amount": str(each.amount), "why": each.why}
+            for each in self.ledger.costs
+        ]  # fmt: skip
+        seconds = time.monotonic() - self._began
+        return Outcome(
+            *(name, summary, lines, units, self._before, after, self._deeds, costs, self.reasons, self.facts),
+            *(seconds, self.story.events),
+        )
+
+
+def duration(seconds: int) -> str:
+    """Seconds in words: whole days, hours, or seconds."""
+    for size, unit in ((DAY, "day"), (3600, "hour")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size} {unit}{'' if seconds == size else 's'}"
+    return f"{seconds:,} seconds"

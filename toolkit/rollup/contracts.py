@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from toolkit.bridge.ledger import BridgeEvent
+from toolkit.bridge.ledger import decode_event as decode_bridge_event
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import L1, bytes_of, hex_of, selector, topic
 from toolkit.errors import BadInput, ProtocolError, RpcError
@@ -36,6 +38,8 @@ ASSERTED = topic("Asserted(bytes32,bytes32,uint256,bytes28,bytes32,address,uint2
 CONFIRMED = topic("Confirmed(bytes32,bytes32)")
 REJECTED = topic("Rejected(bytes32,address)")
 RECLAIMED = topic("Reclaimed(bytes32)")
+ALARMED = topic("Alarmed(bytes32,uint256)")
+FROZEN = topic("Frozen(bytes32)")
 
 ERRORS = (
     "NotSequencer(address,address)", "OutOfOrder(uint256)", "WrongMessages(bytes28,bytes28)", "NotDirect(address)",
@@ -74,6 +78,11 @@ class Contracts:
     dispute: bytes
     rules: Rules
     ring_size: int
+
+    @property
+    def bridge(self) -> bytes:
+        """The Bridge's 20-byte address."""
+        return self.genesis.bridge
 
     @property
     def name(self) -> str:
@@ -147,7 +156,23 @@ class Reclaimed:
     id: bytes
 
 
-Event = MessageSent | BatchPosted | Checkpointed | Asserted | Confirmed | Rejected | Reclaimed | DisputeEvent
+@dataclass(frozen=True)
+class Alarmed:
+    """Somebody says that the rollup is dead; from ``freezable_at`` (seconds of L1's time) on that can be made final."""
+
+    id: bytes
+    freezable_at: int
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """The last confirmed assertion is the last for ever."""
+
+    id: bytes
+
+
+RollupEvent = Asserted | Confirmed | Rejected | Reclaimed | Alarmed | Frozen
+Event = MessageSent | BatchPosted | Checkpointed | RollupEvent | DisputeEvent | BridgeEvent
 
 
 async def load_contracts(l1: L1, config: Config) -> Contracts:
@@ -240,8 +265,14 @@ def decode_log(contracts: Contracts, log: L1Log) -> Event | None:
             return Rejected(log.topics[1])
         if event == RECLAIMED:
             return Reclaimed(log.topics[1])
+        if event == ALARMED:
+            return Alarmed(log.topics[1], _word(data, 0))
+        if event == FROZEN:
+            return Frozen(log.topics[1])
     elif log.address == contracts.dispute:
         return decode_event(log.topics, data)
+    elif log.address == contracts.bridge:
+        return decode_bridge_event(log.topics, data)
     return None
 
 

@@ -11,15 +11,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from toolkit.bridge.ledger import BridgeEvent, BridgeLedger
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import hex_of
 from toolkit.errors import BadInput, ProtocolError
 from toolkit.rollup.contracts import (
+    Alarmed,
     Asserted,
     BatchPosted,
     Checkpointed,
     Confirmed,
     Contracts,
+    Frozen,
     MessageSent,
     Reclaimed,
     Rejected,
@@ -31,6 +34,7 @@ from toolkit.rollup.dispute.trace import Trace
 from toolkit.rollup.fast import apply_batch, replay_batch
 from toolkit.rollup.inbox import Batch, Message, extend
 from toolkit.rollup.machine import Outcome, State
+from toolkit.rollup.places import Places
 from toolkit.rollup.store import L1Log
 
 KEPT_TRACES = 8
@@ -44,6 +48,7 @@ class Posted:
     Attributes:
         number: its number, from 1.
         batch: what the machine applies.
+        first_message: the number of the first message that it consumes, or of the next if it consumes none.
         accumulator: of the Inbox after it (28 bytes).
         block: of L1.
         transaction: that posted it.
@@ -51,6 +56,7 @@ class Posted:
 
     number: int
     batch: Batch
+    first_message: int
     accumulator: bytes
     block: int
     transaction: bytes
@@ -71,11 +77,28 @@ class Posted:
         }
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """A message as it came to the Inbox, which consumes messages in their order.
+
+    Attributes:
+        number: from 0.
+        message: with no hint yet.
+        block, transaction: of L1.
+    """
+
+    number: int
+    message: Message
+    block: int
+    transaction: bytes
+
+
 class History:
     """The Inbox's history.
 
     Attributes:
         posted: every batch; batch n is ``posted[n - 1]``.
+        arrivals: every message.
         required: the messages that the next batch must consume.
         arrived: the messages since the last batch, for the batch after the next.
         accumulator: of the Inbox (28 bytes).
@@ -84,6 +107,7 @@ class History:
     def __init__(self, contracts: Contracts) -> None:
         self._contracts = contracts
         self.posted: list[Posted] = []
+        self.arrivals: list[Arrival] = []
         self.required: list[Message] = []
         self.arrived: list[Message] = []
         self.accumulator = contracts.genesis.accumulator
@@ -96,7 +120,9 @@ class History:
         """
         event = decode_log(self._contracts, log)
         if isinstance(event, MessageSent):
-            self.arrived.append(Message(event.sender, log.timestamp, event.data))
+            message = Message(event.sender, log.timestamp, event.data)
+            self.arrived.append(message)
+            self.arrivals.append(Arrival(len(self.arrivals), message, log.block, log.transaction))
         elif isinstance(event, BatchPosted):
             self._post(event, log)
         return event
@@ -117,7 +143,8 @@ class History:
                 f"batch {number} on L1 has the accumulator {hex_of(event.accumulator)}, "
                 f"but what was posted gives {hex_of(self.accumulator)}"
             )
-        self.posted.append(Posted(number, batch, self.accumulator, log.block, log.transaction))
+        first = len(self.arrivals) - len(self.arrived) - len(self.required)
+        self.posted.append(Posted(number, batch, first, self.accumulator, log.block, log.transaction))
         self.required, self.arrived = self.arrived, []
 
 
@@ -207,6 +234,12 @@ class Replica:
         records, refused: how many records the machine saw, and how many were without effect.
         disputes: the games about the assertions.
         checkpoints: batches whose accumulators the Inbox keeps for good.
+        bridge: what the Bridge has paid, and to whom it owes what.
+        alarm: from when on (seconds of L1's time) the rollup can be frozen in the last confirmed state, if somebody has
+            raised the alarm about it and nothing was confirmed since.
+        frozen: the id of the assertion with which it was frozen; None while it lives.
+        outcomes: of each batch, a byte (`machine.Outcome`) for each record and message.
+        places: finds operations, withdrawals and messages in all this.
     """
 
     contracts: Contracts
@@ -220,9 +253,14 @@ class Replica:
     refused: int = 0
     disputes: Disputes = field(init=False)
     checkpoints: set[int] = field(default_factory=set)
-    _outcomes: list[bytes] = field(default_factory=list)  # of each batch, a byte for each record and message
+    bridge: BridgeLedger = field(default_factory=BridgeLedger)
+    alarm: int | None = None
+    frozen: bytes | None = None
+    outcomes: list[bytes] = field(default_factory=list)
+    places: Places = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        self.places = Places(self)
         self._traces: dict[tuple[int, int], Trace] = {}
         self._ends = [0]  # steps of the whole history after 0, 1, 2, ... batches
         self.history = History(self.contracts)
@@ -260,7 +298,7 @@ class Replica:
         if isinstance(event, BatchPosted):
             batch = self.history.posted[-1].batch
             outcomes = self.apply(self.state, batch)
-            self._outcomes.append(bytes(outcomes))
+            self.outcomes.append(bytes(outcomes))
             self.records += len(batch.records)
             self.refused += sum(outcome != Outcome.APPLIED for outcome in outcomes[: len(batch.records)])
             self.derived.append(_derived(self.state))
@@ -271,7 +309,7 @@ class Replica:
                 event.deadline, log.block, self.judged(event.parent, event.batch),
             )  # fmt: skip
         elif isinstance(event, Confirmed):
-            self.confirmed = event.id
+            self.confirmed, self.alarm = event.id, None
             self._settle(event.id, "confirmed")
         elif isinstance(event, Rejected):
             self._settle(event.id, "rejected")
@@ -281,6 +319,12 @@ class Replica:
             self.checkpoints.add(event.batch)
         elif isinstance(event, DisputeEvent):
             self.disputes.add(event, log)
+        elif isinstance(event, BridgeEvent):
+            self.bridge.add(event, log.transaction)
+        elif isinstance(event, Alarmed):
+            self.alarm = event.freezable_at
+        elif isinstance(event, Frozen):
+            self.frozen = event.id
         return event
 
     def apply(self, state: State, batch: Batch) -> Sequence[Outcome]:
@@ -304,7 +348,7 @@ class Replica:
     def new_trace(self, first: int, last: int) -> Trace:
         """The run from the state after ``first`` batches to that after ``last``."""
         batches = [each.batch for each in self.history.posted[first:last]]
-        return Trace(self.state_at(first), batches, self._outcomes[first:last])
+        return Trace(self.state_at(first), batches, self.outcomes[first:last])
 
     def last_within_reach(self, batch: int) -> int:
         """The last batch up to which an assertion on the state after ``batch`` can be disputed step by step."""
@@ -355,7 +399,7 @@ class Replica:
     def _replay(self, state: State, batch: int) -> None:
         """Bring a state of the run to that after ``batch`` batches."""
         for index in range(state.batch, batch):
-            replay_batch(state, self.history.posted[index].batch, self._outcomes[index])
+            replay_batch(state, self.history.posted[index].batch, self.outcomes[index])
 
     def confirmed_outbox(self) -> Derived:
         """The machine whose withdrawals L1 accepts claims against."""

@@ -110,6 +110,7 @@ class Follower:
             calldata_of, blobs_of: as of `fetch_logs`.
             check: called where L1 has none of the blocks that we had; raises `Gone` if this is another chain.
         """
+        copy.keep_of(contracts)
         self.copy = copy
         self._l1, self._contracts = l1, contracts
         self._first_block, self._wanted = first_block, {"calldata_of": calldata_of, "blobs_of": blobs_of}

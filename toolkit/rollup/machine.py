@@ -366,6 +366,20 @@ def message_change(state: State, message: Message, check: Check = is_signed) -> 
     return _credit(state, message.account, data[21:41], data[1:21], int.from_bytes(data[41:], "big"))
 
 
+def account_hint(state: State, message: Message) -> int:
+    """The hint by which a deposit is credited without opening another account; of what is no deposit, any."""
+    account = state.index_of(message.data[21:41], message.data[1:21])
+    return NO_ACCOUNT if account is None else account
+
+
+def deposit_of(genesis: Genesis, message: Message) -> tuple[bytes, bytes, int] | None:
+    """Token, owner and amount of a message that is a deposit, or None."""
+    data = message.data
+    if message.sender != genesis.bridge or len(data) != _DEPOSIT_SIZE or data[0] != DEPOSIT_KIND:
+        return None
+    return data[1:21], data[21:41], int.from_bytes(data[41:], "big")
+
+
 def is_forced(message: Message) -> bool:
     """Whether a message is a forced operation."""
     return len(message.data) == _FORCED_SIZE and message.data[0] == FORCED_KIND

@@ -14,7 +14,16 @@ from toolkit.devnet.accounts import checksum
 from toolkit.errors import BadInput, L2KitError
 from toolkit.rollup.codec import NO_ACCOUNT, WHOLE_BALANCE, Header, RegisterRecord
 from toolkit.rollup.inbox import Message
-from toolkit.rollup.machine import Check, Outcome, State, apply_message, apply_record, fees_change, is_signed
+from toolkit.rollup.machine import (
+    Check,
+    Outcome,
+    State,
+    account_hint,
+    apply_message,
+    apply_record,
+    fees_change,
+    is_signed,
+)
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.store import Entry
 
@@ -145,7 +154,7 @@ class Sequencer:
         """
         state, hinted = self.state, []
         for message in messages:
-            message = replace(message, account=_hint(state, message))  # noqa: PLW2901
+            message = replace(message, account=account_hint(state, message))  # noqa: PLW2901
             apply_message(state, message)
             hinted.append(message)
         state.commit(fees_change(state, self.header, self._poster))
@@ -198,9 +207,3 @@ class Sequencer:
             self.state.position -= 1
             raise Refused(REASONS.get(change.outcome, change.outcome.name))
         self.records.append(record)
-
-
-def _hint(state: State, message: Message) -> int:
-    """Where a deposit is credited without opening another account (``data``: kind 1, token 20, owner 20, amount)."""
-    account = state.index_of(message.data[21:41], message.data[1:21])
-    return NO_ACCOUNT if account is None else account

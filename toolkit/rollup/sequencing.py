@@ -12,7 +12,6 @@ import itertools
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from toolkit.devnet.blobs import Sidecar
@@ -25,9 +24,9 @@ from toolkit.rollup.contracts import Contracts, encode_post_batch, encode_post_b
 from toolkit.rollup.derive import History, Posted
 from toolkit.rollup.fast import Signers, apply_batch
 from toolkit.rollup.follower import Follower, Gone, Step
-from toolkit.rollup.inbox import Batch
-from toolkit.rollup.machine import Outcome, State, is_forced
+from toolkit.rollup.machine import Outcome, State
 from toolkit.rollup.operations import Transfer, Withdraw
+from toolkit.rollup.places import operations_of
 from toolkit.rollup.pricing import KINDS, Prices, choose
 from toolkit.rollup.sequencer import BatchFull, Refused, Sealed, Sequencer
 from toolkit.rollup.store import Entry, Journal
@@ -283,7 +282,7 @@ class SequencerService:
         on_l1: dict[tuple[int, bytes], int] = {}
         for posted in self.history.posted:
             outcomes = apply_batch(state, posted.batch)
-            for operation, outcome in zip(_operations(posted.batch), outcomes, strict=True):
+            for operation, outcome in zip(operations_of(posted.batch), outcomes, strict=True):
                 if outcome == Outcome.APPLIED:
                     on_l1[_signed_by(operation)] = posted.number
         self.sequencer = Sequencer(
@@ -418,13 +417,6 @@ class SequencerService:
     async def _prices(self) -> Prices:
         gas, blob_gas = await self._l1.batch([("eth_gasPrice", []), ("eth_blobBaseFee", [])])
         return Prices(int(gas, 16), int(blob_gas, 16))
-
-
-def _operations(batch: Batch) -> Iterator[bytes]:
-    """What could be an operation, in the order of the batch's outcomes: a record, also a forced one, or nothing."""
-    yield from batch.records
-    for message in batch.messages:
-        yield message.data[1:] if is_forced(message) else b""
 
 
 def _signed_by(record: bytes) -> tuple[int, bytes]:

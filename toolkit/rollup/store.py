@@ -7,7 +7,7 @@ does not know yet, so it is on disk before the promise is given (SQLite WAL, syn
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,14 @@ class L1Copy:
 
     def __init__(self, path: Path | str, rollup: str) -> None:
         self._db = open_database(path, rollup, durable=False, schema=_COPY_SCHEMA)
+
+    def keep_of(self, contracts: Collection[bytes]) -> None:
+        """Say whose logs are kept here (20-byte addresses); what was kept of others is forgotten, to be read again."""
+        wanted = " ".join(sorted(address.hex() for address in contracts))
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'contracts'").fetchone()
+        if row is None or row[0] != wanted:
+            self.rewind(-1, b"")
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('contracts', ?)", (wanted,))
 
     def head(self) -> tuple[int, bytes] | None:
         """Number and hash of the last block whose logs are here; None at the beginning."""

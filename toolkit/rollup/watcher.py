@@ -21,7 +21,7 @@ def follow(
     l1: L1, copy: L1Copy, contracts: Contracts, first_block: int, check: Callable[[], Awaitable[None]] | None = None
 ) -> Follower:
     """What fetches everything about a rollup from L1; ``check`` as of `Follower`."""
-    addresses = (contracts.inbox, contracts.rollup, contracts.dispute)
+    addresses = (contracts.inbox, contracts.rollup, contracts.dispute, contracts.bridge)
     return Follower(
         l1, copy, addresses, first_block, calldata_of=(BATCH_POSTED,), blobs_of=(selector(POST_BLOBS),), check=check
     )

@@ -26,6 +26,9 @@ _OPENING = "((address,address,uint256,uint256),bytes32[])"
 WITNESS = f"(bytes32,{_STATE},{_BATCH},uint256,bytes,bytes32[],{_BLOB_OPENING},{_OPENING},{_OPENING},bytes32[])"
 """The ABI type of `PaymentsMachine.Witness`."""
 
+HOLDING = f"({_STATE},uint256,(address,address,uint256,uint256),bytes32[])"
+"""The ABI type of `PaymentsMachine.Holding`."""
+
 _Proof = tuple[bytes, ...]
 _Opening = tuple[Account, _Proof]
 _NO_OPENING: _Opening = (Account(bytes(20), bytes(20), 0, 0), ())
@@ -76,25 +79,8 @@ def build_witness(state: State, batch: Batch | None = None) -> bytes:
         [
             (
                 state.outbox_root,
-                (
-                    state.account_tree.root,
-                    len(state.accounts),
-                    len(state.withdrawals),
-                    state.accumulator,
-                    state.batch,
-                    position,
-                    state.fees,
-                ),
-                (
-                    step.header,
-                    step.records_root,
-                    records,
-                    len(step.blobs),
-                    list_root(step.message_leaves),
-                    len(step.messages),
-                    step.timestamp,
-                    step.poster,
-                ),
+                _words(state),
+                batch_words(step),
                 hint,
                 item,
                 item_proof,
@@ -104,6 +90,39 @@ def build_witness(state: State, batch: Batch | None = None) -> bytes:
                 withdrawal_proof,
             )
         ],
+    )
+
+
+def holding_witness(state: State, index: int) -> bytes:
+    """The witness by which L1 sees what the account at ``index`` holds in ``state``, for ``IMachine.holding``."""
+    account, proof = _opening(state, index)
+    return encode([HOLDING], [(_words(state), index, account, proof)])
+
+
+def batch_words(batch: Batch) -> tuple[bytes, bytes, int, int, bytes, int, int, bytes]:
+    """The eight words of ``IInbox.Batch``."""
+    return (
+        batch.header,
+        batch.records_root,
+        len(batch.records),
+        len(batch.blobs),
+        list_root(batch.message_leaves),
+        len(batch.messages),
+        batch.timestamp,
+        batch.poster,
+    )
+
+
+def _words(state: State) -> tuple[bytes, int, int, bytes, int, int, int]:
+    """The seven words of ``PaymentsMachine.State``."""
+    return (
+        state.account_tree.root,
+        len(state.accounts),
+        len(state.withdrawals),
+        state.accumulator,
+        state.batch,
+        state.position,
+        state.fees,
     )
 
 

@@ -9,7 +9,7 @@ from eth_utils.address import to_checksum_address
 from web3.contract import Contract
 from web3.types import TxReceipt
 
-from toolkit.devnet.accounts import Account
+from toolkit.devnet.accounts import Account, checksum
 from toolkit.devnet.chain import Chain
 from toolkit.errors import BadInput
 from toolkit.rollup.codec import Header
@@ -38,7 +38,7 @@ def post_late_batch(
     hinted = (replace(each, account=account_hint(replica.state, each)) for each in history.required)
     references = b"".join(message.reference() for message in hinted)
     number, header = len(history.posted) + 1, Header().encode()
-    words = (*batch_words(last)[:-1], "0x" + last.poster.hex())
+    words = (*batch_words(last)[:-1], checksum(last.poster))
     post = inbox.functions.postLateBatch(before, words, number, header, b"".join(records), references)
     return chain.send(account, post)
 

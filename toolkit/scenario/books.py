@@ -9,15 +9,13 @@ from typing import Any
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import NodeError
 from toolkit.rollup.derive import Replica
-from toolkit.rollup.inbox import Message
-from toolkit.rollup.machine import DEPOSIT_KIND, deposit_data
+from toolkit.rollup.machine import deposit_of
 from toolkit.scenario.ledger import ETH, Funds, Holdings, Key
 from toolkit.world import Devnet
 
 LOOKS = 50
 """How often it is read again where L1 goes on meanwhile."""
 _ZERO = "0x" + 40 * "0"
-_DEPOSIT_SIZE = len(deposit_data(ETH, ETH, 0))
 
 
 class Books:
@@ -99,12 +97,10 @@ class Books:
                 if not bridge.isRecovered(each.number, place).call()
             ]
         for message in waiting:
-            if self._is_deposit(message):
-                found.add(message.data[21:41], message.data[1:21], "deposits", int.from_bytes(message.data[41:], "big"))
-
-    def _is_deposit(self, message: Message) -> bool:
-        is_bridge = message.sender == bytes.fromhex(self._devnet.contracts["Bridge"].address[2:])
-        return is_bridge and len(message.data) == _DEPOSIT_SIZE and message.data[0] == DEPOSIT_KIND
+            deposit = deposit_of(state.genesis, message)
+            if deposit is not None:
+                token, owner, amount = deposit
+                found.add(owner, token, "deposits", amount)
 
     def _bonds(self, replica: Replica, found: Holdings) -> int:
         """Bonds that stand; returns what the Dispute holds of them."""

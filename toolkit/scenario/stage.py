@@ -17,21 +17,25 @@ from toolkit.bridge.claims import withdrawal_claim
 from toolkit.bridge.client import claim, deposit_erc20, deposit_eth
 from toolkit.demo.story import Story
 from toolkit.devnet.accounts import Account, checksum
+from toolkit.errors import ServiceError
 from toolkit.rollup.client import RollupClient
+from toolkit.rollup.codec import WHOLE_BALANCE
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.dispute.moves import Move
-from toolkit.rollup.machine import Withdrawal
+from toolkit.rollup.late import post_late_batch
+from toolkit.rollup.machine import Withdrawal, forced_data
+from toolkit.rollup.operations import Withdraw
 from toolkit.rollup.process import ServiceProcess
 from toolkit.rollup.proposer import assert_moves, confirm_moves
 from toolkit.rollup.rebuild import Source, fetch
 from toolkit.scenario.books import Books
-from toolkit.scenario.late import late_batch
 from toolkit.scenario.ledger import ETH, Funds, Ledger, Line, losses
 from toolkit.technique.meter import CheckFailed
 from toolkit.technique.workload import ETHER
 from toolkit.world import DAY, Devnet
 
 PATIENCE_SECONDS = 60.0
+_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,8 @@ class Stage:
         self.reasons: list[str] = []
         self.facts: list[str] = []
         self._source = Source.of(devnet.rollup, devnet.node.url, devnet.l1.chain_id)
-        self._running: dict[str, tuple[ServiceProcess, RollupClient]] = {}
+        self._services: dict[str, ServiceProcess] = {}
+        self._clients: dict[str, RollupClient] = {}
         self._before: Funds | None = None
         self._deeds: list[Deed] = []
         self._began = time.monotonic()
@@ -186,6 +191,15 @@ class Stage:
         index = state.index_of(who.address_bytes, token)
         return 0 if index is None else state.accounts[index].balance
 
+    def bond(self, contract: str) -> int:
+        """The bond that the Rollup or the Dispute takes (wei)."""
+        return int(self.devnet.contracts[contract].functions.BOND().call())
+
+    @property
+    def sequencer_window(self) -> int:
+        """Seconds without a batch after which anybody may post one."""
+        return int(self.devnet.contracts["Inbox"].functions.SEQUENCER_WINDOW().call())
+
     def expect(self, found: Any, must: Any, what: str) -> None:
         """Raise CheckFailed where something is not what it must be."""
         if found != must:
@@ -203,45 +217,55 @@ class Stage:
 
     # --- services ---
 
-    def start(self, *roles: str, account: Account | None = None, **config: Any) -> None:
-        """Start services, and wait until they answer.
+    def start(self, *roles: str, **config: Any) -> None:
+        """Start services; whoever speaks to one waits until it answers.
 
         Args:
-            account: whose key they sign with; their role's where None.
             config: beside the pace, as of `toolkit.rollup.config.Config`; with ``cheat`` they are dishonest.
         """
-        settings = {**asdict(self._pace), "batch_data": "calldata", "seal_on_demand": True, **config}
-        started = {
-            role: self.devnet.process(role, role, account or self.accounts[role], **settings) for role in roles
-        }
-        machine = bytes.fromhex(self.devnet.rollup.machine.address[2:])
-        for role, process in started.items():
-            client = RollupClient(process.wait(), chain_id=self.chain.chain_id, machine=machine)
-            self._running[role] = (process, client)
+        settings = {**asdict(self._pace), "batch_data": "calldata", **config}
+        for role in roles:
+            self._services[role] = self.devnet.process(role, role, self.accounts[role], **settings)
 
     def client(self, role: str) -> RollupClient:
-        """What speaks to a service that runs."""
-        return self._running[role][1]
+        """What speaks to a service that was started."""
+        if role not in self._clients:
+            machine = bytes.fromhex(self.devnet.rollup.machine.address[2:])
+            url = self._services[role].wait()
+            self._clients[role] = RollupClient(url, chain_id=self.chain.chain_id, machine=machine)
+        return self._clients[role]
 
     def kill(self, *roles: str) -> None:
         """Kill services as kill -9 does."""
         for role in roles:
-            process, client = self._running.pop(role)
-            process.child.kill()
-            process.child.stop()
-            client.close()
+            child = self._services[role].child
+            child.kill()
+            self.expect(child.ending(), "killed by signal 9", f"the end of the {role}")
+            self._end(role)
 
     def stop(self) -> None:
         """End the services that still run."""
-        for process, client in self._running.values():
-            process.child.stop()
-            client.close()
-        self._running = {}
+        for role in list(self._services):
+            self._end(role)
 
-    def wait(self, condition: Callable[[dict[str, Any]], bool], what: str, role: str = "verifier") -> None:
-        """Wait until a service's status is so."""
-        client = self.client(role)
-        client.wait_until(lambda: condition(client.status()), what, PATIENCE_SECONDS)
+    def _end(self, role: str) -> None:
+        self._services.pop(role).child.stop()
+        if role in self._clients:
+            self._clients.pop(role).close()
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for a condition. Raises ServiceError where it does not come, or where a service has ended."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            self.devnet.folder.check_alive()
+            if time.monotonic() > deadline:
+                raise ServiceError(f"waited {PATIENCE_SECONDS:g} s in vain for {what}")
+            time.sleep(_POLL_SECONDS)
+
+    def wait(self, condition: Callable[[dict[str, Any]], bool], what: str) -> None:
+        """Wait until the verifier's status is so."""
+        client = self.client("verifier")
+        self.until(lambda: condition(client.status()), what)
 
     def wait_confirmed(self, batch: int) -> None:
         """Wait until the proposer has confirmed the state after a batch, whose window is over."""
@@ -296,9 +320,11 @@ class Stage:
         return self.send(who, what, lambda: deposit_erc20(self.chain, bridge, who, checksum(token), amount))
 
     def arrive(self, *owners: tuple[Account, int, bytes]) -> None:
-        """Wait until the verifier has seen balances of at least so much on L2: owner, amount, token."""
+        """Wait until owners have at least so much on L2 by what is posted to L1: owner, amount, token."""
+        client = self.client("verifier")
         for who, amount, token in owners:
-            self.client("verifier").wait_for_balance(who.address_bytes, amount, token, seconds=PATIENCE_SECONDS)
+            what = f"{who.name} to have {self.amount(amount, token)} on L2"
+            self.until(lambda: client.account(who.address_bytes, token).balance >= amount, what)  # noqa: B023
 
     def withdraw(self, who: Account, amount: int, token: bytes = ETH) -> bytes:
         """Withdraw through the sequencer; returns the operation's hash."""
@@ -314,17 +340,43 @@ class Stage:
 
     def posted(self, operation: bytes) -> int:
         """Wait until the verifier has the batch with an operation; returns its number."""
-        batch = self.client("sequencer").wait_for_post(operation, seconds=PATIENCE_SECONDS).batch or 0
+        client = self.client("sequencer")
+        self.until(lambda: client.receipt(operation).status == "posted", "an operation to be posted")
+        batch = client.receipt(operation).batch or 0
+        self.wait(lambda status: status["batches"] >= batch, f"batch {batch}")
+        return batch
+
+    def force_withdrawal(self, who: Account, token: bytes = ETH) -> None:
+        """Withdraw all of a token through L1, asking no sequencer."""
+        state = self.replica().state
+        index = state.index_of(who.address_bytes, token)
+        if index is None:
+            raise CheckFailed(f"{who.name} has no account of {self.unit(token)} on L2")
+        operation = Withdraw(index, token, WHOLE_BALANCE, 0, state.accounts[index].nonce)
+        record = operation.record(operation.sign(state.genesis.domain, who.key)).encode()
+        message = self.devnet.contracts["Inbox"].functions.send(forced_data(record))
+        self.send(who, f"sends a withdrawal of all {self.unit(token)} to the Inbox", message)
+
+    def consumed(self) -> int:
+        """Wait until batches have consumed all messages; returns the last batch's number."""
+        batch = 0
+
+        def nothing_waits() -> bool:
+            nonlocal batch
+            history = self.replica().history
+            batch = len(history.posted)
+            return not history.required and not history.arrived
+
+        self.until(nothing_waits, "all messages to be consumed")
         self.wait(lambda status: status["batches"] >= batch, f"batch {batch}")
         return batch
 
     def post_late(self, who: Account) -> int:
         """Post the next batch in the sequencer's stead, its window being over; returns its number."""
-        history = self.replica().history
-        number = len(history.posted) + 1
-        messages = f"{len(history.required)} message{'' if len(history.required) == 1 else 's'}"
-        post = self.devnet.contracts["Inbox"].functions.postLateBatch(*late_batch(history))
-        self.send(who, f"posts batch {number} in the sequencer's stead: {messages}", post)
+        replica, inbox = self.replica(), self.devnet.contracts["Inbox"]
+        number, messages = len(replica.history.posted) + 1, len(replica.history.required)
+        what = f"posts batch {number} in the sequencer's stead: {messages} message{'' if messages == 1 else 's'}"
+        self.send(who, what, lambda: post_late_batch(self.chain, inbox, who, replica))
         return number
 
     def assert_state(self, who: Account) -> int:
@@ -358,7 +410,11 @@ class Stage:
 
     def amount(self, amount: int, token: bytes = ETH) -> str:
         """An amount in words."""
-        return f"{amount / ETHER:g} {self._books.tokens[token]}"
+        return f"{amount / ETHER:g} {self.unit(token)}"
+
+    def unit(self, token: bytes) -> str:
+        """A token's name."""
+        return self._books.tokens[token]
 
     # --- the books ---
 

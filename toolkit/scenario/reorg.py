@@ -1,0 +1,3 @@
+from toolkit.scenario.stage import Stage
+def play(stage: Stage) -> None:
+    raise NotImplementedError

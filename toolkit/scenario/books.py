@@ -11,6 +11,7 @@ from toolkit.errors import NodeError
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.machine import deposit_of
 from toolkit.scenario.ledger import ETH, Funds, Holdings, Key
+from toolkit.technique.meter import CheckFailed
 from toolkit.world import Devnet
 
 LOOKS = 50
@@ -40,6 +41,7 @@ class Books:
 
         Raises:
             NodeError: L1 goes on all the time; what moves it must be stopped first.
+            CheckFailed: L1 has confirmed a wrong state, and nobody will be paid by the right one.
         """
         chain = self._devnet.l1
         for _ in range(LOOKS):
@@ -63,6 +65,11 @@ class Books:
 
     def _read(self, block: int, timestamp: int) -> Funds:
         replica, found = self._derive(), Holdings()
+        last = replica.assertions.get(replica.confirmed)
+        if last is not None and not last.agree:
+            raise CheckFailed(
+                f"L1 has confirmed a wrong state of batch {last.batch}: what its data gives to the owners is lost"
+            )
         self._on_l2(replica, found)
         locked = self._bonds(replica, found)
         owners = {account.address_bytes for account in self._devnet.accounts.values()}

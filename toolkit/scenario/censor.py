@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from toolkit.rollup.client import OperationRefused
 from toolkit.rollup.codec import WHOLE_BALANCE
-from toolkit.rollup.operations import Withdraw
 from toolkit.scenario.ledger import ETH
 from toolkit.scenario.stage import Stage
 from toolkit.technique.meter import CheckFailed
@@ -34,12 +33,16 @@ def play(stage: Stage) -> None:
     for asset in (ETH, token):
         stage.force_withdrawal(alice, asset)
     batch = stage.consumed()
-    story.step(f"the sequencer had to take it, by the Inbox's rule: batch {batch} holds alice's withdrawals")
+    replica = stage.replica()
+    stage.expect([each.owner for each in replica.state.withdrawals], 2 * [alice.address_bytes], "who has withdrawn")
+    posters = {each.batch.poster for each in replica.history.posted}
+    stage.expect(posters, {stage.accounts["sequencer"].address_bytes}, "who has posted")
+    story.step("the sequencer had to post both: the Inbox takes no batch without what waits")
     stage.finalise(batch)
     stage.claim(alice)
     for asset, unit in ((ETH, "ETH"), (token, "DEV")):
         stage.expect(stage.on_l2(alice, asset), 0, f"what alice has on L2 of {unit}")
-    stage.checked("alice has all on L1, and the sequencer was never asked")
+    stage.checked("alice has all she owned on L1, and the sequencer would not hear her to the end")
 
 
 def _refused(stage: Stage, token: bytes) -> None:

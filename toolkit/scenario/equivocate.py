@@ -9,7 +9,7 @@ from toolkit.technique.workload import ETHER
 
 
 def play(stage: Stage) -> None:
-    """Alice and bob withdraw; of two states asserted the verifier disputes the wrong one, anybody confirms the right one."""
+    """Alice and bob withdraw; the verifier disputes the wrong one of two states, and anybody confirms the right one."""
     story, token = stage.story, stage.token
     alice, bob, heidi = stage.people("alice", "bob", "heidi")
     story.section("A proposer that asserts two states at once")

@@ -42,9 +42,14 @@ class Holding:
         return self.accounts + self.deposits + self.withdrawals + self.credits
 
     @property
+    def locked(self) -> int:
+        """All but the wallet: what the rollup's contracts hold for it."""
+        return self.owed + self.bonds
+
+    @property
     def total(self) -> int:
         """All of it."""
-        return self.wallet + self.owed + self.bonds
+        return self.wallet + self.locked
 
 
 NOTHING = Holding()
@@ -106,6 +111,7 @@ class Line:
         promised: the same of payments that never became final.
         gas: what it paid for gas (wei).
         costs: what it paid of the stated costs, less what others paid it of theirs.
+        touched: whether the owner has used the token, though nothing of it may have moved in the end.
     """
 
     owner: bytes
@@ -118,6 +124,7 @@ class Line:
     promised: int
     gas: int
     costs: int
+    touched: bool = False
 
     @property
     def lost(self) -> int:
@@ -127,7 +134,7 @@ class Line:
     @property
     def moved(self) -> bool:
         """Whether anything happened to it."""
-        return self.before != self.after or bool(self.paid or self.promised or self.gas or self.costs)
+        return self.touched or self.before != self.after or bool(self.paid or self.promised or self.gas or self.costs)
 
     def as_json(self, unit: str) -> dict[str, Any]:
         """The line for JSON, amounts as decimal text; ``unit`` is the token's name."""
@@ -162,11 +169,13 @@ class Ledger:
         names: of owners.
         cheats: owners that are not honest.
         costs: that were agreed to.
+        touched: tokens that owners have used.
     """
 
     names: Mapping[bytes, str]
     cheats: Collection[bytes] = ()
     costs: list[Cost] = field(default_factory=list)
+    touched: set[Key] = field(default_factory=set)
     _paid: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
     _promised: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -194,7 +203,7 @@ class Ledger:
         for each in self.costs:
             _move(costs, each.payee, each.payer, each.token, each.amount)
         senders: Iterable[Key] = ((owner, ETH) for owner in gas)
-        moved = {*before.holdings, *after.holdings, *self._paid, *self._promised, *costs, *senders}
+        found = {*before.holdings, *after.holdings, *self._paid, *self._promised, *costs, *senders}
         order = {owner: place for place, owner in enumerate(self.names)}
         return [
             Line(
@@ -208,8 +217,9 @@ class Ledger:
                 self._promised.get((owner, token), 0),
                 gas.get(owner, 0) if token == ETH else 0,
                 costs.get((owner, token), 0),
+                (owner, token) in self.touched,
             )
-            for owner, token in sorted(moved, key=lambda key: (key[1], order.get(key[0], len(order)), key[0]))
+            for owner, token in sorted(found, key=lambda key: (key[1], order.get(key[0], len(order)), key[0]))
         ]
 
 

@@ -1,13 +1,13 @@
 """The stage of a scenario: a devnet, its services as processes, and users who can do what any user can.
 
-What users need to know they derive from L1 themselves. They ask a service only where it is the service that they speak to.
+What users need to know they derive from L1 themselves, but for what they are told by the service that they use.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from web3.contract.contract import ContractFunction
@@ -29,10 +29,11 @@ from toolkit.rollup.process import ServiceProcess
 from toolkit.rollup.proposer import assert_moves, confirm_moves
 from toolkit.rollup.rebuild import Source, fetch
 from toolkit.scenario.books import Books
-from toolkit.scenario.ledger import ETH, Funds, Ledger, Line, losses
+from toolkit.scenario.ledger import ETH, Funds, Ledger
+from toolkit.scenario.outcome import Deed, Outcome, duration
 from toolkit.technique.meter import CheckFailed
 from toolkit.technique.workload import ETHER
-from toolkit.world import DAY, Devnet
+from toolkit.world import Devnet
 
 PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.02
@@ -49,104 +50,6 @@ class Pace:
     poll_seconds: float = 0.05
     batch_seconds: float = 0.1
     assert_seconds: float = 0.1
-
-
-@dataclass(frozen=True)
-class Deed:
-    """An L1 transaction by which a user helped itself or others.
-
-    Attributes:
-        who: sent it.
-        what: it did.
-        gas: that it used.
-        block: of L1.
-        transaction: its hash, 0x-hex.
-    """
-
-    who: str
-    what: str
-    gas: int
-    block: int
-    transaction: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a scenario came to.
-
-    Attributes:
-        name: of the scenario.
-        summary: it in a line.
-        lines: what became of everybody's funds.
-        units: the names of the tokens.
-        before, after: everybody's funds at the blocks between which the scenario took place.
-        deeds: what users did on L1 to help themselves.
-        reasons: why something that was promised or wanted did not come.
-        facts: that were checked.
-        seconds: that it took.
-        story: everything told.
-    """
-
-    name: str
-    summary: str
-    lines: list[Line]
-    units: dict[bytes, str]
-    before: Funds
-    after: Funds
-    deeds: list[Deed]
-    costs: list[dict[str, str]]
-    reasons: list[str]
-    facts: list[str]
-    seconds: float
-    story: list[dict[str, Any]] = field(repr=False)
-
-    @property
-    def losses(self) -> list[Line]:
-        """The honest who have lost something."""
-        return losses(self.lines)
-
-    @property
-    def short(self) -> dict[bytes, int]:
-        """What the bridge owes and does not hold, by token."""
-        missing = {token: self.after.owed(token) - self.after.escrow[token] for token in self.units}
-        return {token: amount for token, amount in missing.items() if amount > 0}
-
-    @property
-    def ok(self) -> bool:
-        """Whether nobody honest has lost anything, and the bridge holds all that it owes."""
-        return not self.losses and not self.short
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything for JSON; amounts in base units as decimal text, gas as numbers, times in seconds."""
-        before, after = self.before, self.after
-        return {
-            "scenario": self.name,
-            "summary": self.summary,
-            "ok": self.ok,
-            "lost": [
-                {"name": each.name, "unit": self.units[each.token], "amount": str(each.lost)} for each in self.losses
-            ],
-            "funds": [line.as_json(self.units[line.token]) for line in self.lines],
-            "bridge": [
-                {"token": checksum(token), "unit": unit, "escrow": str(after.escrow[token]),
-                 "owes": str(after.owed(token))}
-                for token, unit in self.units.items()
-            ],
-            "burned": str(after.burned - before.burned),
-            "costs": self.costs,
-            "transactions": [asdict(deed) for deed in self.deeds],
-            "gas": sum(deed.gas for deed in self.deeds),
-            "l1": {
-                "first_block": before.block,
-                "last_block": after.block,
-                "blocks": after.block - before.block,
-                "seconds": after.timestamp - before.timestamp,
-            },
-            "seconds": round(self.seconds, 3),
-            "reasons": self.reasons,
-            "facts": self.facts,
-            "story": self.story,
-        }  # fmt: skip
 
 
 class Stage:
@@ -212,6 +115,8 @@ class Stage:
 
     def because(self, reason: str) -> None:
         """State why something did not come that was promised or wanted; what it says was checked."""
+        if not self.reasons:
+            self.story.section("What did not come, and why")
         self.reasons.append(reason)
         self.story.step(reason)
 
@@ -267,6 +172,11 @@ class Stage:
         client = self.client("verifier")
         self.until(lambda: condition(client.status()), what)
 
+    def quiet(self) -> None:
+        """Wait until no message waits, the proposer has asserted the last batch, and nobody disputes it."""
+        self.consumed()
+        self.wait(lambda status: bool(status["assertedBatch"] == status["batches"]), "the last batch to be asserted")
+
     def wait_confirmed(self, batch: int) -> None:
         """Wait until the proposer has confirmed the state after a batch, whose window is over."""
         self.wait(lambda status: status["confirmedBatch"] >= batch, f"batch {batch} to be confirmed")
@@ -304,15 +214,24 @@ class Stage:
             receipt = self.chain.send(who, call, value=value)
         else:
             receipt = call()
+        self.note(who, what, receipt)
+        return receipt
+
+    def note(self, who: Account, what: str, receipt: TxReceipt) -> None:
+        """Tell a transaction of a user's own that is in a block; as `send`."""
         self.story.step(f"{who.name} {what}", receipt["gasUsed"])
         if self._before is not None:
             transaction = "0x" + bytes(receipt["transactionHash"]).hex()
             self._deeds.append(Deed(who.name, what, receipt["gasUsed"], receipt["blockNumber"], transaction))
-        return receipt
+
+    def forget(self, block: int) -> None:
+        """L1 has forgotten all blocks after this one, and what users did there."""
+        self._deeds = [deed for deed in self._deeds if deed.block <= block]
 
     def deposit(self, who: Account, amount: int, token: bytes = ETH) -> TxReceipt:
         """Deposit with the bridge, which a user allows what it takes of a token."""
         bridge, what = self.devnet.contracts["Bridge"], f"deposits {self.amount(amount, token)}"
+        self.ledger.touched.add((who.address_bytes, token))
         if token == ETH:
             return self.send(who, what, lambda: deposit_eth(self.chain, bridge, who, amount))
         allow = self.devnet.contracts["Token"].functions.approve(bridge.address, amount)
@@ -329,6 +248,7 @@ class Stage:
     def withdraw(self, who: Account, amount: int, token: bytes = ETH) -> bytes:
         """Withdraw through the sequencer; returns the operation's hash."""
         done = self.client("sequencer").withdraw(who, amount, token)
+        self.ledger.touched.add((who.address_bytes, token))
         self.story.step(f"{who.name} withdraws {self.amount(amount, token)}, signed for the sequencer")
         return done.hash
 
@@ -394,14 +314,18 @@ class Stage:
         batch = replica.chosen()[replica.confirmed].batch
         self.send(who, f"confirms the state after batch {batch}; the bond goes back", move)
 
-    def claim(self, *owners: Account) -> None:
-        """Everybody claims what is withdrawn, confirmed and not claimed, with proofs from L1's data alone."""
+    def claim(self, *owners: Account, by: Account | None = None) -> None:
+        """Claim what owners have withdrawn, and is confirmed and not claimed, with proofs from L1's data alone.
+
+        Args:
+            by: who sends it, as anybody may; each owner itself where None.
+        """
         replica, bridge = self.replica(), self.devnet.contracts["Bridge"]
         confirmed = replica.state.withdrawals[: replica.confirmed_outbox().withdrawals]
         for who in owners:
             for each in confirmed:
                 if each.owner == who.address_bytes and not bridge.functions.isClaimed(each.index).call():
-                    self._claim(who, confirmed, each)
+                    self._claim(by or who, confirmed, each)
 
     def _claim(self, who: Account, confirmed: list[Withdrawal], each: Withdrawal) -> None:
         proven = withdrawal_claim(confirmed, each.index)
@@ -418,19 +342,28 @@ class Stage:
 
     # --- the books ---
 
+    def wallet_before(self, who: Account) -> int:
+        """What somebody had in the wallet on L1 when the scenario began (wei)."""
+        return self._counted.of(who.address_bytes, ETH).wallet
+
+    @property
+    def _counted(self) -> Funds:
+        if self._before is None:
+            raise CheckFailed("nobody's funds were counted before")
+        return self._before
+
     def begin(self, *cheats: Account) -> None:
-        """Everybody's funds are counted now; what comes is the scenario. These are its cheats, all others are honest."""
+        """Count everybody's funds: what comes now is the scenario. All but these are honest."""
         self.ledger.cheats = {each.address_bytes for each in cheats}
         self._before = self._books.read()
 
     def end(self, name: str, summary: str) -> Outcome:
         """End the services, and count everybody's funds again."""
-        if self._before is None:
-            raise CheckFailed("nobody's funds were counted before")
+        before = self._counted
         self.stop()
         after = self._books.read()
-        gas = self._books.gas(self._before.block, after.block)
-        lines = self.ledger.lines(self._before, after, gas)
+        gas = self._books.gas(before.block, after.block)
+        lines = self.ledger.lines(before, after, gas)
         units = self._books.tokens
         names = self.ledger.names
         costs = [
@@ -440,14 +373,6 @@ class Stage:
         ]  # fmt: skip
         seconds = time.monotonic() - self._began
         return Outcome(
-            *(name, summary, lines, units, self._before, after, self._deeds, costs, self.reasons, self.facts),
+            *(name, summary, lines, units, before, after, self._deeds, costs, self.reasons, self.facts),
             *(seconds, self.story.events),
         )
-
-
-def duration(seconds: int) -> str:
-    """Seconds in words: whole days, hours, or seconds."""
-    for size, unit in ((DAY, "day"), (3600, "hour")):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds // size} {unit}{'' if seconds == size else 's'}"
-    return f"{seconds:,} seconds"

@@ -52,8 +52,8 @@ def play(stage: Stage) -> None:
     stage.expect(status, "dropped", "what the sequencer says of bob's payment in the end")
     stage.expect(stage.on_l2(bob), 0, "what bob has by L1's data")
     stage.expect(batch, stage.replica().confirmed_outbox().batch, "the last batch posted")
+    stage.checked("all are out with what L1 knew to be theirs, and the sequencer did nothing")
     stage.because(
-        f"bob never had the {stage.amount(PROMISED)}: a sequencer's word is a promise, and no funds, until the batch is on L1"
+        f"bob never had the {stage.amount(PROMISED)}: until the batch is on L1, the sequencer has promised, not paid"
     )
-    stage.because("who delivers against such a word, as a merchant may, bears the risk: alice left with all she had")
-    stage.checked("everybody is out with all that L1 knew to be theirs, and the sequencer did nothing")
+    stage.because("a merchant who delivered for that promise has lost the goods: alice left with all")

@@ -49,6 +49,8 @@ class Outcome:
         facts: that were checked.
         seconds: that it took.
         story: everything told.
+        contracts: their addresses (EIP-55 text) by name.
+        deployed_block: of L1, with the first of them.
     """
 
     name: str
@@ -63,6 +65,8 @@ class Outcome:
     facts: list[str]
     seconds: float
     story: list[dict[str, Any]] = field(repr=False)
+    contracts: dict[str, str]
+    deployed_block: int
 
     @property
     def losses(self) -> list[Line]:
@@ -152,11 +156,13 @@ class Outcome:
             "transactions": [asdict(deed) for deed in self.deeds],
             "gas": sum(deed.gas for deed in self.deeds),
             "l1": {
+                "deployed_block": self.deployed_block,
                 "first_block": before.block,
                 "last_block": after.block,
                 "blocks": after.block - before.block,
                 "seconds": after.timestamp - before.timestamp,
             },
+            "contracts": self.contracts,
             "seconds": round(self.seconds, 3),
             "reasons": self.reasons,
             "facts": self.facts,

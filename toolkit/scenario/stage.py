@@ -375,4 +375,6 @@ class Stage:
         return Outcome(
             *(name, summary, lines, units, before, after, self._deeds, costs, self.reasons, self.facts),
             *(seconds, self.story.events),
+            {each: contract.address for each, contract in self.devnet.contracts.items()},
+            self.devnet.rollup.block,
         )

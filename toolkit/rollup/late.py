@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from eth_utils.address import to_checksum_address
 from web3.contract import Contract
 from web3.types import TxReceipt
 
 from toolkit.devnet.accounts import Account, checksum
 from toolkit.devnet.chain import Chain
+from toolkit.devnet.l1 import hex_of
 from toolkit.errors import BadInput
 from toolkit.rollup.codec import Header
 from toolkit.rollup.derive import Replica
@@ -58,12 +58,11 @@ def _last(chain: Chain, replica: Replica) -> tuple[bytes, Batch]:
 
 def _genesis(chain: Chain, replica: Replica) -> Batch:
     """The batch 0, which says which Inbox it is and when it was deployed."""
-    inbox = replica.contracts.inbox
-    deployed = Batch(chain.chain_id.to_bytes(32, "big"), (), (), 0, inbox)
-    for log in chain.w3.eth.get_logs({"address": to_checksum_address(replica.contracts.rollup), "fromBlock": 0})[:1]:
-        # The Inbox is there before the Rollup, whose first log is the genesis assertion's.
-        for number in range(log["blockNumber"], -1, -1):
-            found = replace(deployed, timestamp=chain.w3.eth.get_block(number)["timestamp"])
-            if extend(GENESIS_CHAIN, found.hash) == replica.contracts.genesis.accumulator:
-                return found
+    deployed = Batch(chain.chain_id.to_bytes(32, "big"), (), (), 0, replica.contracts.inbox)
+    query = {"address": hex_of(replica.contracts.rollup), "fromBlock": "0x0"}
+    first = int(chain.rpc.call("eth_getLogs", query)[0]["blockNumber"], 16)
+    for number in range(first, -1, -1):  # the Inbox was there before the Rollup
+        found = replace(deployed, timestamp=chain.w3.eth.get_block(number)["timestamp"])
+        if extend(GENESIS_CHAIN, found.hash) == replica.contracts.genesis.accumulator:
+            return found
     raise BadInput("no block of L1 is that in which the Inbox was deployed")

@@ -80,9 +80,16 @@ class Outcome:
         return {token: amount for token, amount in missing.items() if amount > 0}
 
     @property
+    def unexplained(self) -> dict[bytes, int]:
+        """What all have lost together and is not burned, by token; negative where it came from nowhere."""
+        lost = {token: sum(each.lost for each in self.lines if each.token == token) for token in self.units}
+        lost[ETH] -= self.after.burned - self.before.burned
+        return {token: amount for token, amount in lost.items() if amount}
+
+    @property
     def ok(self) -> bool:
-        """Whether nobody honest has lost anything, and the bridge holds all that it owes."""
-        return not self.losses and not self.short
+        """Whether nobody honest has lost anything, the bridge holds all that it owes, and the books are balanced."""
+        return not self.wrong()
 
     def wrong(self) -> list[str]:
         """What should not be, in sentences; none where it is `ok`."""
@@ -91,6 +98,11 @@ class Outcome:
             f"the bridge holds {exact(amount)} {self.units[token]} less than it owes"
             for token, amount in self.short.items()
         ]
+        if not lost:  # else that explains it
+            short += [
+                f"{exact(amount)} {self.units[token]} are neither anybody's nor burned: the books are wrong"
+                for token, amount in self.unexplained.items()
+            ]
         return [f"{self.name}: {what}" for what in (*lost, *short)]
 
     def tables(self) -> list[Table]:

@@ -10,11 +10,14 @@ from toolkit.crypto import address_of, keccak256, sign
 DEV_MNEMONIC = "test test test test test test test test test test test junk"
 """The mnemonic that Anvil and Hardhat fund. Its keys are public: use them on a local devnet only."""
 
-ROLES = ("deployer", "sequencer", "proposer", "verifier")
-"""Accounts that run the protocols, in the order of their derivation index."""
+ROLES = ("deployer", "sequencer", "proposer", "verifier", "provider")
+"""Accounts that run the protocols."""
 
 USERS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
-"""Accounts that use the protocols, after the roles."""
+"""Accounts that use the protocols."""
+
+DERIVED = ("deployer", "sequencer", "proposer", "verifier", *USERS, "provider")
+"""All of them, in the order of their derivation index: who joins comes last, so that nobody's address changes."""
 
 
 def checksum(address: bytes) -> str:
@@ -57,7 +60,4 @@ def dev_accounts(mnemonic: str = DEV_MNEMONIC) -> dict[str, Account]:
 
     seed = seed_from_mnemonic(mnemonic, "")
     base = ETHEREUM_DEFAULT_PATH.rsplit("/", 1)[0]
-    return {
-        name: Account(name, bytes(key_from_seed(seed, f"{base}/{index}")))
-        for index, name in enumerate((*ROLES, *USERS))
-    }
+    return {name: Account(name, bytes(key_from_seed(seed, f"{base}/{index}"))) for index, name in enumerate(DERIVED)}

@@ -67,6 +67,7 @@ class Contracts:
         dispute: 20-byte address.
         rules: of disputes.
         ring_size: accumulators that the Inbox keeps without a checkpoint.
+        window: seconds in which an assertion can be disputed.
     """
 
     inbox: bytes
@@ -78,6 +79,7 @@ class Contracts:
     dispute: bytes
     rules: Rules
     ring_size: int
+    window: int
 
     @property
     def bridge(self) -> bytes:
@@ -230,6 +232,7 @@ async def load_contracts(l1: L1, config: Config) -> Contracts:
         config.dispute,
         Rules(*[await number("dispute", name) for name in ("CLOCK", "EXTENSION", "MAX_ROUNDS", "BOND")]),
         await number("inbox", "RING_SIZE"),
+        await number("rollup", "CHALLENGE_WINDOW"),
     )
 
 

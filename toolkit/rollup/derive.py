@@ -16,13 +16,11 @@ from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import hex_of
 from toolkit.errors import BadInput, ProtocolError
 from toolkit.rollup.contracts import (
-    Alarmed,
     Asserted,
     BatchPosted,
     Checkpointed,
     Confirmed,
     Contracts,
-    Frozen,
     MessageSent,
     Reclaimed,
     Rejected,
@@ -33,6 +31,7 @@ from toolkit.rollup.dispute.game import SEGMENTS, Claim, DisputeEvent
 from toolkit.rollup.dispute.trace import Trace
 from toolkit.rollup.fast import apply_batch, replay_batch
 from toolkit.rollup.inbox import Batch, Message, extend
+from toolkit.rollup.life import Life
 from toolkit.rollup.machine import Outcome, State
 from toolkit.rollup.places import Places
 from toolkit.rollup.store import L1Log
@@ -235,9 +234,7 @@ class Replica:
         disputes: the games about the assertions.
         checkpoints: batches whose accumulators the Inbox keeps for good.
         bridge: what the Bridge has paid, and to whom it owes what.
-        alarm: from when on (seconds of L1's time) the rollup can be frozen in the last confirmed state, if somebody has
-            raised the alarm about it and nothing was confirmed since.
-        frozen: the id of the assertion with which it was frozen; None while it lives.
+        life: whether the rollup lives.
         outcomes: of each batch, a byte (`machine.Outcome`) for each record and message.
         places: finds operations, withdrawals and messages in all this.
     """
@@ -254,8 +251,7 @@ class Replica:
     disputes: Disputes = field(init=False)
     checkpoints: set[int] = field(default_factory=set)
     bridge: BridgeLedger = field(default_factory=BridgeLedger)
-    alarm: int | None = None
-    frozen: bytes | None = None
+    life: Life = field(init=False)
     outcomes: list[bytes] = field(default_factory=list)
     places: Places = field(init=False, repr=False, compare=False)
 
@@ -267,6 +263,7 @@ class Replica:
         self.state, self._settled = State(self.contracts.genesis), State(self.contracts.genesis)
         self.derived = [_derived(self.state)]
         self.confirmed = self.contracts.genesis_assertion
+        self.life = Life(self.confirmed)
         self.disputes = Disputes(self.contracts.rules)
 
     def chosen(self) -> dict[bytes, Assertion]:
@@ -309,7 +306,7 @@ class Replica:
                 event.deadline, log.block, self.judged(event.parent, event.batch),
             )  # fmt: skip
         elif isinstance(event, Confirmed):
-            self.confirmed, self.alarm = event.id, None
+            self.confirmed = event.id
             self._settle(event.id, "confirmed")
         elif isinstance(event, Rejected):
             self._settle(event.id, "rejected")
@@ -321,11 +318,18 @@ class Replica:
             self.disputes.add(event, log)
         elif isinstance(event, BridgeEvent):
             self.bridge.add(event, log.transaction)
-        elif isinstance(event, Alarmed):
-            self.alarm = event.freezable_at
-        elif isinstance(event, Frozen):
-            self.frozen = event.id
+        self.life.add(event)
         return event
+
+    @property
+    def alarm(self) -> int | None:
+        """From when on (seconds of L1's time) the rollup can be frozen in the last confirmed state; None: no alarm."""
+        return self.life.alarm
+
+    @property
+    def frozen(self) -> bytes | None:
+        """The id of the assertion with which the rollup was frozen for ever; None while it lives."""
+        return self.life.frozen
 
     def apply(self, state: State, batch: Batch) -> Sequence[Outcome]:
         """Apply a batch to ``state``; what became of its records comes first."""

@@ -12,6 +12,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from toolkit.bridge.provider import ProviderService
+from toolkit.bridge.provider_api import ProviderApi
+from toolkit.bridge.underwriting import Declined
 from toolkit.crypto import keccak256
 from toolkit.devnet.l1 import hex_of
 from toolkit.errors import BadInput, NodeError
@@ -25,7 +28,7 @@ from toolkit.rollup.dispute.moves import Move, defend_move, open_move, pick_move
 from toolkit.rollup.dispute.player import Player
 from toolkit.rollup.dispute.trace import Trace
 from toolkit.rollup.inbox import Batch
-from toolkit.rollup.machine import Account, Change, Outcome, State, apply_step
+from toolkit.rollup.machine import Account, Change, Outcome, State, Withdrawal, apply_step
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.proposer import ProposerService, assert_move, assert_moves
 from toolkit.rollup.sequencer import Refused
@@ -374,6 +377,16 @@ class Censor(SequencerService):
         return operation.account < len(accounts) and accounts[operation.account].owner == self.refused
 
 
+class Careless(ProviderService):
+    """Pays early whatever it is told is a withdrawal, and does not look whether there is one."""
+
+    def examine(self, replica: Replica, index: int, described: Withdrawal | None) -> Withdrawal:
+        known = replica.state.withdrawals[index : index + 1]
+        if described is None and not known:
+            raise Declined(f"nobody has said what withdrawal {index} is")
+        return described or known[0]
+
+
 Cheat = Callable[[Parts, str], Built]
 """Builds a service that cheats; the text is the detail."""
 Derive = Callable[[Contracts, bytes, str], Replica]
@@ -399,6 +412,11 @@ def _challengers(parts: Parts, count: str) -> Built:
     players = [Player(parts.outbox(key), log) for key in keys]
     service = FalseChallengers(parts, parts.watcher("verifier"), players)
     return service, service.methods()
+
+
+def _careless(parts: Parts, _: str) -> Built:
+    provider = parts.provider(Careless)
+    return provider, ProviderApi(provider).methods()
 
 
 def _sequencer(parts: Parts, service: SequencerService) -> Built:
@@ -429,5 +447,6 @@ CHEATS: dict[str, dict[str, Cheat]] = {
         "withhold": lambda parts, _: _sequencer(parts, parts.sequencer(Withholder)),
         "censor": _censor,
     },
+    "provider": {"careless": _careless},
 }
 """Every way to cheat, by role."""

@@ -98,11 +98,14 @@ def expired_moves(replica: Replica, me: bytes, now: int) -> list[Move]:
 
     Else who plays both sides could hold what all others build on for ever. Not where a challenger of something wrong
     has gone: that game keeps it from becoming final. The players have an extension's time to end it themselves.
+    After a freeze nobody builds on anything.
 
     Args:
         now: L1's time (seconds).
     """
     moves: list[Move] = []
+    if replica.frozen is not None:
+        return moves
     for dispute in replica.disputes.open.values():
         game, assertion = dispute.state.game, replica.assertions[dispute.state.game.assertion]
         if assertion.status != "pending" or me in (game.challenger, game.defender):
@@ -134,9 +137,14 @@ def must_challenge(replica: Replica, assertion: Assertion, me: bytes, now: int) 
 
     One that is wrong, though all before it is right, and whose window is open; also where somebody else disputes it,
     who may mean to lose. What rests on a wrong assertion dies with it. Where L1 itself has once found for the
-    assertion, another bond would be lost, too.
+    assertion, another bond would be lost, too. After a freeze nothing becomes final any more.
     """
-    if assertion.agree or now >= assertion.deadline or not is_sound(replica, assertion.parent):
+    if (
+        replica.frozen is not None
+        or assertion.agree
+        or now >= assertion.deadline
+        or not is_sound(replica, assertion.parent)
+    ):
         return False
     if game_id(assertion.id, me) in replica.disputes.open:
         return False
@@ -322,7 +330,9 @@ def _of(replica: Replica, me: bytes, side: Player) -> list[Dispute]:
 
 
 def _left_behind(replica: Replica, assertion: Assertion) -> bool:
-    """As ``Rollup.reclaim`` sees it: the parent was rejected, or has no slot any more."""
+    """As ``Rollup.reclaim`` sees it: the parent was rejected or frozen, or has no slot any more."""
+    if assertion.parent == replica.frozen:
+        return True
     parent = replica.assertions.get(assertion.parent)
     if parent is None:
         return replica.confirmed != replica.contracts.genesis_assertion

@@ -127,7 +127,7 @@ class Outcome:
             ("rollup is", [_rounded(line.after.locked) for line in lines]),
             ("gas", [f"{line.gas / ETHER:.6f}" for line in lines] if token == ETH else []),
             ("paid", [exact(line.paid, "+") for line in lines] if any(line.paid for line in lines) else []),
-            ("fees", [exact(-line.costs, "+") for line in lines] if any(line.costs for line in lines) else []),
+            ("fees", [f"{-line.costs / ETHER:+.6f}" for line in lines] if any(line.costs for line in lines) else []),
             ("never final", [exact(each.promised, "+") for each in lines] if any(x.promised for x in lines) else []),
             ("lost", [_result(line.lost) for line in lines]),
         ]

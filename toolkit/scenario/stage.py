@@ -15,6 +15,7 @@ from web3.types import TxReceipt
 
 from toolkit.bridge.claims import withdrawal_claim
 from toolkit.bridge.client import claim, deposit_erc20, deposit_eth
+from toolkit.bridge.provider_client import ProviderClient
 from toolkit.demo.story import Story
 from toolkit.devnet.accounts import Account, checksum
 from toolkit.errors import ServiceError
@@ -74,6 +75,7 @@ class Stage:
         self._source = Source.of(devnet.rollup, devnet.node.url, devnet.l1.chain_id)
         self._services: dict[str, ServiceProcess] = {}
         self._clients: dict[str, RollupClient] = {}
+        self._provider: ProviderClient | None = None
         self._before: Funds | None = None
         self._deeds: list[Deed] = []
         self._began = time.monotonic()
@@ -140,6 +142,14 @@ class Stage:
             self._clients[role] = RollupClient(url, chain_id=self.chain.chain_id, machine=machine)
         return self._clients[role]
 
+    def provider(self) -> ProviderClient:
+        """What speaks to the liquidity provider that was started."""
+        if self._provider is None:
+            bridge = bytes.fromhex(self.devnet.contracts["Bridge"].address[2:])
+            url = self._services["provider"].wait()
+            self._provider = ProviderClient(url, chain_id=self.chain.chain_id, bridge=bridge)
+        return self._provider
+
     def kill(self, *roles: str) -> None:
         """Kill services as kill -9 does."""
         for role in roles:
@@ -152,6 +162,8 @@ class Stage:
         """End the services that still run."""
         for role in list(self._services):
             self._end(role)
+        if self._provider is not None:
+            self._provider.close()
 
     def _end(self, role: str) -> None:
         self._services.pop(role).child.stop()

@@ -45,6 +45,7 @@ class Outcome:
         units: the names of the tokens.
         before, after: everybody's funds at the blocks between which the scenario took place.
         deeds: what users did on L1 to help themselves.
+        costs: that were agreed to: payer, payee, unit, amount (base units) and why.
         reasons: why something that was promised or wanted did not come.
         facts: that were checked.
         seconds: that it took.
@@ -128,7 +129,7 @@ class Outcome:
             ("gas", [f"{line.gas / ETHER:.6f}" for line in lines] if token == ETH else []),
             ("paid", [exact(line.paid, "+") for line in lines] if any(line.paid for line in lines) else []),
             ("fees", [f"{-line.costs / ETHER:+.6f}" for line in lines] if any(line.costs for line in lines) else []),
-            ("never final", [exact(each.promised, "+") for each in lines] if any(x.promised for x in lines) else []),
+            ("undone", [exact(each.promised, "+") for each in lines] if any(x.promised for x in lines) else []),
             ("lost", [_result(line.lost) for line in lines]),
         ]
         shown = [(name, cells) for name, cells in columns if cells or name == "lost"]

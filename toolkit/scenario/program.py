@@ -8,8 +8,9 @@ from dataclasses import replace
 from toolkit.demo.story import Story
 from toolkit.errors import BadInput
 from toolkit.scenario import SCENARIOS, censor, equivocate, reorg, stale, vanish, withhold
+from toolkit.scenario.crew import Pace
 from toolkit.scenario.outcome import Outcome
-from toolkit.scenario.stage import Pace, Stage
+from toolkit.scenario.stage import Stage
 from toolkit.world import Devnet, Options
 
 _PLAYS: dict[str, Callable[[Stage], None]] = {

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from web3.contract.contract import ContractFunction
@@ -15,49 +14,29 @@ from web3.types import TxReceipt
 
 from toolkit.bridge.claims import withdrawal_claim
 from toolkit.bridge.client import claim, deposit_erc20, deposit_eth
-from toolkit.bridge.provider_client import ProviderClient
 from toolkit.demo.story import Story
 from toolkit.devnet.accounts import Account, checksum
-from toolkit.errors import ServiceError
-from toolkit.rollup.client import RollupClient
 from toolkit.rollup.codec import WHOLE_BALANCE
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.dispute.moves import Move
 from toolkit.rollup.late import post_late_batch
 from toolkit.rollup.machine import Withdrawal, forced_data
 from toolkit.rollup.operations import Withdraw
-from toolkit.rollup.process import ServiceProcess
 from toolkit.rollup.proposer import assert_moves, confirm_moves
 from toolkit.rollup.rebuild import Source, fetch
 from toolkit.scenario.books import Books
+from toolkit.scenario.crew import Crew, Pace
 from toolkit.scenario.ledger import ETH, Funds, Ledger
-from toolkit.scenario.outcome import Deed, Outcome, duration
+from toolkit.scenario.outcome import Deed, Outcome, duration, exact
 from toolkit.technique.meter import CheckFailed
-from toolkit.technique.workload import ETHER
 from toolkit.world import Devnet
 
-PATIENCE_SECONDS = 60.0
-_POLL_SECONDS = 0.02
 
-
-@dataclass(frozen=True)
-class Pace:
-    """How quickly the services work; nothing of it is a rule of the protocol.
-
-    Attributes:
-        poll_seconds, batch_seconds, assert_seconds: as of `toolkit.rollup.config.Config`.
-    """
-
-    poll_seconds: float = 0.05
-    batch_seconds: float = 0.1
-    assert_seconds: float = 0.1
-
-
-class Stage:
+class Stage(Crew):
     """A devnet without services, and the means to play a scenario on it.
 
     Attributes:
-        devnet: where it is played.
+        chain, accounts: the devnet's.
         story: is told everything.
         ledger: of what moves between owners.
         token: the DEV token, 20 bytes.
@@ -65,17 +44,14 @@ class Stage:
     """
 
     def __init__(self, devnet: Devnet, story: Story, pace: Pace | None = None) -> None:
-        self.devnet, self.story, self._pace = devnet, story, pace or Pace()
-        self.chain, self.accounts = devnet.l1, devnet.accounts
+        super().__init__(devnet, pace)
+        self.story, self.chain, self.accounts = story, devnet.l1, devnet.accounts
         self.token = bytes.fromhex(devnet.contracts["Token"].address[2:])
         self._books = Books(devnet, self.replica)
         self.ledger = Ledger({each.address_bytes: each.name for each in devnet.accounts.values()})
         self.reasons: list[str] = []
         self.facts: list[str] = []
         self._source = Source.of(devnet.rollup, devnet.node.url, devnet.l1.chain_id)
-        self._services: dict[str, ServiceProcess] = {}
-        self._clients: dict[str, RollupClient] = {}
-        self._provider: ProviderClient | None = None
         self._before: Funds | None = None
         self._deeds: list[Deed] = []
         self._began = time.monotonic()
@@ -122,70 +98,10 @@ class Stage:
         self.reasons.append(reason)
         self.story.step(reason)
 
-    # --- services ---
-
-    def start(self, *roles: str, **config: Any) -> None:
-        """Start services; whoever speaks to one waits until it answers.
-
-        Args:
-            config: beside the pace, as of `toolkit.rollup.config.Config`; with ``cheat`` they are dishonest.
-        """
-        settings = {**asdict(self._pace), "batch_data": "calldata", **config}
-        for role in roles:
-            self._services[role] = self.devnet.process(role, role, self.accounts[role], **settings)
-
-    def client(self, role: str) -> RollupClient:
-        """What speaks to a service that was started."""
-        if role not in self._clients:
-            machine = bytes.fromhex(self.devnet.rollup.machine.address[2:])
-            url = self._services[role].wait()
-            self._clients[role] = RollupClient(url, chain_id=self.chain.chain_id, machine=machine)
-        return self._clients[role]
-
-    def provider(self) -> ProviderClient:
-        """What speaks to the liquidity provider that was started."""
-        if self._provider is None:
-            bridge = bytes.fromhex(self.devnet.contracts["Bridge"].address[2:])
-            url = self._services["provider"].wait()
-            self._provider = ProviderClient(url, chain_id=self.chain.chain_id, bridge=bridge)
-        return self._provider
-
-    def kill(self, *roles: str) -> None:
-        """Kill services as kill -9 does."""
-        for role in roles:
-            child = self._services[role].child
-            child.kill()
-            self.expect(child.ending(), "killed by signal 9", f"the end of the {role}")
-            self._end(role)
-
-    def stop(self) -> None:
-        """End the services that still run."""
-        for role in list(self._services):
-            self._end(role)
-        if self._provider is not None:
-            self._provider.close()
-
-    def _end(self, role: str) -> None:
-        self._services.pop(role).child.stop()
-        if role in self._clients:
-            self._clients.pop(role).close()
-
-    def until(self, condition: Callable[[], bool], what: str) -> None:
-        """Wait for a condition. Raises ServiceError where it does not come, or where a service has ended."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not condition():
-            self.devnet.folder.check_alive()
-            if time.monotonic() > deadline:
-                raise ServiceError(f"waited {PATIENCE_SECONDS:g} s in vain for {what}")
-            time.sleep(_POLL_SECONDS)
-
-    def wait(self, condition: Callable[[dict[str, Any]], bool], what: str) -> None:
-        """Wait until the verifier's status is so."""
-        client = self.client("verifier")
-        self.until(lambda: condition(client.status()), what)
+    # --- waiting ---
 
     def quiet(self) -> None:
-        """Wait until no message waits, the proposer has asserted the last batch, and nobody disputes it."""
+        """Wait until no message waits, and the proposer has asserted the last batch."""
         self.consumed()
         self.wait(lambda status: bool(status["assertedBatch"] == status["batches"]), "the last batch to be asserted")
 
@@ -211,9 +127,7 @@ class Stage:
 
     # --- users ---
 
-    def send(
-        self, who: Account, what: str, call: ContractFunction | Move | Callable[[], TxReceipt], *, value: int = 0
-    ) -> TxReceipt:
+    def send(self, who: Account, what: str, call: ContractFunction | Move | Callable[[], TxReceipt]) -> TxReceipt:
         """A transaction of a user's own on L1, told with its gas.
 
         Args:
@@ -223,18 +137,14 @@ class Stage:
         if isinstance(call, Move):
             receipt = self.chain.send(who, to=checksum(call.to), data=call.data, value=call.value)
         elif isinstance(call, ContractFunction):
-            receipt = self.chain.send(who, call, value=value)
+            receipt = self.chain.send(who, call)
         else:
             receipt = call()
-        self.note(who, what, receipt)
-        return receipt
-
-    def note(self, who: Account, what: str, receipt: TxReceipt) -> None:
-        """Tell a transaction of a user's own that is in a block; as `send`."""
         self.story.step(f"{who.name} {what}", receipt["gasUsed"])
         if self._before is not None:
             transaction = "0x" + bytes(receipt["transactionHash"]).hex()
             self._deeds.append(Deed(who.name, what, receipt["gasUsed"], receipt["blockNumber"], transaction))
+        return receipt
 
     def forget(self, block: int) -> None:
         """L1 has forgotten all blocks after this one, and what users did there."""
@@ -346,7 +256,7 @@ class Stage:
 
     def amount(self, amount: int, token: bytes = ETH) -> str:
         """An amount in words."""
-        return f"{amount / ETHER:g} {self.unit(token)}"
+        return f"{exact(amount)} {self.unit(token)}"
 
     def unit(self, token: bytes) -> str:
         """A token's name."""

@@ -73,6 +73,8 @@ def play(stage: Stage) -> None:
     stage.checked("the bridge holds nothing any more, and owes nobody anything")
     stage.because("frank was paid after the last confirmed state: that is undone, and alice has it back")
     stage.because("a merchant who delivered before the confirmation has lost the goods")
+    stage.expect(len(stage.replica().bridge.claimed), 1, "the number of claims")
+    stage.because("grace withdrew after it, too: she escaped with her balance instead")
 
 
 def _too_early(stage: Stage, who: Account, last: bytes) -> None:

@@ -192,9 +192,9 @@ async def load_contracts(l1: L1, config: Config) -> Contracts:
         if not await l1.has_code(address):
             raise BadInput(f"there is no contract at the {name}'s address {checksum(address)} on chain {chain_id}")
     links = (
-        ("rollup", "INBOX", "inbox"), ("rollup", "MACHINE", "machine"), ("machine", "INBOX", "inbox"),
-        ("machine", "BRIDGE", "bridge"), ("bridge", "INBOX", "inbox"), ("bridge", "ROLLUP", "rollup"),
-        ("rollup", "DISPUTE", "dispute"), ("dispute", "ROLLUP", "rollup"), ("dispute", "MACHINE", "machine"),
+        ("rollup", "DISPUTE", "dispute"), ("rollup", "INBOX", "inbox"), ("rollup", "MACHINE", "machine"),
+        ("machine", "INBOX", "inbox"), ("machine", "BRIDGE", "bridge"), ("bridge", "INBOX", "inbox"),
+        ("bridge", "ROLLUP", "rollup"), ("dispute", "ROLLUP", "rollup"), ("dispute", "MACHINE", "machine"),
     )  # fmt: skip
     for holder, getter, name in links:
         found = (await _view(l1, config, holder, getter))[-20:]

@@ -73,8 +73,8 @@ class Request:
 
     @property
     def name(self) -> Hashable:
-        """Of its move."""
-        return "exit", self.withdrawal.leaf()
+        """Of its move; what L1 says to other terms is no answer to these."""
+        return "exit", self.withdrawal.leaf(), self.fee, self.expiry
 
     @property
     def due(self) -> int:

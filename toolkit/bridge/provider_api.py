@@ -69,8 +69,9 @@ class ProviderApi:
             told: owner, token and amount, as who asks knows the withdrawal; refused where that is not so.
         """
         number = jsonrpc.quantity(index, "index", 32)
+        described = _described(number, told)
         try:
-            offer = await self._service.offer(number, _described(number, told))
+            offer = await self._service.offer(number, described)
         except (Declined, BadInput, NotNow) as error:
             raise _refusal(error) from error
         return {

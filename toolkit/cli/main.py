@@ -21,6 +21,7 @@ COMMANDS = {
     "channel": "toolkit.cli.channel",
     "bench": "toolkit.cli.bench",
     "rebuild": "toolkit.cli.rebuild",
+    "scenario": "toolkit.cli.scenario",
 }
 
 

@@ -231,6 +231,7 @@ def test_what_was_confirmed_before_something_wrong_is_claimed_all_the_same(l1: L
     l1.confirm(l1.assert_state(right, 4, WRONG, MALLORY))
     (move,) = own_moves(l1.replica, PROVIDER, l1.now)
     assert move.data == calls.encode_claim(withdrawal_claim(l1.replica.state.withdrawals[:1], 0))
+    l1.fast_exit(l1.withdraw(ETHER))
     assert common_moves(l1.replica, PROVIDER, l1.now) == []
 
 

@@ -77,6 +77,7 @@ contract Bridge is IBridge, EIP712 {
         uint256 permitDeadline,
         Signature calldata signature
     ) external {
+        if (token.code.length == 0) revert NotAToken(token);
         Permit.tryFromCaller(token, amount, permitDeadline, signature);
         _depositERC20(token, to, amount);
     }
@@ -123,7 +124,8 @@ contract Bridge is IBridge, EIP712 {
         bytes32 leaf = keccak256(abi.encode(withdrawal));
         address provider = providerOf[leaf];
         if (provider != address(0)) revert AlreadyTaken(index, provider);
-        signature.requireBy(withdrawal.owner, _fastExitDigest(withdrawal, terms));
+        // The key alone counts, as on L2: where its account has code (EIP-7702), that code moves nothing there.
+        signature.requireByKey(withdrawal.owner, _fastExitDigest(withdrawal, terms));
 
         _marks[word] = marks | (claimed << 1);
         providerOf[leaf] = msg.sender;

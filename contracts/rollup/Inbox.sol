@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {EfficientHashLib} from "solady/utils/EfficientHashLib.sol";
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
 import {MerkleTree} from "../lib/MerkleTree.sol";
 import {HashChain} from "./HashChain.sol";
@@ -15,16 +16,25 @@ contract Inbox is IInbox {
 
     /// @dev Bytes of a message reference: hash 32 | account u32.
     uint256 private constant REFERENCE_SIZE = 36;
-    /// @dev Messages that may wait: a batch that consumes them all stays far below EIP-7825's 16,777,216 gas.
-    uint256 private constant MAX_PENDING = 4096;
+    /// @inheritdoc IInbox
+    uint256 public constant MAX_MESSAGES = 200;
     /// @dev The tip of an empty queue. Not zero, for the first message to rewrite a slot, not to create it.
     bytes28 private constant EMPTY = bytes28(uint224(1));
+    /// @dev Full segments that can be counted.
+    uint256 private constant MAX_SEGMENTS = type(uint16).max >> 1;
 
-    /// @dev `tip`: chain over the messages sent since the last batch. `pending`: messages not consumed, those of the
-    /// snapshot included.
+    /// @dev `tip`: chain over the messages of the segment that is not full. `count`: how many these are. `sealed_`: twice the
+    /// full segments behind the snapshot, plus one while there is a snapshot.
     struct Queue {
         bytes28 tip;
-        uint32 pending;
+        uint16 count;
+        uint16 sealed_;
+    }
+
+    /// @dev Messages that a batch consumes as a whole, and since when they are these.
+    struct Segment {
+        bytes28 tip;
+        uint32 since;
     }
 
     struct Entry {
@@ -39,8 +49,11 @@ contract Inbox is IInbox {
     uint256 public immutable BLOB_RECORDS;
     uint256 public immutable MAX_MESSAGE_SIZE;
 
-    Queue private _queue = Queue(EMPTY, 0);
-    bytes28 private _snapshot = EMPTY;
+    Queue private _queue = Queue(EMPTY, 0, 0);
+    Segment private _snapshot = Segment(EMPTY, 0);
+    /// @dev Full segments behind the snapshot, by number, and the number of the first of them.
+    mapping(uint256 number => Segment) private _full;
+    uint256 private _firstFull;
     mapping(uint256 place => Entry) private _ring;
     mapping(uint256 batch => bytes28) private _checkpoints;
 
@@ -76,9 +89,9 @@ contract Inbox is IInbox {
     function send(bytes calldata data) external {
         if (data.length > MAX_MESSAGE_SIZE) revert MessageTooLong(data.length, MAX_MESSAGE_SIZE);
         Queue memory queue = _queue;
-        if (queue.pending == MAX_PENDING) revert InboxFull(queue.pending);
+        if (queue.count == MAX_MESSAGES) _sealFull(queue);
         bytes32 hash = keccak256(abi.encodePacked(msg.sender, uint64(block.timestamp), data));
-        _queue = Queue(queue.tip.extend(hash), queue.pending + 1);
+        _queue = Queue(queue.tip.extend(hash), queue.count + 1, queue.sealed_);
         emit MessageSent(msg.sender, data);
     }
 
@@ -122,7 +135,9 @@ contract Inbox is IInbox {
         bytes28 shown = beforeLast.extend(keccak256(abi.encode(last)));
         bytes28 known = _last(batch);
         if (shown != known) revert WrongLastBatch(shown, known);
-        uint256 earliest = last.timestamp + SEQUENCER_WINDOW;
+        uint256 since = last.timestamp;
+        if (_queue.sealed_ & 1 == 1) since = FixedPointMathLib.min(since, _snapshot.since);
+        uint256 earliest = since + SEQUENCER_WINDOW;
         if (block.timestamp < earliest) revert TooEarly(block.timestamp, earliest);
         _postCalldata(known, batch, header, records, messages);
     }
@@ -150,8 +165,14 @@ contract Inbox is IInbox {
     }
 
     /// @inheritdoc IInbox
-    function pendingMessages() external view returns (uint256) {
-        return _queue.pending;
+    function snapshot() external view returns (bytes28 tip, uint256 since) {
+        if (_queue.sealed_ & 1 == 0) return (EMPTY, 0);
+        return (_snapshot.tip, _snapshot.since);
+    }
+
+    /// @inheritdoc IInbox
+    function waitingMessages() external view returns (uint256) {
+        return (_queue.sealed_ >> 1) * MAX_MESSAGES + _queue.count;
     }
 
     /// @inheritdoc IInbox
@@ -215,19 +236,39 @@ contract Inbox is IInbox {
         emit BatchPosted(batch, next);
     }
 
-    /// @dev Checks that the messages listed are the snapshot, and takes the next.
+    /// @dev Checks that the messages listed are the snapshot, and takes the next: the first full segment, or what waits.
     function _consume(bytes calldata messages) private {
         bytes28 listed = EMPTY;
         for (uint256 start; start < messages.length; start += REFERENCE_SIZE) {
             listed = listed.extend(bytes32(messages[start:start + 32]));
         }
-        (bytes28 tip, uint32 pending) = (_queue.tip, _queue.pending);
-        // Where nothing waits, the snapshot is empty.
-        bytes28 snapshot = pending == 0 ? EMPTY : _snapshot;
-        if (listed != snapshot) revert WrongMessages(listed, snapshot);
-        if (pending == 0) return;
-        _snapshot = tip;
-        // No underflow: pending counts the snapshot's messages, too. No truncation: they are at most MAX_PENDING.
-        _queue = Queue(EMPTY, pending - uint32(messages.length / REFERENCE_SIZE));
+        Queue memory queue = _queue;
+        uint16 sealed_ = queue.sealed_;
+        // Where nothing waits, no other slot is looked at.
+        bytes28 expected = sealed_ & 1 == 1 ? _snapshot.tip : EMPTY;
+        if (listed != expected) revert WrongMessages(listed, expected);
+        if (sealed_ > 1) {
+            uint256 first = _firstFull++;
+            _snapshot = _full[first];
+            delete _full[first];
+            // No underflow: there was a full segment. One remains the snapshot.
+            _queue.sealed_ = ((sealed_ >> 1) - 1) << 1 | 1;
+        } else if (queue.count != 0) {
+            _snapshot = Segment(queue.tip, uint32(block.timestamp));
+            _queue = Queue(EMPTY, 0, 1);
+        } else if (sealed_ == 1) {
+            _queue = Queue(EMPTY, 0, 0);
+        }
+    }
+
+    /// @dev Puts the full segment behind those that wait. The snapshot stays what it is: what the next batch must consume
+    /// never changes between two batches.
+    function _sealFull(Queue memory queue) private {
+        uint256 segments = queue.sealed_ >> 1;
+        if (segments == MAX_SEGMENTS) revert InboxFull(segments);
+        _full[_firstFull + segments] = Segment(queue.tip, uint32(block.timestamp));
+        queue.tip = EMPTY;
+        queue.count = 0;
+        queue.sealed_ += 2;
     }
 }

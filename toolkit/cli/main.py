@@ -26,6 +26,7 @@ COMMANDS = {
     "channel": "toolkit.cli.channel",
     "bench": "toolkit.cli.bench",
     "rebuild": "toolkit.cli.rebuild",
+    "scenario": "toolkit.cli.scenario",
 }
 
 

@@ -1,7 +1,7 @@
 """The rollup derived from L1's logs alone: what was posted, what it makes of the state, what was asserted about it.
 
 Everything here is a pure fold over logs in L1's order; who fetches them is ``follower.py``. Messages have no place of
-their own in a batch: batch k consumes exactly the messages that had arrived when batch k - 1 was posted.
+their own in a batch: batch k consumes exactly those that the Inbox's queue had for it when batch k - 1 was posted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from toolkit.rollup.dispute.disputes import Disputes
 from toolkit.rollup.dispute.game import SEGMENTS, Claim, DisputeEvent
 from toolkit.rollup.dispute.trace import Trace
 from toolkit.rollup.fast import apply_batch, replay_batch
-from toolkit.rollup.inbox import Batch, Message, extend
+from toolkit.rollup.inbox import Batch, Message, Queue, extend
 from toolkit.rollup.life import Life
 from toolkit.rollup.machine import Outcome, State
 from toolkit.rollup.places import Places
@@ -98,8 +98,7 @@ class History:
     Attributes:
         posted: every batch; batch n is ``posted[n - 1]``.
         arrivals: every message.
-        required: the messages that the next batch must consume.
-        arrived: the messages since the last batch, for the batch after the next.
+        queue: the messages that no batch has consumed.
         accumulator: of the Inbox (28 bytes).
     """
 
@@ -107,9 +106,19 @@ class History:
         self._contracts = contracts
         self.posted: list[Posted] = []
         self.arrivals: list[Arrival] = []
-        self.required: list[Message] = []
-        self.arrived: list[Message] = []
+        self.queue = Queue()
+        self._consumed = 0
         self.accumulator = contracts.genesis.accumulator
+
+    @property
+    def required(self) -> list[Message]:
+        """The messages that the next batch must consume."""
+        return self.queue.required
+
+    @property
+    def arrived(self) -> list[Message]:
+        """The messages behind them, for later batches."""
+        return self.queue.waiting
 
     def add(self, log: L1Log) -> object:
         """Take the next log; returns the event in it, None where it is no event of ours.
@@ -120,7 +129,7 @@ class History:
         event = decode_log(self._contracts, log)
         if isinstance(event, MessageSent):
             message = Message(event.sender, log.timestamp, event.data)
-            self.arrived.append(message)
+            self.queue.send(message)
             self.arrivals.append(Arrival(len(self.arrivals), message, log.block, log.transaction))
         elif isinstance(event, BatchPosted):
             self._post(event, log)
@@ -142,9 +151,9 @@ class History:
                 f"batch {number} on L1 has the accumulator {hex_of(event.accumulator)}, "
                 f"but what was posted gives {hex_of(self.accumulator)}"
             )
-        first = len(self.arrivals) - len(self.arrived) - len(self.required)
-        self.posted.append(Posted(number, batch, first, self.accumulator, log.block, log.transaction))
-        self.required, self.arrived = self.arrived, []
+        self.posted.append(Posted(number, batch, self._consumed, self.accumulator, log.block, log.transaction))
+        self._consumed += len(messages)
+        self.queue.next(log.timestamp)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -146,3 +147,42 @@ def genesis_accumulator(chain_id: int, inbox: bytes, timestamp: int) -> bytes:
     """The accumulator of no batches: over a batch 0 that says which Inbox (20 bytes), and when it was deployed."""
     genesis = batch_hash(chain_id.to_bytes(32, "big"), bytes(32), 0, 0, bytes(32), 0, timestamp, inbox)
     return extend(GENESIS_CHAIN, genesis)
+
+
+MAX_MESSAGES = 200
+"""That one batch consumes at most."""
+
+
+class Queue:
+    """The messages that no batch has consumed, as ``contracts/rollup/Inbox.sol`` keeps them.
+
+    Attributes:
+        required: the snapshot: what the next batch must consume, in order. It changes with a batch only.
+        since: since when (seconds) it is fixed, or was full; 0 where it is empty.
+    """
+
+    def __init__(self) -> None:
+        self.required: list[Message] = []
+        self.since = 0
+        self._full: deque[tuple[list[Message], int]] = deque()
+        self._open: list[Message] = []
+
+    @property
+    def waiting(self) -> list[Message]:
+        """Those behind the snapshot, in order."""
+        return [message for segment, _ in self._full for message in segment] + self._open
+
+    def send(self, message: Message) -> None:
+        """A message was sent."""
+        if len(self._open) == MAX_MESSAGES:
+            self._full.append((self._open, message.timestamp))
+            self._open = []
+        self._open.append(message)
+
+    def next(self, timestamp: int) -> None:
+        """A batch was posted at ``timestamp`` (seconds), and has consumed the snapshot: take the next."""
+        if self._full:
+            self.required, self.since = self._full.popleft()
+        else:
+            self.required, self.since = self._open, timestamp if self._open else 0
+            self._open = []

@@ -45,7 +45,8 @@ def post_late_batch(
 
 def late_from(chain: Chain, replica: Replica, window: int) -> int:
     """From when on (seconds of L1's time) anybody may post; ``window`` is the Inbox's SEQUENCER_WINDOW."""
-    return _last(chain, replica)[1].timestamp + window
+    last, queue = _last(chain, replica)[1].timestamp, replica.history.queue
+    return (min(last, queue.since) if queue.required else last) + window
 
 
 def _last(chain: Chain, replica: Replica) -> tuple[bytes, Batch]:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from toolkit.rollup.contracts import Alarmed, Asserted, Confirmed, Frozen
 
+QUIET_SECONDS = 24 * 3600
+"""How long no batch comes, at most, while an alarm stands."""
+
 
 @dataclass
 class Life:
@@ -39,6 +42,14 @@ class Life:
         elif isinstance(event, Frozen):
             self.frozen = event.id
 
-    def needs_a_batch(self, posted: int) -> bool:
-        """Whether an alarm calls for a confirmation, and of ``posted`` batches all are confirmed."""
-        return self.alarm is not None and self.frozen is None and self.batch == posted
+    def needs_a_batch(self, posted: int, quiet: int) -> bool:
+        """Whether an alarm calls for a batch: something new that can be asserted.
+
+        Where all ``posted`` batches are confirmed there is nothing to assert. Else there may not be: who asserts what
+        is right before everybody else can let it die, and it cannot be asserted again. So one comes each day.
+
+        Args:
+            posted: batches on L1.
+            quiet: seconds since the last of them.
+        """
+        return self.alarm is not None and self.frozen is None and (self.batch == posted or quiet >= QUIET_SECONDS)

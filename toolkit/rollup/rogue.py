@@ -19,7 +19,7 @@ from toolkit.crypto import keccak256
 from toolkit.devnet.l1 import hex_of
 from toolkit.errors import BadInput, NodeError
 from toolkit.rollup import api, jsonrpc
-from toolkit.rollup.codec import TransferRecord, round_amount_down
+from toolkit.rollup.codec import TransferRecord, WithdrawRecord, decode_record, round_amount_down
 from toolkit.rollup.contracts import Contracts
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.dispute.game import SEGMENTS
@@ -133,6 +133,35 @@ class ForgedSignature(LyingReplica):
         if state.position < len(batch.records):
             return apply_step(state, batch, lambda *_: True).outcome
         return super().step(state, batch)
+
+
+class Stale(LyingReplica):
+    """Says of a batch and all after it that nothing in them had an effect: accounts and withdrawals stay as they were.
+
+    So withdrawals made since are left out. The old state's hash itself would be less of a lie: it says that the batches
+    are still to come, so whoever builds on it applies them.
+
+    Args:
+        batch: the first, from 1; where zero, the first in whose records somebody withdraws.
+    """
+
+    def __init__(self, contracts: Contracts, batch: int = 0) -> None:
+        super().__init__(contracts)
+        self._batch = batch
+
+    def step(self, state: State, batch: Batch) -> Outcome:
+        first = self._batch or self._first()
+        if first is None or state.batch + 1 < first or state.position == batch.steps - 1:
+            return super().step(state, batch)
+        state.position += 1
+        return Outcome.APPLIED
+
+    def _first(self) -> int | None:
+        return next((each.number for each in self.history.posted if any(map(_withdraws, each.batch.records))), None)
+
+
+def _withdraws(record: bytes) -> bool:
+    return isinstance(decode_record(record), WithdrawRecord)
 
 
 class Liar(Replica, ABC):
@@ -407,6 +436,7 @@ CHEATS: dict[str, dict[str, Cheat]] = {
         "wrong-state-root": _proposer(lambda contracts, _, batch: WrongStateRoot(contracts, int(batch or 0))),
         "stolen-balance": _proposer(lambda contracts, thief, batch: StolenBalance(contracts, thief, int(batch or 0))),
         "forged-signature": _proposer(lambda contracts, *_: ForgedSignature(contracts)),
+        "stale": _proposer(lambda contracts, _, batch: Stale(contracts, int(batch or 0))),
         "unfinished": _proposer(lambda contracts, _, batch: Unfinished(contracts, int(batch or 0))),
         "equivocation": _proposer(lambda contracts, *_: Replica(contracts), Equivocator),
         "stall": _proposer(lambda contracts, _, batch: WrongStateRoot(contracts, int(batch or 0)), Staller),

@@ -87,6 +87,7 @@ class SequencerService:
         self._gives_blobs = False
         self._prover, self._in_blobs = Prover(), False
         self.history, self.life = History(contracts), Life(contracts.genesis_assertion)
+        self._timestamp = 0  # of L1's head
         self.sequencer = Sequencer(State(contracts.genesis), sender.address, batch_records=config.batch_records)
         self.sealed: Sealed | None = None
         self.head = 0
@@ -250,8 +251,10 @@ class SequencerService:
         async with self._following:
             step = await self._follower.step()
             async with self.lock:
-                self.head = step.head
+                self.head, self._timestamp = step.head, step.timestamp
                 self._learn(step)
+                if self.life.alarm is not None:
+                    self._due.set()  # what is due then comes with time
 
     def _learn(self, step: Step) -> None:
         if step.rewound:
@@ -371,7 +374,9 @@ class SequencerService:
         """How long until the open batch should be sealed; None where nothing waits."""
         if self.life.frozen is not None:
             return None
-        if self.sealed is not None or self.life.needs_a_batch(len(self.history.posted)):
+        posted = self.history.posted
+        quiet = self._timestamp - posted[-1].batch.timestamp if posted else 0
+        if self.sealed is not None or self.life.needs_a_batch(len(posted), quiet):
             return 0.0
         full = len(self.sequencer.records) + 2 > self._config.batch_records
         if self.history.required or self._seal_wanted or full:

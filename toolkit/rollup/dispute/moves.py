@@ -98,17 +98,16 @@ def expired_moves(replica: Replica, me: bytes, now: int) -> list[Move]:
 
     Else who plays both sides could hold what all others build on for ever. Not where a challenger of something wrong
     has gone: that game keeps it from becoming final. The players have an extension's time to end it themselves.
-    After a freeze nobody builds on anything.
+    After a freeze only those count that keep a bond of ``me`` from coming back.
 
     Args:
         now: L1's time (seconds).
     """
     moves: list[Move] = []
-    if replica.frozen is not None:
-        return moves
+    at_stake = _stakes(replica, me) if replica.frozen is not None else replica.pending.keys()
     for dispute in replica.disputes.open.values():
         game, assertion = dispute.state.game, replica.assertions[dispute.state.game.assertion]
-        if assertion.status != "pending" or me in (game.challenger, game.defender):
+        if assertion.id not in at_stake or assertion.status != "pending" or me in (game.challenger, game.defender):
             continue
         if assertion.agree or dispute.state.turn is Player.DEFENDER:
             moves += timeout_moves(replica.contracts, dispute, now - replica.contracts.rules.extension)
@@ -116,7 +115,11 @@ def expired_moves(replica: Replica, me: bytes, now: int) -> list[Move]:
 
 
 def reclaim_moves(replica: Replica, me: bytes, now: int) -> list[Move]:
-    """The bonds of ``me`` in assertions that can never be confirmed any more, and were not rejected."""
+    """The bonds of ``me`` in assertions that can never be confirmed any more, and were not rejected.
+
+    And those of others below them, without which ours do not come back.
+    """
+    at_stake = _stakes(replica, me)
     return [
         Move(
             ("reclaim", each.id),
@@ -125,7 +128,7 @@ def reclaim_moves(replica: Replica, me: bytes, now: int) -> list[Move]:
             f"takes back the bond of batch {each.batch}'s assertion {_short(each.id)}, which was left behind",
         )
         for each in replica.pending.values()
-        if each.proposer == me
+        if each.id in at_stake
         and now >= each.deadline
         and not replica.disputes.holds(each.id)
         and _left_behind(replica, each)
@@ -327,6 +330,17 @@ def _of(replica: Replica, me: bytes, side: Player) -> list[Dispute]:
         for each in replica.disputes.open.values()
         if me == (each.state.game.challenger if side is Player.CHALLENGER else each.state.game.defender)
     ]
+
+
+def _stakes(replica: Replica, me: bytes) -> set[bytes]:
+    """The pending assertions (ids) of ``me``, and those that they are built on."""
+    found: set[bytes] = set()
+    for each in replica.pending.values():
+        below: Assertion | None = each if each.proposer == me else None
+        while below is not None and below.id not in found:
+            found.add(below.id)
+            below = replica.pending.get(below.parent)
+    return found
 
 
 def _left_behind(replica: Replica, assertion: Assertion) -> bool:

@@ -27,7 +27,7 @@ from toolkit.devnet.l1 import hex_of
 from toolkit.errors import BadInput
 from toolkit.rollup import contracts as c
 from toolkit.rollup.codec import WHOLE_BALANCE, Header, RegisterRecord
-from toolkit.rollup.inbox import Batch, extend
+from toolkit.rollup.inbox import MAX_MESSAGES, Batch, extend
 from toolkit.rollup.machine import account_hint, deposit_data, forced_data
 from toolkit.rollup.operations import Transfer, Withdraw
 
@@ -157,7 +157,29 @@ def test_a_deposit_waits_for_the_next_batch_but_one_and_then_for_the_next(l1: L1
     assert "batch 2, the next one, which must consume it" in found.waits_for
     assert "later" not in found.waits_for
     l1.now += HALF_DAY
-    assert "has posted nothing for 12 h, so anybody may post batch 2" in deposit_at(l1, deposit).waits_for
+    assert (
+        "batch 2 is late since 1970-01-01 12:18:20 UTC (now), so anybody may post it"
+        in deposit_at(l1, deposit).waits_for
+    )
+
+
+def test_a_deposit_behind_many_messages_waits_for_the_batch_that_takes_it(l1: L1) -> None:
+    for _ in range(2):
+        l1.send(b"junk")
+    l1.post()
+    for _ in range(2 * MAX_MESSAGES):
+        l1.send(b"junk")
+    first = l1.last
+    deposit = l1.deposit()
+    told_ = [only(l1.view.of_transaction(each)).subject.batch for each in (first, deposit)]
+    assert told_ == [4, 5]
+    assert "batch 5, 4 batches from now, which must consume it" in deposit_at(l1, deposit).waits_for
+    for batch in (2, 3, 4):
+        l1.post()
+        assert deposit_at(l1, deposit).stage is Stage.SENT, batch
+        assert deposit_at(l1, deposit).subject.batch == 5
+    l1.post()
+    assert (deposit_at(l1, deposit).stage, deposit_at(l1, deposit).subject.batch) == (Stage.CREDITED, 5)
 
 
 def test_a_deposit_is_credited_then_asserted_then_confirmed(l1: L1) -> None:

@@ -267,12 +267,10 @@ class Leaving:
 
     def _post_late(self, view: View, waiting: int) -> Pause | None:
         """Bring in the deposits that wait in the Inbox."""
-        posted, windows = view.replica.history.posted, view.windows
-        late_from = (posted[-1].batch.timestamp if posted else windows.born) + windows.sequencer
-        if view.now >= late_from and self._passage.post_late(view):
+        if view.now >= view.late_from and self._passage.post_late(view):
             return None
-        what = f"{waiting} deposit{'s' if waiting > 1 else ''} in the Inbox"
-        return Pause(late_from, f"a batch to consume {what}, which anybody may post from {moment(late_from, view.now)}")
+        what, may = f"{waiting} deposit{'s' if waiting > 1 else ''} in the Inbox", moment(view.late_from, view.now)
+        return Pause(view.late_from, f"a batch to consume {what}, which anybody may post from {may}")
 
     def _nothing(self, view: View) -> str:
         batch = view.replica.batch_of(view.replica.confirmed)

@@ -174,20 +174,19 @@ class View:
     def _wait_in_inbox(self, arrival: Arrival) -> tuple[int, str, int]:
         """The batch that must consume a message, what that waits for, and from when on anybody may post."""
         history, window = self.replica.history, self.windows.sequencer
-        posted = len(history.posted)
-        is_required = arrival.number < len(history.arrivals) - len(history.arrived)
-        batch = posted + (1 if is_required else 2)
-        last = history.posted[-1].batch.timestamp if posted else self.windows.born
-        which = "the next one" if is_required else "the next but one"
-        if self.now < last + window:
-            may = f"without the sequencer anybody may post batch {posted + 1} from {self._at(last + window)}"
+        posted, first = len(history.posted), self.late_from
+        waiting = len(history.required) + len(history.arrived)
+        ahead = history.queue.batches_to(arrival.number - (len(history.arrivals) - waiting))
+        batch, which = (
+            posted + ahead,
+            {1: "the next one", 2: "the next but one"}.get(ahead, f"{ahead} batches from now"),
+        )
+        if self.now < first:
+            may = f"without the sequencer anybody may post batch {posted + 1} from {self._at(first)}"
         else:
-            may = (
-                f"the sequencer has posted nothing for {span(self.now - last)}, so anybody may post batch {posted + 1}"
-            )
-        again = "" if is_required else f", and batch {batch} {span(window)} later"
-        waits_for = f"batch {batch}, {which}, which must consume it; {may}{again}"
-        return batch, waits_for, last + window
+            may = f"batch {posted + 1} is late since {self._at(first)}, so anybody may post it"
+        again = f", and batch {batch} {span(window * (ahead - 1))} later" if ahead > 1 else ""
+        return batch, f"batch {batch}, {which}, which must consume it; {may}{again}", first
 
     # --- withdrawals ---
 
@@ -250,6 +249,14 @@ class View:
     def claimable(self) -> int:
         """Withdrawals that can be claimed, or were: those in the last right state that L1 has confirmed."""
         return self.replica.derived[self._good_batch].withdrawals
+
+    @property
+    def late_from(self) -> int:
+        """From when on (seconds of L1's time) anybody may post the next batch."""
+        history = self.replica.history
+        last = history.posted[-1].batch.timestamp if history.posted else self.windows.born
+        since = min(last, history.queue.since) if history.required else last
+        return since + self.windows.sequencer
 
     @property
     def due(self) -> int | None:

@@ -210,7 +210,11 @@ class Leaving:
             return None
         if replica.alarm is None:
             said = f"raised the alarm about the last confirmed state, that after batch {batch}"
-            passage.do(said, lambda payer: alarm(chain, rollup, payer, last))
+            if passage.do(said, lambda payer: alarm(chain, rollup, payer, last)) and passage.answers("proposer"):
+                passage.teller.note(
+                    "a proposer answers: the next state that L1 confirms makes the alarm void, and 'l2kit withdraw' is "
+                    "the way out"
+                )
             return None
         self._alarmed = last
         if view.now >= replica.alarm and not confirm_moves(replica, view.now):

@@ -95,15 +95,19 @@ class _Trip:
     def exit_early(self) -> None:
         story, access, carol = self._story, self._access, self._carol
         story.section("Withdraw at once: a liquidity provider")
+        had = len(self._withdrawals(carol))
         name = access.sequencer.withdraw(carol, HURRIED_ETH).hash
         batch = access.sequencer.wait_for_post(name, seconds=PATIENCE_SECONDS).batch or 0
         story.step(f"carol signs a withdrawal of 1 ETH; it is in batch {batch} on L1")
-        provider = self._devnet.provider()
-        withdrawal = self._withdrawals(carol)[-1]
-        block = self._devnet.l1.block_number()
-        access.verifier.wait_until(lambda: provider.status()["l1Block"] >= block, "the provider", PATIENCE_SECONDS)
-        quote = provider.quote(withdrawal["index"])
-        self._fee, self._early = quote.fee, withdrawal["index"]
+        provider, block = self._devnet.provider(), self._devnet.l1.block_number()
+
+        def seen() -> bool:
+            return len(self._withdrawals(carol)) > had and provider.status()["l1Block"] >= block
+
+        access.verifier.wait_until(seen, "verifier and provider to see the withdrawal", PATIENCE_SECONDS)
+        self._early = self._withdrawals(carol)[-1]["index"]
+        quote = provider.quote(self._early)
+        self._fee = quote.fee
         story.step(f"the provider would pay it now for a fee of {quote.fee / HURRIED_ETH:.2%}; carol signs that")
         (receipt,) = self._devnet.l1.receipts([provider.exit(carol, quote)])
         self._meter.keep(receipt)
@@ -140,7 +144,7 @@ class _Trip:
         waited = {"alice": -PAID_ETH - HURRIED_ETH, "bob": PAID_ETH}
         early = {"carol": HURRIED_ETH - self._fee, "provider": self._fee}
         self._check_l1(waited, {"alice": -PAID_TOKENS, "bob": PAID_TOKENS}, early)
-        story.checked("L1: carol +1 ETH less the provider's fee, which the provider has less its gas")
+        story.checked("L1: carol +1 ETH less the fee, the provider + that fee less its gas")
 
     def _claim_of_provider(self) -> None:
         """The provider claims what it has paid for by itself."""

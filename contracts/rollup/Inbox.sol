@@ -7,6 +7,7 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {MerkleTree} from "../lib/MerkleTree.sol";
 import {HashChain} from "./HashChain.sol";
 import {IInbox} from "./IInbox.sol";
+import {Queue, QueueLib} from "./Queue.sol";
 
 /// @title Inbox
 /// @dev A batch without messages reads three slots and writes one. The accumulators' slots carry their own numbers, so
@@ -20,16 +21,6 @@ contract Inbox is IInbox {
     uint256 public constant MAX_MESSAGES = 200;
     /// @dev The tip of an empty queue. Not zero, for the first message to rewrite a slot, not to create it.
     bytes28 private constant EMPTY = bytes28(uint224(1));
-    /// @dev Full segments that can be counted.
-    uint256 private constant MAX_SEGMENTS = type(uint16).max >> 1;
-
-    /// @dev `tip`: chain over the messages of the segment that is not full. `count`: how many these are. `sealed_`: twice the
-    /// full segments behind the snapshot, plus one while there is a snapshot.
-    struct Queue {
-        bytes28 tip;
-        uint16 count;
-        uint16 sealed_;
-    }
 
     /// @dev Messages that a batch consumes as a whole, and since when they are these.
     struct Segment {
@@ -49,7 +40,7 @@ contract Inbox is IInbox {
     uint256 public immutable BLOB_RECORDS;
     uint256 public immutable MAX_MESSAGE_SIZE;
 
-    Queue private _queue = Queue(EMPTY, 0, 0);
+    Queue private _queue = QueueLib.pack(EMPTY, false, 0, 0);
     Segment private _snapshot = Segment(EMPTY, 0);
     /// @dev Full segments behind the snapshot, by number, and the number of the first of them.
     mapping(uint256 number => Segment) private _full;
@@ -88,10 +79,15 @@ contract Inbox is IInbox {
     /// @inheritdoc IInbox
     function send(bytes calldata data) external {
         if (data.length > MAX_MESSAGE_SIZE) revert MessageTooLong(data.length, MAX_MESSAGE_SIZE);
-        Queue memory queue = _queue;
-        if (queue.count == MAX_MESSAGES) _sealFull(queue);
+        Queue queue = _queue;
+        if (queue.count() == MAX_MESSAGES) queue = _sealFull(queue);
         bytes32 hash = keccak256(abi.encodePacked(msg.sender, uint64(block.timestamp), data));
-        _queue = Queue(queue.tip.extend(hash), queue.count + 1, queue.sealed_);
+        // Unchecked: the count is below MAX_MESSAGES.
+        unchecked {
+            _queue = QueueLib.pack(
+                queue.tip().extend(hash), queue.hasSnapshot(), queue.segments(), queue.count() + 1
+            );
+        }
         emit MessageSent(msg.sender, data);
     }
 
@@ -136,7 +132,7 @@ contract Inbox is IInbox {
         bytes28 known = _last(batch);
         if (shown != known) revert WrongLastBatch(shown, known);
         uint256 since = last.timestamp;
-        if (_queue.sealed_ & 1 == 1) since = FixedPointMathLib.min(since, _snapshot.since);
+        if (_queue.hasSnapshot()) since = FixedPointMathLib.min(since, _snapshot.since);
         uint256 earliest = since + SEQUENCER_WINDOW;
         if (block.timestamp < earliest) revert TooEarly(block.timestamp, earliest);
         _postCalldata(known, batch, header, records, messages);
@@ -166,13 +162,13 @@ contract Inbox is IInbox {
 
     /// @inheritdoc IInbox
     function snapshot() external view returns (bytes28 tip, uint256 since) {
-        if (_queue.sealed_ & 1 == 0) return (EMPTY, 0);
+        if (!_queue.hasSnapshot()) return (EMPTY, 0);
         return (_snapshot.tip, _snapshot.since);
     }
 
     /// @inheritdoc IInbox
     function waitingMessages() external view returns (uint256) {
-        return (_queue.sealed_ >> 1) * MAX_MESSAGES + _queue.count;
+        return _queue.segments() * MAX_MESSAGES + _queue.count();
     }
 
     /// @inheritdoc IInbox
@@ -242,33 +238,30 @@ contract Inbox is IInbox {
         for (uint256 start; start < messages.length; start += REFERENCE_SIZE) {
             listed = listed.extend(bytes32(messages[start:start + 32]));
         }
-        Queue memory queue = _queue;
-        uint16 sealed_ = queue.sealed_;
+        Queue queue = _queue;
         // Where nothing waits, no other slot is looked at.
-        bytes28 expected = sealed_ & 1 == 1 ? _snapshot.tip : EMPTY;
+        bytes28 expected = queue.hasSnapshot() ? _snapshot.tip : EMPTY;
         if (listed != expected) revert WrongMessages(listed, expected);
-        if (sealed_ > 1) {
+        uint256 segments = queue.segments();
+        if (segments != 0) {
             uint256 first = _firstFull++;
             _snapshot = _full[first];
             delete _full[first];
-            // No underflow: there was a full segment. One remains the snapshot.
-            _queue.sealed_ = ((sealed_ >> 1) - 1) << 1 | 1;
-        } else if (queue.count != 0) {
-            _snapshot = Segment(queue.tip, uint32(block.timestamp));
-            _queue = Queue(EMPTY, 0, 1);
-        } else if (sealed_ == 1) {
-            _queue = Queue(EMPTY, 0, 0);
+            _queue = QueueLib.pack(queue.tip(), true, segments - 1, queue.count());
+        } else if (queue.count() != 0) {
+            _snapshot = Segment(queue.tip(), uint32(block.timestamp));
+            _queue = QueueLib.pack(EMPTY, true, 0, 0);
+        } else if (queue.hasSnapshot()) {
+            _queue = QueueLib.pack(EMPTY, false, 0, 0);
         }
     }
 
-    /// @dev Puts the full segment behind those that wait. The snapshot stays what it is: what the next batch must consume
-    /// never changes between two batches.
-    function _sealFull(Queue memory queue) private {
-        uint256 segments = queue.sealed_ >> 1;
-        if (segments == MAX_SEGMENTS) revert InboxFull(segments);
-        _full[_firstFull + segments] = Segment(queue.tip, uint32(block.timestamp));
-        queue.tip = EMPTY;
-        queue.count = 0;
-        queue.sealed_ += 2;
+    /// @dev Puts the full segment behind those that wait; returns the queue without it. The snapshot stays what it is: what
+    /// the next batch must consume never changes between two batches.
+    function _sealFull(Queue queue) private returns (Queue) {
+        uint256 segments = queue.segments();
+        if (segments == QueueLib.MAX_SEGMENTS) revert InboxFull(segments);
+        _full[_firstFull + segments] = Segment(queue.tip(), uint32(block.timestamp));
+        return QueueLib.pack(EMPTY, queue.hasSnapshot(), segments + 1, 0);
     }
 }

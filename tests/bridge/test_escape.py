@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -22,10 +24,12 @@ from toolkit.bridge.escape import (
     recoveries,
 )
 from toolkit.devnet import Account, Chain, Node
+from toolkit.devnet.accounts import checksum
 from toolkit.errors import BadInput, Reverted
 from toolkit.rollup.codec import RegisterRecord
 from toolkit.rollup.deploy import DAY
 from toolkit.rollup.derive import Replica
+from toolkit.rollup.dispute.moves import checkpoint_moves
 from toolkit.rollup.late import late_from, post_late_batch
 from toolkit.rollup.rebuild import Source, fetch
 from toolkit.rollup.witness import HOLDING, holding_witness
@@ -214,6 +218,36 @@ def test_what_was_not_consumed_there_does_not_come_back(wreck: Wreck) -> None:
     place = next(i for i, each in enumerate(last.batch.messages) if each.sender == wreck.heidi.address_bytes)
     sham = Recovery(b"\x11" * 20, ETH, 0, last.batch.messages[place], (last, place))
     refused(wreck, "NotADeposit", lambda: wreck.recover(final, sham, consumption(replica, sham)))
+
+
+def test_a_deposit_comes_back_also_when_the_inbox_has_forgotten_its_batch(wreck: Wreck) -> None:
+    for _ in range(12):  # the ring has 8 places
+        wreck.driver.post()
+    wreck.freeze()
+    replica = wreck.replica()
+    final, recovery = final_of(replica), recoveries(replica)[0]
+    consumed = consumption(replica, recovery)
+    refused(wreck, "UnknownAccumulator", lambda: wreck.recover(final, recovery, consumed))
+    for move in checkpoint_moves(replica, consumed.batch):
+        wreck.chain.send(wreck.heidi, to=checksum(move.to), data=move.data)
+    before = wreck.held(wreck.carol)
+    wreck.recover(final, recovery, consumed)
+    assert wreck.held(wreck.carol)[0] - before[0] == ETHER
+
+
+def test_a_witness_with_any_bit_changed_shows_nothing_else(wreck: Wreck) -> None:
+    wreck.freeze()
+    replica = wreck.replica()
+    final, state = final_of(replica), final_state(replica)
+    alice = next(each for each in escapes(state) if each.owner == wreck.alice.address_bytes)
+    right, machine = escape_witness(state, alice), wreck.contracts.machine.functions
+    rng = random.Random(1)
+    for _ in range(150):
+        lie = bytearray(right)
+        lie[rng.randrange(len(lie))] ^= 1 << rng.randrange(8)
+        with contextlib.suppress(Reverted):
+            shown = wreck.chain.call(machine.holding(final.inner_hash, bytes(lie)))
+            assert list(shown) == [alice.account, wreck.alice.address, checksum(alice.token), alice.amount]
 
 
 def test_a_deposit_that_waits_must_be_consumed_first(wreck: Wreck) -> None:

@@ -20,6 +20,9 @@ from .test_bridge import ETH, ZERO, World
 OWNER, KEY = OWNERS[0], KEYS[0]
 PROVIDER, OTHER = (checksum(bytes([number]) * 20) for number in (0x71, 0x72))
 AMOUNT, FEE = 1_000, 30
+REVERTS = bytes.fromhex("5f5ffd")
+SIGNS_ANYTHING = bytes.fromhex("631626ba7e60e01b5f5260205ff3")
+"""Returns ERC-1271's magic value, whatever it is called with."""
 
 
 class Scene:
@@ -153,12 +156,36 @@ def test_exactly_what_is_due_comes_with_the_call(scene: Scene, asset: str, value
 
 
 def test_an_owner_that_takes_no_ether_has_a_credit_and_keeps_no_provider_waiting(scene: Scene) -> None:
+    """As one can whose key has delegated its account to code (EIP-7702)."""
     world = scene.world
-    code = bytes.fromhex("ef0100") + world.receiver.address_bytes  # delegated by its key (EIP-7702)
-    world.evm.vm.insert_account_info(checksum(OWNER), pyrevm.AccountInfo(code=code))
+    world.evm.vm.insert_account_info(checksum(OWNER), pyrevm.AccountInfo(code=REVERTS))
     scene.exit(scene.ether)
     assert world.call("credits", ZERO, checksum(OWNER)) == AMOUNT - FEE
     assert world.call("providerOf", scene.ether.leaf()) == PROVIDER.lower()
+
+
+def test_the_word_of_an_owner_s_code_is_not_its_key_s(scene: Scene) -> None:
+    """On L2 the key alone moves money: what it has delegated its account to must not give it away on L1."""
+    world = scene.world
+    world.evm.vm.insert_account_info(checksum(OWNER), pyrevm.AccountInfo(code=SIGNS_ANYTHING))
+    refusal("BadSignature", lambda: scene.exit(scene.ether, None, scene.terms.sign(scene.domain, scene.ether, KEYS[1])))
+
+
+@pytest.mark.parametrize("index", [0, 126, 127, 128, 255, 256])
+def test_each_withdrawal_has_marks_of_its_own(scene: Scene, index: int) -> None:
+    """Around the edges of the words in which they lie: 128 to each."""
+    world = scene.world
+    withdrawals = [Withdrawal(each, OWNER, ETH, 1 + each) for each in range(258)]
+    claims = world.confirm(*withdrawals)
+    scene.exit(withdrawals[index], replace(scene.terms, fee=0))
+    before = world.balance(PROVIDER)
+    for each in (index + 1, index):
+        world.claim(claims[each])
+    assert world.balance(PROVIDER) - before == withdrawals[index].amount
+    claimed = [each for each in range(258) if world.call("isClaimed", each)]
+    assert claimed == [index, index + 1]
+    for each in claimed:
+        refusal("AlreadyClaimed", lambda each=each: world.claim(claims[each]))
 
 
 def test_a_provider_that_believes_in_a_withdrawal_that_is_not_there_loses_its_own_money_alone(scene: Scene) -> None:

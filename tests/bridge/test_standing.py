@@ -175,11 +175,23 @@ def test_a_deposit_behind_many_messages_waits_for_the_batch_that_takes_it(l1: L1
     assert told_ == [4, 5]
     assert "batch 5, 4 batches from now, which must consume it" in deposit_at(l1, deposit).waits_for
     for batch in (2, 3, 4):
+        l1.now += 100
         l1.post()
         assert deposit_at(l1, deposit).stage is Stage.SENT, batch
         assert deposit_at(l1, deposit).subject.batch == 5
     l1.post()
     assert (deposit_at(l1, deposit).stage, deposit_at(l1, deposit).subject.batch) == (Stage.CREDITED, 5)
+
+
+def test_a_full_segment_of_messages_is_late_by_itself(l1: L1) -> None:
+    for _ in range(MAX_MESSAGES + 1):
+        l1.send(b"junk")
+    sealed = l1.now
+    l1.now += 500
+    l1.post()
+    assert l1.view.late_from == sealed + HALF_DAY
+    l1.post()
+    assert l1.view.late_from == l1.now + HALF_DAY
 
 
 def test_a_deposit_is_credited_then_asserted_then_confirmed(l1: L1) -> None:
@@ -220,6 +232,8 @@ def test_a_deposit_that_the_frozen_state_holds_is_paid_by_the_escape_hatch(l1: L
     found = deposit_at(l1, deposit)
     assert (found.stage, found.then) == (Stage.FROZEN, "l2kit escape --for alice")
     assert "frozen in the state after batch 2, which holds it" in told(found)
+    l1.bridge(b.ESCAPED, 1, OWNER, data=(TOKEN, 5))
+    assert deposit_at(l1, deposit) == found  # that is another account of alice's
     l1.bridge(b.ESCAPED, 0, OWNER, data=(ETH, ETHER))
     found = deposit_at(l1, deposit)
     assert (found.waits_for, found.then) == ("", "")
@@ -276,6 +290,7 @@ def test_a_withdrawal_goes_from_a_promise_to_its_claim(l1: L1) -> None:
     assert (found.stage, found.until, found.claimable_from) == (Stage.ASSERTED, deadline, deadline)
     assert "the end of the challenge window" in found.waits_for and "(in 2 h 46 min)" in found.waits_for
     assert found.waits_for.endswith("nobody disputes it")
+    assert "wrong" not in told(found)
 
     l1.now = deadline
     found = l1.view.of_withdrawal(0)

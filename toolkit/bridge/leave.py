@@ -6,7 +6,9 @@ It can be stopped at any time, and goes on where it was: what was done is on L1.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from toolkit.bridge.amounts import moment
@@ -30,6 +32,9 @@ from toolkit.rollup.proposer import confirm_moves
 
 ASSERT_SECONDS = 10.0
 """How long a proposer that answers may take to assert what an alarm asks for, before the clock is moved past it."""
+
+ESCAPES_AT_ONCE = 50
+"""Accounts that are paid between two looks at L1."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,7 @@ class Leaving:
         elif view.replica.frozen is None:
             return self._freeze(view)
         elif due.escapes:
-            self._escape(view, due.escapes[0])
+            self._escape(view, due.escapes[:ESCAPES_AT_ONCE])
         elif consumed:
             self._recover(view, consumed[0])
         else:
@@ -243,16 +248,16 @@ class Leaving:
         if self._passage.claim(view, withdrawal.index):
             self._paid.append(Payment("claim", withdrawal.owner, withdrawal.token, withdrawal.amount))
 
-    def _escape(self, view: View, account: Escape) -> None:
+    def _escape(self, view: View, accounts: Sequence[Escape]) -> None:
         from toolkit.bridge.client import escape
 
-        local, words, replica = self._passage.local, view.words, view.replica
-        final, witness = final_of(replica), escape_witness(final_state(replica), account)
-        said = (
-            f"had {words.amount(account.token, account.amount)} of the frozen state paid to {words.who(account.owner)}"
-        )
-        if self._passage.do(said, lambda payer: escape(local.chain, local.contract("bridge"), payer, final, witness)):
-            self._paid.append(Payment("escape", account.owner, account.token, account.amount))
+        local, words, final, state = self._passage.local, view.words, final_of(view.replica), final_state(view.replica)
+        bridge = local.contract("bridge")
+        for account in accounts:
+            witness, amount = escape_witness(state, account), words.amount(account.token, account.amount)
+            send = partial(escape, local.chain, bridge, final=final, witness=witness)
+            if self._passage.do(f"had {amount} of the frozen state paid to {words.who(account.owner)}", send):
+                self._paid.append(Payment("escape", account.owner, account.token, account.amount))
 
     def _recover(self, view: View, back: Recovery) -> None:
         from toolkit.bridge.client import recover_deposit

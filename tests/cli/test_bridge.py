@@ -1,4 +1,7 @@
-"""``l2kit deposit``, ``withdraw``, ``status`` and ``claim`` as their users type them, on a devnet with its services."""
+"""``l2kit deposit``, ``withdraw``, ``status`` and ``claim`` as their users type them, on a devnet with its services.
+
+The devnet is shared with other tests: what alice and bob withdraw they would claim.
+"""
 
 from __future__ import annotations
 
@@ -114,15 +117,15 @@ def test_a_provider_pays_early_and_says_what_it_costs(desk: Desk) -> None:
 
 
 def test_a_withdrawal_goes_through_l1_past_the_sequencer(desk: Desk) -> None:
-    desk.ask("deposit", "1", "--from", "bob", "--wait")
-    before = desk.l2("bob")
+    desk.ask("deposit", "1", "--from", "dave", "--wait")
+    before = desk.l2("dave")
     names = []
     for amount in ("0.125", "0.25"):  # the second is signed for after the first
-        found = desk.ask("withdraw", amount, "--from", "bob", "--forced")
+        found = desk.ask("withdraw", amount, "--from", "dave", "--forced")
         assert (found["stage"], found["operation"]) == ("sent", None)
         names.append(found["transactions"][0]["transaction"])
     assert eventually(lambda: all(desk.ask("status", name)["withdrawal"] is not None for name in names))
-    assert eventually(lambda: desk.l2("bob") == before - 3 * ETHER // 8)
+    assert eventually(lambda: desk.l2("dave") == before - 3 * ETHER // 8)
 
 
 def test_a_payment_that_is_not_taken_waits_as_a_credit(desk: Desk) -> None:
@@ -141,8 +144,8 @@ def test_a_payment_that_is_not_taken_waits_as_a_credit(desk: Desk) -> None:
 
 
 def test_ctrl_c_says_how_to_go_on(desk: Desk) -> None:
-    desk.ask("deposit", "1", "--from", "alice", "--wait")
-    line = [*L2KIT, "withdraw", "0.125", "--from", "alice", "--wait", "--devnet", str(desk.file)]
+    desk.ask("deposit", "1", "--from", "heidi", "--wait")
+    line = [*L2KIT, "withdraw", "0.125", "--from", "heidi", "--wait", "--devnet", str(desk.file)]
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     told = ""

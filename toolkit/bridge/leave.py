@@ -23,6 +23,7 @@ from toolkit.bridge.escape import (
     recoveries,
 )
 from toolkit.bridge.passage import GRACE_SECONDS, Passage
+from toolkit.bridge.underwriting import wrong_assertions
 from toolkit.bridge.view import View
 from toolkit.devnet.accounts import checksum
 from toolkit.errors import BadInput, L2KitError
@@ -58,7 +59,8 @@ class Payment:
 
     Attributes:
         by: "claim", "escape" or "recover".
-        owner, token: 20 bytes each.
+        owner: who was paid (20 bytes): for a claim that a provider has taken over, the provider.
+        token: 20 bytes.
         amount: base units.
     """
 
@@ -125,6 +127,21 @@ def owed(view: View, whom: bytes | None) -> Owed:
     return Owed(tuple(claims), tuple(left), tuple(back))
 
 
+def wrong_said(view: View) -> tuple[bytes, str] | None:
+    """A wrong assertion (its id) at which the rollup could be frozen, since nobody disputes it; and how to say so.
+
+    The challenge window is shorter than the escape delay: who leaves must see to it that somebody disputes.
+    """
+    for each in wrong_assertions(view.replica):
+        if each.deadline > view.now and not view.replica.disputes.holds(each.id):
+            who, until = view.words.who(each.proposer), moment(each.deadline, view.now)
+            return each.id, (
+                f"{who} asserts a wrong state after batch {each.batch}, and nobody disputes it: unless a verifier does "
+                f"before {until}, L1 confirms it, and nobody can leave with what is theirs"
+            )
+    return None
+
+
 @dataclass(frozen=True)
 class Pause:
     """Nothing can be done now.
@@ -150,6 +167,7 @@ class Leaving:
         self._passage, self._whom = passage, whom
         self._paid: list[Payment] = []
         self._alarmed: bytes | None = None
+        self._warned: set[bytes] = set()
         self._since = time.monotonic()
 
     def go(self, *, wait: bool) -> Left:
@@ -213,6 +231,9 @@ class Leaving:
             passage.confirm(view)  # what L1 can still confirm is more than what it has confirmed
             self._alarmed = None
             return None
+        if (danger := wrong_said(view)) is not None and danger[0] not in self._warned:
+            self._warned.add(danger[0])
+            passage.teller.note(f"WARNING: {danger[1]}")
         if replica.alarm is None:
             said = f"raised the alarm about the last confirmed state, that after batch {batch}"
             if passage.do(said, lambda payer: alarm(chain, rollup, payer, last)) and passage.answers("proposer"):
@@ -245,8 +266,10 @@ class Leaving:
     # --- payments ---
 
     def _claim(self, view: View, withdrawal: Withdrawal) -> None:
+        taken = view.replica.bridge.provider_of(withdrawal)
         if self._passage.claim(view, withdrawal.index):
-            self._paid.append(Payment("claim", withdrawal.owner, withdrawal.token, withdrawal.amount))
+            payee = withdrawal.owner if taken is None else taken.provider
+            self._paid.append(Payment("claim", payee, withdrawal.token, withdrawal.amount))
 
     def _escape(self, view: View, accounts: Sequence[Escape]) -> None:
         from toolkit.bridge.client import escape

@@ -112,14 +112,15 @@ class Local:
         from toolkit.bridge.provider_client import ProviderClient
 
         bridge = bytes.fromhex(self.source.addresses["bridge"][2:])
-        return ProviderClient(self._url("provider"), chain_id=self.source.chain_id, bridge=bridge)
+        return ProviderClient(self.url("provider"), chain_id=self.source.chain_id, bridge=bridge)
 
     def service(self, role: str) -> RollupClient:
         """A service, which may not answer. Raises ServiceError where the devnet has none of that role."""
         machine = bytes.fromhex(self.source.addresses["machine"][2:])
-        return RollupClient(self._url(role), chain_id=self.source.chain_id, machine=machine)
+        return RollupClient(self.url(role), chain_id=self.source.chain_id, machine=machine)
 
-    def _url(self, role: str) -> str:
+    def url(self, role: str) -> str:
+        """Where a service is, which may not answer. Raises ServiceError where the devnet has none of that role."""
         if role not in self.services:
             raise ServiceError(f"this devnet has no {role}")
         return self.services[role]

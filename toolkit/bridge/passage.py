@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from toolkit.bridge.amounts import Unit, span
 from toolkit.bridge.claims import withdrawal_claim
@@ -15,7 +15,8 @@ from toolkit.bridge.standing import Promise, Stage, Standing
 from toolkit.bridge.view import View
 from toolkit.devnet.accounts import Account, checksum
 from toolkit.devnet.l1 import bytes_of, hex_of
-from toolkit.errors import BadInput, L2KitError, Reverted, RpcError, ServiceError
+from toolkit.devnet.rpc import Rpc
+from toolkit.errors import BadInput, L2KitError, NodeError, Reverted, RpcError, ServiceError
 from toolkit.rollup.dispute.moves import Move
 from toolkit.rollup.proposer import confirm_moves
 
@@ -26,6 +27,8 @@ DAY = 24 * 3600
 POLL_SECONDS, SLOW_POLL_SECONDS = 0.1, 2.0
 GRACE_SECONDS = 3.0
 """How long who is in charge may take to do what is due, before we do it."""
+ANSWER_SECONDS = 5.0
+"""How long a service may take to answer a question."""
 PATIENCE_SECONDS = 60.0
 """How long a devnet whose clock is moved may stand still before we give up."""
 _HASH_SIZE = 66
@@ -83,6 +86,7 @@ class Passage:
     ) -> None:
         self.local, self.payer, self.travel = local, payer, travel
         self.teller, self._onlooker = teller, onlooker
+        self._promises: dict[bytes, Promise] = {}
 
     def look(self) -> View:
         """The rollup as L1 holds it now."""
@@ -116,8 +120,12 @@ class Passage:
     def only_withdrawal(self, name: str, view: View | None = None) -> Standing:
         """Where the withdrawal of that name is. Raises as `find`, and BadInput where it is none, or several."""
         found = [each for each in self.find(name, view) if each.subject.kind == "withdrawal"]
-        if len(found) != 1:
-            raise BadInput(f"{name} names {len(found)} withdrawals, not one; name it by its number")
+        if not found:
+            raise BadInput(
+                f"{name} is no withdrawal, so there is nothing to claim: 'l2kit status {name}' says what it is"
+            )
+        if len(found) > 1:
+            raise BadInput(f"{name} names {len(found)} withdrawals; name one of them by its number")
         return found[0]
 
     def unit(self, token: bytes) -> Unit:
@@ -134,34 +142,41 @@ class Passage:
 
     def of_operation(self, view: View, name: bytes) -> Standing:
         """Where an operation of ours is, by its hash."""
-        standing = view.of_operation(name, None) or view.of_operation(name, self.promise(name)[0])
-        if standing is None:
-            raise ServiceError(f"the sequencer does not know the operation {hex_of(name)} (any more), nor does L1")
-        return standing
+        standing = view.of_operation(name, None)
+        if standing is not None:
+            return standing
+        promise, answers = self.promise(name)
+        if promise is not None:
+            self._promises[name] = promise
+        elif answers or name not in self._promises:
+            why = "does not know" if answers else "does not answer, and L1 does not know"
+            raise ServiceError(f"the sequencer {why} the operation {hex_of(name)}")
+        # One that is silent for a while has still promised it.
+        return cast(Standing, view.of_operation(name, self._promises[name]))
 
     def promise(self, name: bytes) -> tuple[Promise | None, bool]:
         """What the sequencer says of an operation, by its hash, if it knows it; and whether it answers at all."""
         try:
             found = self.ask("sequencer", "l2_receipt", hex_of(name))
-        except RpcError:
-            return None, True
+            account, token, amount = found["account"], bytes_of(found["token"]), int(found["amount"])
+            said = (found["status"], found["batch"], found.get("reason", ""))
+            return Promise(name, *said, account, token, amount, found["kind"] == "withdrawal"), True
         except ServiceError:
             return None, False
-        return (
-            Promise(
-                name, found["status"], found["batch"], found.get("reason", ""), found["account"],
-                bytes_of(found["token"]), int(found["amount"]), found["kind"] == "withdrawal",
-            ),
-            True,
-        )  # fmt: skip
+        except (RpcError, KeyError, TypeError, ValueError, AttributeError):  # it does not know it, or talks nonsense
+            return None, True
 
     def ask(self, role: str, method: str, *params: Any) -> Any:
-        """One question to a service. Raises ServiceError where it does not answer, RpcError with its error."""
-        client = self.local.service(role)
+        """One question to a service. Raises ServiceError where it does not answer soon, RpcError with its error."""
+        rpc = Rpc(self.local.url(role), ANSWER_SECONDS)
         try:
-            return client.call(method, *params)
+            return rpc.call(method, *params)
+        except RpcError:
+            raise
+        except NodeError as error:
+            raise ServiceError(f"the {role} at {rpc.shown} does not answer") from error
         finally:
-            client.close()
+            rpc.close()
 
     def answers(self, role: str) -> bool:
         """Whether a service answers."""
@@ -179,7 +194,7 @@ class Passage:
         """Wait until something is ``done``, or over; on the way bring it further, as far as time and money allow.
 
         Raises:
-            ServiceError: the devnet's clock is moved, and nothing has happened for `PATIENCE_SECONDS` all the same.
+            ServiceError: the devnet's clock is moved, and nothing happens all the same.
         """
         told: tuple[object, ...] = ()
         since = time.monotonic()
@@ -195,9 +210,15 @@ class Passage:
             waited = time.monotonic() - since
             if self._bring_further(view, standing, waited):
                 continue
-            if self.travel and waited > PATIENCE_SECONDS:
-                raise ServiceError(f"nothing has happened for {waited:.0f} s: it waits for {standing.waits_for}")
+            if self.travel and waited > GRACE_SECONDS:
+                self._check_hope(standing, waited)
             self.pause(since)
+
+    def _check_hope(self, standing: Standing, waited: float) -> None:
+        """Raise ServiceError where it is no use to wait longer while time stands still."""
+        if waited > PATIENCE_SECONDS or (standing.stage is Stage.POSTED and not self.answers("proposer")):
+            instead = "" if self.answers("proposer") else "; no proposer answers, and 'l2kit escape' is the way out"
+            raise ServiceError(f"nothing happens any more: it waits for {standing.waits_for}{instead}")
 
     @staticmethod
     def pause(since: float) -> None:

@@ -68,8 +68,8 @@ def claim(
             told.on_the_way = f"the withdrawal goes on by itself: 'l2kit claim {name} --wait' waits for it again"
             standing, deeds = _claim(passage, name, payer, wait or travel, fast, max_fee), told.deeds
     if as_json:
-        told_ = {} if standing is None else standing.as_json()
-        show.as_json({**told_, "transactions": [deed.as_json() for deed in deeds]})
+        where = {} if standing is None else standing.as_json()
+        show.as_json({**where, "transactions": [deed.as_json() for deed in deeds]})
 
 
 def _claim(passage: Passage, name: str, payer: str | None, wait: bool, fast: bool, max_fee: str | None) -> Standing:

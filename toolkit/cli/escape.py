@@ -50,11 +50,19 @@ def escape(whom: str, payer: str | None, wait: bool, travel: bool, file: Path | 
         passage.payer = local.account(payer or (whom if whom in local.accounts else "alice"))
         told.on_the_way = "what was done is on L1; run the same again to go on"
         left = Leaving(passage, owner).go(wait=wait)
-        words = passage.look().words
+        view = passage.look()
+        words, credits = view.words, view.replica.bridge.credits
+        owed = {key: amount for key, amount in credits.items() if owner in (None, key[1])}
     if as_json:
         show.as_json({**left.as_json(), "transactions": [deed.as_json() for deed in told.deeds]})
         return
     _show(left, words)
+    for (token, who), amount in owed.items():
+        name = words.who(who)
+        told.note(
+            f"{name} has not taken a payment, so the bridge owes it {words.amount(token, amount)}: "
+            f"'l2kit claim --credit --from {name}'"
+        )
 
 
 def _show(left: Left, words: Words) -> None:

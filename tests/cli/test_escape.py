@@ -52,6 +52,8 @@ def test_everybody_leaves_in_the_end(tmp_path: Path) -> None:
 
         # Without anybody a right assertion is confirmed by whoever leaves; what is not in it comes back another way.
         kill(devnet, "proposer", "verifier", "provider")
+        stuck = desk.run("withdraw", "0.125", "--from", "alice", "--forced", "--travel")
+        assert (stuck.code, "no proposer answers, and 'l2kit escape' is the way out" in stuck.error) == (1, True), stuck
         desk.ask("deposit", "0.25", "--from", "dave")
         found = desk.ask("escape", "--for", "alice")
         assert (deeds(found).startswith("alice raised the alarm"), found["paid"], found["over"]) == (True, [], False)

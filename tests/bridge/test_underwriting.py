@@ -29,6 +29,7 @@ from toolkit.bridge.underwriting import (
 from toolkit.devnet.l1 import selector
 from toolkit.rollup import contracts as c
 from toolkit.rollup.dispute import game as g
+from toolkit.rollup.life import QUIET_SECONDS
 from toolkit.rollup.machine import Withdrawal
 
 WINDOW = 10_000
@@ -275,6 +276,26 @@ def test_beside_what_is_disputed_it_asserts_something_of_its_own(l1: Lending) ->
     (move,) = common_moves(l1.replica, PROVIDER, l1.now)
     assert move.data[4:68] == l1.genesis + (4).to_bytes(32, "big")
     assert move.value == l1.replica.contracts.bond
+
+
+def test_under_an_alarm_it_sees_to_it_that_something_of_its_own_can_be_confirmed(l1: Lending) -> None:
+    """Who asserts what is right before all others, and lets it die, would else have a quiet rollup frozen."""
+    l1.fast_exit(l1.withdraw(ETHER))
+    name = l1.assert_state(l1.genesis, 3, who=MALLORY)
+    l1.open(name, RIVAL)
+    for batch in (1, 2):
+        l1.assert_state(l1.genesis, batch, who=MALLORY)
+    l1.alarm(l1.now + 100 * WINDOW)
+    assert common_moves(l1.replica, PROVIDER, l1.now) == []
+    l1.now += QUIET_SECONDS
+    (late,) = common_moves(l1.replica, PROVIDER, l1.now)
+    assert late.data[:4] == selector(c.POST_LATE_BATCH)
+    l1.post()
+    (beside,) = common_moves(l1.replica, PROVIDER, l1.now)
+    assert beside.data[4:68] == l1.genesis + (4).to_bytes(32, "big")
+    l1.assert_state(l1.genesis, 4, who=PROVIDER)
+    l1.now += QUIET_SECONDS
+    assert late.data[:4] not in called(common_moves(l1.replica, PROVIDER, l1.now))
 
 
 def test_it_disputes_what_is_wrong_while_its_money_is_out_also_beside_others(l1: Lending) -> None:

@@ -23,7 +23,7 @@ def deposit_eth(chain: Chain, bridge: Contract, account: Account, amount: int, t
     """Deposit ETH to the L2 account of ``to``, or of the depositor.
 
     Raises:
-        Reverted: BadAmount, BadRecipient (Bridge).
+        Reverted: BadAmount, or BadRecipient (Bridge).
         BadInput: the account does not have as much.
     """
     return chain.send(account, bridge.functions.depositETH(to or account.address), value=amount)

@@ -22,6 +22,8 @@ from toolkit.rollup.dispute.moves import (
     open_move,
     reclaim_moves,
 )
+from toolkit.rollup.late import late_batch_call
+from toolkit.rollup.life import QUIET_SECONDS
 from toolkit.rollup.merkle import SparseMerkleTree
 from toolkit.rollup.proposer import assert_moves, beside_moves, confirm_moves
 
@@ -58,9 +60,29 @@ def common_moves(replica: Replica, me: bytes, now: int) -> list[Move]:
     if unasserted(replica, waits_for) and is_sound(replica, replica.confirmed):
         moves += assert_moves(replica)
     following = replica.chosen().get(replica.confirmed)
-    if following is not None and replica.disputes.holds(following.id):
+    is_alarmed = replica.alarm is not None and replica.frozen is None
+    if is_alarmed or (following is not None and replica.disputes.holds(following.id)):
         moves += beside_moves(replica, me)  # whose it is may lose it, though it is right
+    if is_alarmed and not moves and not _has_own(replica, me):
+        moves += _late_moves(replica, now)
     return moves
+
+
+def _has_own(replica: Replica, me: bytes) -> bool:
+    """Whether something right of ``me`` may be confirmed next."""
+    return any(
+        each.proposer == me and each.agree and each.parent == replica.confirmed for each in replica.pending.values()
+    )
+
+
+def _late_moves(replica: Replica, now: int) -> list[Move]:
+    """A batch where none has come for long: something that can be asserted, where all that was asserted is others'."""
+    posted = replica.history.posted
+    if not posted or now < posted[-1].batch.timestamp + QUIET_SECONDS:
+        return []
+    data = late_batch_call(replica, replica.derived[-2].accumulator, posted[-1].batch)
+    number = len(posted) + 1
+    return [Move(("late batch", number), replica.contracts.inbox, data, f"posts batch {number}, which nobody does")]
 
 
 def claim_moves(replica: Replica, exits: Sequence[FastExited]) -> list[Move]:

@@ -17,7 +17,7 @@ from toolkit.errors import BadInput, ProtocolError, RpcError
 from toolkit.rollup.codec import decode_blobs, encode_blobs, split_records
 from toolkit.rollup.config import Config
 from toolkit.rollup.dispute.game import Claim, DisputeEvent, Rules, decode_event
-from toolkit.rollup.inbox import Message
+from toolkit.rollup.inbox import Batch, Message
 from toolkit.rollup.machine import Genesis
 from toolkit.rollup.operations import rollup_domain
 from toolkit.rollup.store import L1Log
@@ -305,6 +305,27 @@ def encode_post_blobs(number: int, header: bytes, records: int, messages: Sequen
             header,
             records.to_bytes(32, "big"),
             (4 * 32).to_bytes(32, "big"),
+            _tail(b"".join(message.reference() for message in messages)),
+        )
+    )
+
+
+def encode_post_late_batch(
+    before_last: bytes, last: Batch, number: int, header: bytes, records: Sequence[bytes], messages: Sequence[Message]
+) -> bytes:
+    """The calldata of ``Inbox.postLateBatch``; ``before_last`` is the accumulator before the batch ``last``."""
+    data = b"".join(records)
+    tail = _tail(data)
+    return b"".join(
+        (
+            selector(POST_LATE_BATCH),
+            before_last.ljust(32, b"\0"),
+            last.words,
+            number.to_bytes(32, "big"),
+            header,
+            (13 * 32).to_bytes(32, "big"),
+            (13 * 32 + len(tail)).to_bytes(32, "big"),
+            tail,
             _tail(b"".join(message.reference() for message in messages)),
         )
     )

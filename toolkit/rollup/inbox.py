@@ -92,9 +92,9 @@ class Batch:
         return [keccak256(message.reference()) for message in self.messages]
 
     @cached_property
-    def hash(self) -> bytes:
-        """The batch's hash, as the Inbox computes it."""
-        return batch_hash(
+    def words(self) -> bytes:
+        """The eight words of ``IInbox.Batch``."""
+        return _batch_words(
             self.header,
             self.records_root,
             len(self.records),
@@ -104,6 +104,11 @@ class Batch:
             self.timestamp,
             self.poster,
         )
+
+    @cached_property
+    def hash(self) -> bytes:
+        """The batch's hash, as the Inbox computes it."""
+        return keccak256(self.words)
 
 
 def batch_hash(
@@ -117,19 +122,30 @@ def batch_hash(
     poster: bytes,
 ) -> bytes:
     """The hash of a batch from its parts."""
-    return keccak256(
-        b"".join(
-            (
-                header,
-                records_root,
-                records.to_bytes(32, "big"),
-                blobs.to_bytes(32, "big"),
-                messages_root,
-                messages.to_bytes(32, "big"),
-                timestamp.to_bytes(32, "big"),
-                _PAD,
-                poster,
-            )
+    return keccak256(_batch_words(header, records_root, records, blobs, messages_root, messages, timestamp, poster))
+
+
+def _batch_words(
+    header: bytes,
+    records_root: bytes,
+    records: int,
+    blobs: int,
+    messages_root: bytes,
+    messages: int,
+    timestamp: int,
+    poster: bytes,
+) -> bytes:
+    return b"".join(
+        (
+            header,
+            records_root,
+            records.to_bytes(32, "big"),
+            blobs.to_bytes(32, "big"),
+            messages_root,
+            messages.to_bytes(32, "big"),
+            timestamp.to_bytes(32, "big"),
+            _PAD,
+            poster,
         )
     )
 

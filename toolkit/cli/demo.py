@@ -22,7 +22,7 @@ def demo(subject: str, payments: Any, count: int, seed: int, as_json: bool, **gi
 
     \b
     deposit    ETH and tokens from L1 to the rollup
-    withdraw   deposit, pay on the rollup, and back to L1 after the challenge window
+    withdraw   deposit, pay on the rollup, and back to L1: at once for a fee, or after the challenge window
     channel    a channel with a cheat in it, a payment over three, then yours through one
     fraud      a proposer that claims a stolen balance, the dispute about it, and what it costs it
     all        all of these, then the same payments by every technique, and the gas table

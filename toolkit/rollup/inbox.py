@@ -188,6 +188,13 @@ class Queue:
         """Those behind the snapshot, in order."""
         return [message for segment, _ in self._full for message in segment] + self._open
 
+    def batches_to(self, place: int) -> int:
+        """How many batches it takes to consume the message at a place of the queue (0: the oldest)."""
+        rest = place - len(self.required)
+        if rest < 0:
+            return 1
+        return 2 + min(rest // MAX_MESSAGES, len(self._full))
+
     def send(self, message: Message) -> None:
         """A message was sent."""
         if len(self._open) == MAX_MESSAGES:

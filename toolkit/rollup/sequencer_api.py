@@ -125,6 +125,8 @@ class SequencerApi:
                 "waitingMessages": len(service.history.required) + len(service.history.arrived),
                 "queue": service.waiting,
                 "batchData": service.batch_data,
+                "alarm": service.life.alarm,
+                "frozen": None if service.life.frozen is None else hex_of(service.life.frozen),
             }
 
     async def _send(self, items: Any, parse: Callable[[Any], Signed]) -> list[dict[str, Any]]:

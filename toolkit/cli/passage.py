@@ -77,8 +77,8 @@ class Told:
             is_open = standing.stage in {Stage.ASSERTED, Stage.DISPUTED} and standing.until is not None
             left = f"; {span(max(0, standing.until - now))} left" if is_open and standing.until else ""
             self.note(f"{standing.stage.value + ':':<11} {standing.news}{left}")
-        if standing.waits_for:
-            self._step(f"waiting for {standing.waits_for}")
+        if standing.waits_for and standing.stage is not Stage.CREDITED:
+            self._step(f"waiting for {standing.waits_for.split(';')[0]}")
 
     def deed(self, deed: Deed) -> None:
         """We have sent a transaction."""

@@ -19,7 +19,7 @@ from toolkit.bridge.provider_api import ProviderApi
 from toolkit.bridge.terms import FastExit, bridge_domain
 from toolkit.bridge.underwriting import Declined
 from toolkit.devnet.l1 import L1, hex_of, selector
-from toolkit.errors import BadInput, NodeError
+from toolkit.errors import BadInput, NodeError, RpcError
 from toolkit.rollup import jsonrpc
 from toolkit.rollup.config import Config
 from toolkit.rollup.dispute.moves import Move
@@ -42,6 +42,7 @@ class Chain:
         self.coins, self.allowance = 1_000 * ETHER, 2**256 - 1
         self.ahead = 0  # of the next block's time before the last one's
         self.nonces = 7, 7
+        self.is_broken = False  # the token
         self.answers_, self.lands = True, True
         self.waiting: frozenset[Hashable] = frozenset()
         self.refused: dict[Hashable, str] = {}
@@ -58,11 +59,14 @@ class Chain:
 
     async def read(self, to: bytes, data: bytes) -> bytes:
         assert (to, data[:4]) == (COIN, selector(calls.ALLOWANCE))
+        if self.is_broken:
+            raise RpcError("eth_call", 3, "execution reverted")
         return self.allowance.to_bytes(32, "big")
 
     def _answer(self, method: str, params: list[Any]) -> Any:
         if method == "eth_getBlockByNumber":
-            return {"timestamp": hex(self.lending.now + (self.ahead if params[0] == "pending" else 0))}
+            time = self.lending.now + (self.ahead if params[0] == "pending" else 0)
+            return {"number": hex(self.lending.head), "timestamp": hex(time)}
         if method == "eth_getTransactionCount":
             return hex(self.nonces[params[1] == "pending"])
         if method == "eth_call":
@@ -532,6 +536,54 @@ def test_after_a_restart_it_takes_nothing_while_something_older_is_on_its_way(le
     asyncio.run(work())
 
 
+def test_claims_and_disputes_do_not_wait_for_what_is_older_than_a_restart(lending: Lending) -> None:
+    lending.fast_exit(lending.withdraw(ETHER))
+    lending.settle(3)
+
+    async def work() -> None:
+        desk = Desk(lending)
+        desk.chain.nonces = 7, 9
+        await desk.turn()
+        assert [move.name for move in desk.chain.played[-1]] == [("claim", 0)]
+
+    asyncio.run(work())
+
+
+def test_a_token_that_does_not_answer_holds_up_nothing_else(lending: Lending) -> None:
+    lending.fast_exit(lending.withdraw(ETHER))
+    lending.settle(3)
+    coins = lending.withdraw(ETHER, COIN)
+
+    async def work() -> None:
+        desk = await opened(lending)
+        request = await desk.ask(coins.index)
+        desk.chain.is_broken = True
+        await desk.turn()
+        assert ("claim", 0) in [move.name for move in desk.chain.played[-1]]
+        assert "does not tell what it allows" in str(await outcome(request))
+
+    asyncio.run(work())
+
+
+def test_who_asserts_often_does_not_keep_it_from_what_else_is_due(lending: Lending) -> None:
+    """Its patience with a confirmation that nobody makes does not begin anew with each assertion."""
+    lending.fast_exit(lending.withdraw(ETHER))
+    name = lending.assert_state(lending.genesis, 3, who=RIVAL)
+    lending.now = lending.replica.assertions[name].deadline
+
+    async def work() -> None:
+        desk = Desk(lending, patience_seconds=60.0)
+        await desk.turn()
+        desk.service._since = {key: since - 61 for key, since in desk.service._since.items()}
+        lending.post()
+        lending.assert_state(name, 4, who=RIVAL)
+        desk.see()
+        await desk.turn()
+        assert ("confirm", name) in [move.name for move in desk.chain.played[-1]]
+
+    asyncio.run(work())
+
+
 def test_what_waits_for_too_long_since_before_a_restart_is_replaced_by_nothing(lending: Lending) -> None:
     async def work() -> None:
         desk = Desk(lending)
@@ -693,10 +745,10 @@ def test_quotes_are_forgotten_when_they_are_over_and_when_there_are_too_many(
     async def work() -> None:
         desk = await opened(lending)
         offers = [await desk.service.offer(index) for index in range(5)]
-        assert [quote[0] for quote in desk.service._quotes] == [2, 3, 4]
+        assert [quote[0] for quote in desk.service._quotes] == [each.withdrawal.leaf() for each in offers[2:]]
         lending.now += 700
         desk.see()
         assert (await desk.service.offer(0)).expiry > offers[0].expiry
-        assert [quote[0] for quote in desk.service._quotes] == [0]
+        assert [quote[0] for quote in desk.service._quotes] == [offers[0].withdrawal.leaf()]
 
     asyncio.run(work())

@@ -29,14 +29,14 @@ from toolkit.bridge.underwriting import (
 from toolkit.crypto import recover
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import L1, hex_of
-from toolkit.errors import L2KitError, NodeError, ProtocolError
+from toolkit.errors import L2KitError, NodeError, ProtocolError, RpcError
 from toolkit.rollup.config import Config
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.dispute.moves import Move
 from toolkit.rollup.dispute.player import Player
 from toolkit.rollup.follower import Gone
 from toolkit.rollup.machine import Withdrawal
-from toolkit.rollup.proposer import affordable
+from toolkit.rollup.proposer import ASSERT, affordable
 from toolkit.rollup.watcher import Watcher
 
 KEPT_GAS = 5_000_000
@@ -101,12 +101,14 @@ class Market:
         now: the next block's time (seconds).
         balance: what the provider owns of ETH (wei).
         held: and of the token in question (base units).
+        block: the number of the newest block.
     """
 
     gas_price: int
     now: int
     balance: int
     held: int
+    block: int
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class ProviderService:
         self._limits = Limits(config.most_per_exit, config.most_outstanding, config.confirmations)
         self._domain = bridge_domain(config.chain_id, config.bridge)
         self._requests: dict[bytes, Request] = {}  # by leaf
-        self._quotes: dict[tuple[int, int, int], None] = {}  # index, fee, expiry
+        self._quotes: dict[tuple[bytes, int, int], None] = {}  # leaf, fee, expiry
         self._since: dict[Hashable, float] = {}  # when something that others should do was first seen to be due
         self._work = asyncio.Event()
         self._drained, self._drain_since = False, float("inf")
@@ -204,7 +206,7 @@ class ProviderService:
             self._check_limits(replica, withdrawal)
             self._check_means(replica, withdrawal, fee, market)
         offer = Offer(withdrawal, fee, market.now + self.config.quote_seconds, seconds, market.gas_price)
-        self._remember((index, fee, offer.expiry), market.now)
+        self._remember((withdrawal.leaf(), fee, offer.expiry), market.now)
         return offer
 
     async def accept(
@@ -218,6 +220,8 @@ class ProviderService:
         _, market = await self._find(index, described)
         async with self.watcher.lock:
             # Nothing is awaited in here: what was checked still holds when the request is noted.
+            if market.block < self.watcher.head:  # what was paid since would count neither as spent nor as promised
+                raise NotNow("busy: L1 has another block; ask again")
             replica = self.watcher.replica
             withdrawal = self.examine(replica, index, described)
             known = self._requests.get(withdrawal.leaf())
@@ -258,7 +262,7 @@ class ProviderService:
         latest = market.now + self.config.quote_seconds
         if not market.now < expiry:
             raise Declined(f"the quote has expired: it was good until {expiry}, and it is {market.now} (L1's time)")
-        if (withdrawal.index, fee, expiry) in self._quotes:
+        if (withdrawal.leaf(), fee, expiry) in self._quotes:
             return
         least, _ = self._fee(replica, withdrawal, market)
         if fee < least:
@@ -310,7 +314,7 @@ class ProviderService:
         seconds = claimable_from(replica, withdrawal.index, market.now) - market.now
         return self.tariff.fee(withdrawal.token, withdrawal.amount, seconds, market.gas_price), seconds
 
-    def _remember(self, quote: tuple[int, int, int], now: int) -> None:
+    def _remember(self, quote: tuple[bytes, int, int], now: int) -> None:
         """Keep a quote while it is good; the oldest are forgotten where there are too many."""
         if len(self._quotes) >= KEPT_QUOTES:
             self._quotes = {each: None for each in self._quotes if each[2] > now}
@@ -332,17 +336,18 @@ class ProviderService:
         (pending,) = await self._l1.answers([("eth_getBlockByNumber", ["pending", False])])
         times = [int(each["timestamp"], 16) for each in (latest, pending) if isinstance(each, dict)]
         ether = int(balance, 16)
-        return Market(int(gas_price, 16), max(times), ether, int(held[0], 16) if held else ether)
+        block = int(latest["number"], 16)
+        return Market(int(gas_price, 16), max(times), ether, int(held[0], 16) if held else ether, block)
 
     # --- what it does on L1 ---
 
     async def _act(self) -> bool:
         """Send what is due; whether something new is in a block."""
-        if not self._drained and not await self._drain():
-            return False
         replica, timestamp = self.watcher.replica, self.watcher.timestamp
         self._settle(replica, timestamp)
         moves = await asyncio.to_thread(own_moves, replica, self.address, timestamp)
+        if not self._drained and not await self._drain(moves):
+            return False
         common = self._patiently(replica, common_moves(replica, self.address, timestamp))
         bonded = [move for move in common if move.value]
         if bonded:
@@ -356,8 +361,10 @@ class ProviderService:
     def _patiently(self, replica: Replica, moves: Sequence[Move]) -> list[Move]:
         """Of what others may do, too, that which nobody has done for as long as it is left to them."""
         now, (tip, _) = asyncio.get_running_loop().time(), replica.tip()
-        self._since = {(move.name, tip): self._since.get((move.name, tip), now) for move in moves}
-        return [move for move in moves if now - self._since[move.name, tip] >= self.config.patience_seconds]
+        # Somebody's new assertion answers the wish for one, and nothing else: else who asserts often keeps us from all.
+        keys = {move.name: (move.name, tip if move.name == ASSERT else replica.confirmed) for move in moves}
+        self._since = {key: self._since.get(key, now) for key in keys.values()}
+        return [move for move in moves if now - self._since[keys[move.name]] >= self.config.patience_seconds]
 
     async def _payments(self, replica: Replica) -> list[Move]:
         """The fast exits that are to be paid, and what the Bridge must be allowed for them."""
@@ -365,7 +372,12 @@ class ProviderService:
         moves: list[Move] = []
         for token in dict.fromkeys(each.withdrawal.token for each in wanted):
             mine = [each for each in wanted if each.withdrawal.token == token]
-            approval = None if token == _ETH else await self._approval(token, sum(each.due for each in mine))
+            try:
+                approval = None if token == _ETH else await self._approval(token, sum(each.due for each in mine))
+            except RpcError as error:  # of a token that does not say: what else is due must not wait for it
+                for each in mine:
+                    each.end(Declined(f"the token {checksum(token)} does not tell what it allows: {error}"))
+                continue
             moves += [self._payment(replica, each) for each in mine] if approval is None else [approval]
         return moves
 
@@ -428,18 +440,22 @@ class ProviderService:
             if reason is not None and request.name not in self._player.waiting:
                 request.end(Declined(f"L1 refuses to have withdrawal {request.withdrawal.index} paid: {reason}"))
 
-    async def _drain(self) -> bool:
+    async def _drain(self, moves: Sequence[Move]) -> bool:
         """See to it that nothing sent before a restart is on its way; whether that is so.
 
-        What comes of it is seen in the logs then, and the limits hold for what is paid from now on.
+        What comes of it is seen in the logs then, and the limits hold for what is paid from now on. Its own ``moves``
+        do not wait for that: where one takes the place of an older transaction, that cannot land any more.
         """
         me = hex_of(self.address)
         counts = await self._l1.batch([("eth_getTransactionCount", [me, tag]) for tag in ("latest", "pending")])
         first, after = (int(count, 16) for count in counts)
         self._drained = after <= first
-        if not self._drained and asyncio.get_running_loop().time() - self._drain_since >= DRAIN_SECONDS:
-            said = "replaces by nothing what waits since before a restart"
-            await self._player.play([Move(("drain", nonce), self.address, b"", said) for nonce in range(first, after)])
+        if not self._drained:
+            due = list(moves)
+            if asyncio.get_running_loop().time() - self._drain_since >= DRAIN_SECONDS:
+                said = "replaces by nothing what waits since before a restart"
+                due += [Move(("drain", nonce), self.address, b"", said) for nonce in range(first + len(due), after)]
+            await self._player.play(due)
         return self._drained
 
 

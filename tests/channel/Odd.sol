@@ -14,7 +14,8 @@ contract OddParty {
         Reverts,
         BurnsGas,
         ReturnsMuch,
-        CallsBack
+        CallsBack,
+        CallsBackOnce
     }
 
     Manner public manner;
@@ -48,7 +49,8 @@ contract OddParty {
                 return(0, 100000)
             }
         }
-        if (manner == Manner.CallsBack) {
+        if (manner == Manner.CallsBack || manner == Manner.CallsBackOnce) {
+            if (manner == Manner.CallsBackOnce) manner = Manner.Accepts;
             (calledBack,) = _target.call(_data);
         }
     }

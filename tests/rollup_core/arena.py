@@ -7,9 +7,11 @@ commitments and balances against that.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
-from toolkit.compile import artifact, compile_sources
+from toolkit.compile import artifact as compiled
+from toolkit.compile import compile_sources
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.transaction import TX_GAS_CAP
@@ -21,10 +23,12 @@ from .evm import Contract, Evm
 
 SEQUENCER = b"\x5e" * 20
 ANYONE = b"\xa7" * 20
-ESCAPE_DELAY = 30 * 24 * 3600
+SEQUENCER_WINDOW, ESCAPE_DELAY = 3600, 30 * 24 * 3600
 WINDOW, BOND = 7 * 24 * 3600, 10**17 + 1  # a bond with an odd half
 RULES = g.Rules(clock=3600, extension=600, max_rounds=4, bond=10**16 + 1)
 PENDING, CONFIRMED, REJECTED = 1, 2, 3
+
+artifact = cache(compiled)  # which looks at every source each time
 
 _ODD = """
 // SPDX-License-Identifier: MIT
@@ -74,10 +78,13 @@ class Arena:
         rules: g.Rules = RULES,
         *,
         ring_size: int = 64,
+        sequencer: bytes = SEQUENCER,
     ) -> None:
-        self.evm, self.rules = Evm(), rules
+        self.evm, self.rules, self.sequencer = Evm(), rules, sequencer
         place = create_address(bytes.fromhex(self.evm.deployer[2:]), 3)
-        self.inbox = self.evm.deploy(artifact("Inbox"), checksum(SEQUENCER), 3600, ring_size, 76, 1638, 1024)
+        self.inbox = self.evm.deploy(
+            artifact("Inbox"), checksum(sequencer), SEQUENCER_WINDOW, ring_size, 76, 1638, 1024
+        )
         self.genesis_time = self.evm.now
         self.machine = machine(self.evm, self.inbox)
         self.rollup = self.evm.deploy(
@@ -121,7 +128,7 @@ class Arena:
         return bytes(self.evm.call(self.inbox, "accumulator", batch))
 
     def post(self, number: int, header: bytes = bytes(32), records: bytes = b"", references: bytes = b"") -> None:
-        self.evm.call(self.inbox, "postBatch", number, header, records, references, sender=checksum(SEQUENCER))
+        self.evm.call(self.inbox, "postBatch", number, header, records, references, sender=checksum(self.sequencer))
 
     # Assertions
 

@@ -36,11 +36,16 @@ class Contract:
 
 @dataclass
 class Evm:
-    """One EVM. Every account has money; a failed call raises `Reverted` with the error's name and arguments."""
+    """One EVM. A failed call raises `Reverted` with the error's name and arguments.
+
+    Attributes:
+        faucet: every account is given what it sends; else it sends what it has.
+    """
 
     vm: Any = field(default_factory=lambda: pyrevm.EVM(spec_id="OSAKA"))
     errors: dict[bytes, tuple[str, list[str]]] = field(default_factory=dict)
     deployer: str = checksum(b"\xdd" * 20)
+    faucet: bool = True
 
     def __post_init__(self) -> None:
         self.errors[keccak256(b"Panic(uint256)")[:4]] = ("Panic", ["uint256"])
@@ -83,17 +88,14 @@ class Evm:
 
         ``blobs`` are the versioned hashes of those that the transaction carries.
         """
-        entry = contract.functions[name]
-        types = [_type(each) for each in entry["inputs"]]
-        data = keccak256(f"{name}({','.join(types)})".encode())[:4] + encode(types, arguments)
         self.vm.set_tx_env(pyrevm.TxEnv(blob_hashes=list(blobs)))
-        output = self.raw(contract.address, data, sender=sender, value=value, gas=gas)
-        results: Sequence[Any] = decode([_type(each) for each in entry["outputs"]], output)
+        output = self.raw(contract.address, calldata(contract, name, *arguments), sender=sender, value=value, gas=gas)
+        results: Sequence[Any] = decode([_type(each) for each in contract.functions[name]["outputs"]], output)
         return results[0] if len(results) == 1 else tuple(results)
 
     def raw(self, to: str, data: bytes, *, sender: str | None = None, value: int = 0, gas: int = TX_GAS_CAP) -> bytes:
         caller = sender or self.deployer
-        if value:
+        if value and self.faucet:
             self.vm.set_balance(caller, self.vm.get_balance(caller) + value)
         try:
             return bytes(self.vm.message_call(caller=caller, to=to, calldata=data, value=value, gas=gas))
@@ -105,6 +107,12 @@ class Evm:
         data = bytes.fromhex(found[1]) if found else b""
         name, types = self.errors.get(data[:4], ("", []))
         return Reverted(name, decode(types, data[4:]) if name else (), data, str(error)[:120])
+
+
+def calldata(contract: Contract, name: str, *arguments: Any) -> bytes:
+    """The calldata of a call of ``contract``'s function."""
+    types = [_type(each) for each in contract.functions[name]["inputs"]]
+    return keccak256(f"{name}({','.join(types)})".encode())[:4] + encode(types, arguments)
 
 
 def refusal(error: str, call: Any) -> tuple[Any, ...]:

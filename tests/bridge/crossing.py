@@ -1,0 +1,805 @@
+"""The contracts in an EVM, everybody around them, and what follows from L1; each transaction is held to the `Model`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial, wraps
+from typing import Any, Concatenate, ParamSpec
+
+from channel.world import odd
+from rollup_core.arena import BOND, RULES, SEQUENCER_WINDOW, Arena, artifact
+from rollup_core.evm import Contract, calldata, pyrevm
+
+from toolkit.bridge.claims import Claim as WithdrawalClaim
+from toolkit.bridge.claims import withdrawal_claim
+from toolkit.bridge.escape import (
+    Consumption,
+    Final,
+    Recovery,
+    consumption,
+    escape_witness,
+    escapes,
+    final_of,
+    final_state,
+    recoveries,
+)
+from toolkit.bridge.ledger import Claimed, Escaped, Recovered
+from toolkit.bridge.ledger import decode_event as decode_bridge_event
+from toolkit.bridge.terms import FastExit, bridge_domain
+from toolkit.crypto import address_of, keccak256, recover, sign
+from toolkit.devnet.accounts import checksum
+from toolkit.devnet.l1 import bytes_of, selector
+from toolkit.devnet.transaction import TX_GAS_CAP
+from toolkit.errors import Reverted
+from toolkit.rollup.codec import NO_ACCOUNT, WHOLE_BALANCE, Header, RegisterRecord
+from toolkit.rollup.contracts import (
+    Contracts,
+    encode_assert,
+    encode_checkpoint,
+    encode_confirm,
+    encode_post_batch,
+    encode_reclaim,
+)
+from toolkit.rollup.deploy import create_address
+from toolkit.rollup.derive import Replica
+from toolkit.rollup.dispute import game as g
+from toolkit.rollup.inbox import GENESIS_CHAIN, Batch, Message, genesis_accumulator
+from toolkit.rollup.machine import Genesis, State, Withdrawal, forced_data
+from toolkit.rollup.merkle import list_proof
+from toolkit.rollup.operations import Transfer, Withdraw, rollup_domain
+from toolkit.rollup.store import L1Log
+from toolkit.rollup.witness import batch_words
+
+from .crossing_model import ETH, INFINITE, PENDING, Model, Op, Permit, Worth, claim_of
+
+CHAIN_ID = 1
+RING = 6
+"""Accumulators that the Inbox keeps: few, so that some must be brought back."""
+RICH = 2**140
+"""What everybody has of everything at first."""
+
+
+class Person(bytes):
+    """An address, known by a name."""
+
+    def __new__(cls, name: str) -> Person:
+        return super().__new__(cls, address_of(keccak256(name.encode())))
+
+    def __init__(self, name: str) -> None:
+        self.name, self.key = name, keccak256(name.encode())
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+ALICE, BOB, CAROL, STRANGER = Person("ALICE"), Person("BOB"), Person("CAROL"), Person("STRANGER")
+SEQUENCER, PROPOSER, VERIFIER, CHEAT = Person("SEQUENCER"), Person("PROPOSER"), Person("VERIFIER"), Person("CHEAT")
+PROVIDER, CARELESS = Person("PROVIDER"), Person("CARELESS")
+"""Carol's account has got code: it takes ETH, or not, and is not deposited to. Careless is a provider who checks
+nothing."""
+EVERYBODY = (ALICE, BOB, CAROL, STRANGER, SEQUENCER, PROPOSER, VERIFIER, CHEAT, PROVIDER, CARELESS)
+KEYS = {bytes(who): who.key for who in EVERYBODY}
+_HANDS = ("claims", "games", "opened", "ended", "proved", "burned")
+"""What an `Arena` knows."""
+_BALANCE_OF = selector("balanceOf(address)")
+
+P = ParamSpec("P")
+
+
+def transaction(method: Callable[Concatenate[Crossing, P], bool]) -> Callable[Concatenate[Crossing, P], bool]:
+    """Remember what was sent to L1: after a reorganisation it may be mined again, as it is."""
+
+    @wraps(method)
+    def send(self: Crossing, /, *arguments: P.args, **named: P.kwargs) -> bool:
+        self.sent.append(partial(send, self, *arguments, **named))
+        return method(self, *arguments, **named)
+
+    return send
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A block that L1 may go back to."""
+
+    checkpoint: Any
+    time: int
+    model: Model
+    logs: int
+    sent: int
+    hands: dict[str, Any]
+
+
+class Crossing(Arena):
+    """Both chains.
+
+    Attributes:
+        model: what must come of it.
+        logs: L1's, of the five contracts; ``replica`` is what the library makes of them.
+        sent: every transaction of this history, to be sent again.
+        marks: the blocks that L1 may go back to.
+        coin, odd: a plain token with permits, and one with vices.
+    """
+
+    def __init__(self) -> None:
+        place = create_address(b"\xdd" * 20, 4)
+
+        def deploy_machine(evm: Any, inbox: Contract) -> Contract:
+            return evm.deploy(artifact("PaymentsMachine"), inbox.address, checksum(place), 31, 32)  # type: ignore[no-any-return]
+
+        super().__init__(deploy_machine, RULES, ring_size=RING, sequencer=SEQUENCER)
+        evm = self.evm
+        self.bridge = evm.deploy(artifact("Bridge"), self.inbox.address, self.rollup.address, 32)
+        assert self.bridge.address_bytes == place
+        self.coin = evm.deploy(artifact("Token"), "Coin", "COIN", RICH * len(KEYS))
+        self.odd = evm.deploy(odd("OddToken"))
+        self.tokens = {ETH: None, self.coin.address_bytes: self.coin, self.odd.address_bytes: self.odd}
+        evm.errors[keccak256(b"TransferFromFailed()")[:4]] = ("TransferFromFailed", [])
+        wallet = odd("OddParty")
+        self._odd[CAROL] = evm.deploy(wallet)  # for the errors and functions
+        self._odd[CAROL].address = checksum(CAROL)
+        evm.vm.insert_account_info(checksum(CAROL), pyrevm.AccountInfo(code=wallet.runtime))
+        for who in EVERYBODY:
+            evm.vm.set_balance(checksum(who), RICH)
+            evm.call(self.coin, "transfer", checksum(who), RICH)
+            evm.call(self.odd, "mint", checksum(who), RICH)
+        evm.faucet = False
+        for who in (PROVIDER, CARELESS, STRANGER):
+            evm.call(self.coin, "approve", self.bridge.address, INFINITE, sender=checksum(who))
+
+        inbox, machine = self.inbox.address_bytes, self.machine.address_bytes
+        start = genesis_accumulator(CHAIN_ID, inbox, self.genesis_time)
+        self.contracts = Contracts(
+            inbox, self.rollup.address_bytes, Genesis(rollup_domain(CHAIN_ID, machine), place, start), self.genesis.id,
+            SEQUENCER, BOND, self.dispute.address_bytes, self.rules, RING,
+        )  # fmt: skip
+        self.domain = bridge_domain(CHAIN_ID, place)
+        self.replica = Replica(self.contracts)
+        self.model = Model(
+            SEQUENCER, place, {CAROL, self.coin.address_bytes, self.odd.address_bytes}, self.coin.address_bytes,
+            RING, self.rules.bond,
+            [Batch(CHAIN_ID.to_bytes(32, "big"), (), (), self.genesis_time, inbox)], [start],
+            self.genesis, {self.replica.derived[0].outbox_root: 0},
+            Counter(dict.fromkeys((PROVIDER, CARELESS, STRANGER), INFINITE)),
+            Counter({(who, token): RICH for who in EVERYBODY for token in self.tokens}),
+        )  # fmt: skip
+        self.logs: list[L1Log] = []
+        self.sent: list[Callable[[], bool]] = []
+        self.marks: list[Mark] = []
+        self._transactions = 0
+        self._final: tuple[Replica, State] | None = None
+
+    # L1
+
+    def raw(self, sender: bytes, to: Contract, data: bytes, value: int = 0, gas: int = TX_GAS_CAP) -> None:
+        """Send a transaction, and derive what follows from its logs."""
+        super().raw(sender, to, data, value, gas)
+        self._transactions += 1
+        name = keccak256(self._transactions.to_bytes(32, "big"))
+        block = self.logs[-1].block + 1 if self.logs else 1
+        for index, log in enumerate(self.evm.vm.result.logs):
+            place = (block, index, keccak256(name), self.now, name, sender)
+            topics, data_ = log.data
+            is_batch = to is self.inbox
+            found = L1Log(*place, bytes_of(log.address), tuple(topics), bytes(data_), data if is_batch else b"")
+            self.logs.append(found)
+            self.replica.add(found)
+
+    def _send(self, error: str, sender: bytes, to: Contract, data: bytes, value: int = 0) -> bool:
+        """Send a transaction that must end as the model says; returns whether it went through."""
+        try:
+            self.raw(sender, to, data, value)
+        except Reverted as reverted:
+            assert reverted.error == error, f"{reverted} instead of {error or 'success'}"
+            return False
+        assert not error, f"it went through instead of {error}"
+        return True
+
+    def _call(self, error: str, sender: bytes, name: str, *arguments: Any, value: int = 0) -> bool:
+        """The same, to the bridge."""
+        return self._send(error, sender, self.bridge, calldata(self.bridge, name, *arguments), value)
+
+    def held(self, token: bytes, who: bytes) -> int:
+        """What somebody has on L1."""
+        contract = self.tokens[token]
+        if contract is None:
+            return self.balance(who)
+        return int.from_bytes(self.evm.raw(contract.address, _BALANCE_OF + who.rjust(32, b"\0")), "big")
+
+    # Deposits and other messages
+
+    @transaction
+    def deposit(
+        self, sender: bytes, token: bytes, to: bytes, amount: int, permit: Permit | None = None, vice: str = ""
+    ) -> bool:
+        """``vice``: what the odd token does meanwhile."""
+        error = self.model.deposits(sender, token, to, amount, permit, vice, self.now)
+        if token == ETH:
+            return self._call(error, sender, "depositETH", checksum(to), value=amount)
+        if permit is not None:
+            halves = permit.signature[:32], permit.signature[32:]
+            words = checksum(token), checksum(to), amount, permit.deadline, halves
+            return self._call(error, sender, "depositERC20WithPermit", *words)
+        if vice:
+            self.evm.call(self.odd, "behave", _MANNERS[vice], checksum(ETH))
+        try:
+            return self._call(error, sender, "depositERC20", checksum(token), checksum(to), amount)
+        finally:
+            if vice:
+                self._ban()
+
+    def permit(self, signer: bytes, owner: bytes, amount: int, nonce: int, deadline: int) -> Permit:
+        """A permit of the owner's for the bridge, by whomever's key."""
+        struct = b"".join(
+            (
+                keccak256(b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"),
+                *(each.rjust(32, b"\0") for each in (owner, self.bridge.address_bytes)),
+                *(each.to_bytes(32, "big") for each in (amount, nonce, deadline)),
+            )
+        )
+        separator = self.evm.call(self.coin, "DOMAIN_SEPARATOR")
+        signature = sign(KEYS[signer], keccak256(b"\x19\x01" + separator + keccak256(struct)))
+        return Permit(signer if signer == owner else b"", amount, nonce, deadline, signature)
+
+    @transaction
+    def use_permit(self, sender: bytes, permit: Permit) -> bool:
+        """Bring somebody's permit to the token."""
+        packed = int.from_bytes(permit.signature[32:], "big")
+        v, s = 27 + (packed >> 255), (packed & ((1 << 255) - 1)).to_bytes(32, "big")
+        words = permit.amount, permit.deadline, v, permit.signature[:32], s
+        data = calldata(self.coin, "permit", checksum(permit.signer), self.bridge.address, *words)
+        return self._send(self.model.permits_alone(permit, self.now), sender, self.coin, data)
+
+    @transaction
+    def send_message(self, sender: bytes, data: bytes, op: Op | None = None) -> bool:
+        """To the Inbox, by anybody."""
+        error = self.model.sends(sender, data, op, self.now)
+        return self._send(error, sender, self.inbox, calldata(self.inbox, "send", data))
+
+    def force(self, sender: bytes, op: Op) -> bool:
+        """An operation by way of L1."""
+        return self.send_message(sender, forced_data(op.record), op)
+
+    def operation(self, account: int, to: int | None, amount: int, fee: int, nonce: int, forged: str = "") -> Op:
+        """An operation of an account of L2; forged: by "another" key, with "more" than was signed, or for a "fork"."""
+        payer, payee = self.model.accounts[account], None if to is None else self.model.accounts[to]
+        domain = self.contracts.genesis.domain if forged != "fork" else rollup_domain(2, self.machine.address_bytes)
+        key = KEYS[payer.owner if forged != "another" else CHEAT]
+        signer = payer.owner if not forged else None
+        if payee is None:
+            withdraw = Withdraw(account, payer.token, amount, fee, nonce)
+            record, owner = withdraw.record(withdraw.sign(domain, key)).encode(), payer.owner
+        else:
+            assert to is not None
+            transfer = Transfer(account, payee.owner, payer.token, amount, fee, nonce)
+            record, owner = transfer.record(to, transfer.sign(domain, key)).encode(), payee.owner
+        if forged == "more":
+            record = record[:10] + bytes([record[10] ^ 1]) + record[11:]
+        return Op(record, signer, account, to, owner, payer.token, amount, fee, nonce)
+
+    def registration(self, owner: bytes, token: bytes) -> Op:
+        """An account that anybody opens for somebody."""
+        return Op(RegisterRecord(owner, token).encode(), None, NO_ACCOUNT, None, owner, token, 0, 0, 0)
+
+    # Batches
+
+    @transaction
+    def post_batch(
+        self, poster: bytes, number: int, header: Header, ops: Sequence[Op], messages: Sequence[Message],
+        late: tuple[bytes, Batch] | None = None,
+    ) -> bool:  # fmt: skip
+        """A batch; a late one shows the last, and the accumulator before it."""
+        error = self.model.posts(poster, number, header, ops, messages, late, self.now)
+        records = [op.record for op in ops]
+        data = encode_post_batch(number, header.encode(), records, messages)
+        if late is not None:
+            references = b"".join(message.reference() for message in messages)
+            words = (*batch_words(late[1])[:-1], checksum(late[1].poster))
+            arguments = (late[0], words, number, header.encode(), b"".join(records), references)
+            data = calldata(self.inbox, "postLateBatch", *arguments)
+        return self._send(error, poster, self.inbox, data)
+
+    def last_batch(self) -> tuple[bytes, Batch]:
+        """What a late batch must show."""
+        known = self.model.accumulators
+        return known[-2] if len(known) > 1 else GENESIS_CHAIN, self.model.batches[-1]
+
+    @property
+    def next_batch(self) -> int:
+        return len(self.model.batches)
+
+    @transaction
+    def checkpoint(self, batch: int, value: bytes, hashes: Sequence[bytes]) -> bool:
+        """Bring an accumulator back, by the hashes of the batches after it."""
+        error = self.model.checkpoint(batch, value, hashes)
+        return self._send(error, STRANGER, self.inbox, encode_checkpoint(batch, value, hashes))
+
+    def reach(self, batch: int) -> None:
+        """Have the Inbox know an accumulator."""
+        model, to = self.model, batch
+        while not model.knows(to):
+            to += 1
+        if to > batch:
+            hashes = [each.hash for each in model.batches[batch + 1 : to + 1]]
+            self.checkpoint(batch, model.accumulators[batch], hashes)
+
+    # Assertions
+
+    @transaction
+    def assert_claim(self, proposer: bytes, claim: g.Claim, wrong_from: int = 1) -> bool:
+        """With a bond; where it is wrong, its proposer defends the right run up to before this step."""
+        derived = self.replica.derived
+        right = claim.batch < len(derived) and derived[claim.batch].machine_hash == claim.machine_hash
+        error = self.model.asserts(proposer, claim, right, wrong_from, self.now)
+        data = encode_assert(claim.parent, claim.batch, claim.accumulator, claim.machine_hash)
+        if not self._send(error, proposer, self.rollup, data, BOND):
+            return False
+        self.claims[claim.id] = (claim, proposer)
+        return True
+
+    @transaction
+    def confirm_final(self, sender: bytes, final: Final) -> bool:
+        words = final.parent, final.batch, final.accumulator, final.outbox_root, final.inner_hash
+        return self._send(self.model.confirms(final, self.now), sender, self.rollup, encode_confirm(*words))
+
+    @transaction
+    def reclaim_bond(self, sender: bytes, claim: g.Claim) -> bool:
+        return self._send(self.model.reclaims(claim, self.now), sender, self.rollup, encode_reclaim(claim))
+
+    def right_final(self, parent: bytes, batch: int) -> Final:
+        """What is so after a batch."""
+        derived = self.replica.derived[batch]
+        return Final(parent, batch, derived.accumulator, derived.outbox_root, derived.inner_hash)
+
+    @transaction
+    def dispute_claim(self, challenger: bytes, claim: g.Claim) -> bool:
+        """Open a game."""
+        error = self.model.opens(g.game_id(claim.id, challenger), challenger, claim, self.now)
+        parent = self.claims.get(claim.parent, (self.genesis, b""))[0]
+        try:
+            self.send(challenger, g.encode_open(parent, claim), self.rules.bond)
+        except Reverted as reverted:
+            assert reverted.error == error, reverted
+            return False
+        assert not error
+        return True
+
+    def finish(self, name: bytes) -> None:
+        """Play a game to its end: L1 executes the step that decides it."""
+        made = self.model.made[self.games[name].game.assertion]
+        trace = self.replica.trace(self.replica.assertions[made.claim.id])
+        wrong_from = min(made.wrong_from, g.SEGMENTS**trace.rounds)
+
+        def claimed(step: int) -> bytes:
+            return trace.hash(step) if made.right or step < wrong_from else made.claim.machine_hash
+
+        def witness(step: int) -> bytes:
+            batch = trace.number_of(step)
+            if batch is not None:
+                self.reach(batch)
+            return trace.witness(step)
+
+        known = trace.hash if not made.right else lambda _: bytes(32)
+        ended = self.play(name, trace.rounds, claimed, known, witness)
+        assert ended.winner == self.model.ends(name)
+
+    def advance(self, to: int) -> None:
+        """Let time pass until then. Games end in time; what is wrong is disputed in its last second, if not before."""
+        while due := [each for each in self._due() if each[0] < to]:
+            time, name = min(due)
+            self.evm.set_time(max(self.now, time))
+            if name in self.games:
+                self.finish(name)
+            else:
+                self.dispute_claim(VERIFIER, self.claims[name][0])
+        self.evm.set_time(max(self.now, to))
+
+    def _due(self) -> Iterator[tuple[int, bytes]]:
+        """Until when somebody honest must act, and about which game or assertion."""
+        yield from ((state.deadline, name) for name, state in self.games.items())
+        for name, made in self.model.made.items():
+            if made.status == PENDING and made.rooted and not made.right and not self.model.is_held(name):
+                yield made.deadline - 1, name
+
+    # Withdrawals
+
+    @transaction
+    def claim_withdrawal(self, sender: bytes, claim: WithdrawalClaim) -> bool:
+        return self._call(self.model.claims(claim), sender, "claim", *_claim_words(claim))
+
+    def withdrawal_proof(self, index: int, count: int) -> WithdrawalClaim:
+        """Of a withdrawal in the outbox of so many."""
+        return withdrawal_claim(self.model.withdrawals[:count], index)
+
+    @transaction
+    def claim_credit(self, owner: bytes, token: bytes, to: bytes) -> bool:
+        error = self.model.claims_credit(owner, token, to)
+        return self._call(error, owner, "claimCredit", checksum(token), checksum(to))
+
+    # The same while Carol's account answers the first payment by doing it once more; the odd token tells her of it
+
+    @transaction
+    def claim_withdrawal_again_meanwhile(self, sender: bytes, claim: WithdrawalClaim) -> bool:
+        data = calldata(self.bridge, "claim", *_claim_words(claim))
+        return self._answered(sender, data, lambda: self.model.claims(claim))
+
+    @transaction
+    def claim_credit_again_meanwhile(self, token: bytes) -> bool:
+        data = calldata(self.bridge, "claimCredit", checksum(token), checksum(CAROL))
+        return self._answered(CAROL, data, lambda: self.model.claims_credit(CAROL, token, CAROL))
+
+    @transaction
+    def escape_again_meanwhile(self, sender: bytes, final: Final, witness: bytes, account: int) -> bool:
+        data = calldata(self.bridge, "escape", _final_words(final), witness)
+        return self._answered(sender, data, lambda: self.model.escapes(final, account, True))
+
+    def _answered(self, sender: bytes, data: bytes, expected: Callable[[], str]) -> bool:
+        wallet, refuses = self._odd[CAROL], self.model.refuses
+        self.evm.call(wallet, "behave", _ANSWERS_ONCE, self.bridge.address, data)
+        self.evm.call(self.odd, "behave", _MANNERS["CallsReceiver"], checksum(ETH))
+        self.model.refuses = set()
+        try:
+            done = self._send(expected(), sender, self.bridge, data)
+            assert not self.evm.call(wallet, "calledBack")
+        finally:
+            self.model.refuses = refuses
+            self._ban()
+            self._close()
+        return done
+
+    def terms(self, provider: bytes, fee: int, expiry: int, batch: int | None = None) -> FastExit:
+        """Terms in the history as it is now."""
+        batch = len(self.model.batches) - 1 if batch is None else batch
+        return FastExit(provider, fee, expiry, batch, self.model.accumulators[batch])
+
+    @transaction
+    def exit_fast(self, sender: bytes, withdrawal: Withdrawal, terms: FastExit, signature: bytes, value: int) -> bool:
+        asked = FastExit(sender, *(terms.fee, terms.expiry, terms.batch, terms.accumulator))
+        signer = recover(asked.digest(self.domain, withdrawal), signature)
+        error = self.model.exits(sender, withdrawal, terms, signer, value, self.now)
+        words = withdrawal.index, checksum(withdrawal.owner), checksum(withdrawal.token), withdrawal.amount
+        agreed = terms.fee, terms.expiry, terms.batch, terms.accumulator
+        halves = signature[:32], signature[32:]
+        return self._call(error, sender, "fastExit", words, agreed, halves, value=value)
+
+    # The end of the rollup
+
+    @transaction
+    def raise_alarm(self, sender: bytes, name: bytes) -> bool:
+        error = self.model.alarm(name, self.now)
+        return self._send(error, sender, self.rollup, calldata(self.rollup, "alarm", name))
+
+    @transaction
+    def freeze(self, sender: bytes, name: bytes) -> bool:
+        error = self.model.freeze(name, self.now)
+        return self._send(error, sender, self.rollup, calldata(self.rollup, "freeze", name))
+
+    @transaction
+    def escape(self, sender: bytes, final: Final, witness: bytes, account: int, *, is_true: bool = True) -> bool:
+        """``is_true``: whether the witness is that of this account in this state."""
+        error = self.model.escapes(final, account, is_true)
+        return self._call(error, sender, "escape", _final_words(final), witness)
+
+    @transaction
+    def recover_deposit(self, sender: bytes, final: Final, consumed: Consumption, preimage: bytes) -> bool:
+        error = self.model.recovers(final, consumed, preimage)
+        posted = (*batch_words(consumed.posted)[:-1], checksum(consumed.posted.poster))
+        words = consumed.batch, consumed.before, posted, consumed.place, consumed.hint
+        proof = list(consumed.proof)
+        return self._call(error, sender, "recoverDeposit", _final_words(final), words, preimage, proof)
+
+    # Vices
+
+    @transaction
+    def close_wallet(self, closed: bool) -> bool:
+        """Carol's account takes no ETH any more, or does again."""
+        self.model.refuses -= {(ETH, CAROL)}
+        if closed:
+            self.model.refuses |= {(ETH, CAROL)}
+        self._close()
+        return True
+
+    @transaction
+    def ban(self, who: bytes | None) -> bool:
+        """The odd token pays somebody nothing any more, or everybody again."""
+        token = self.odd.address_bytes
+        self.model.refuses = {each for each in self.model.refuses if each[0] != token}
+        if who is not None:
+            self.model.refuses |= {(token, who)}
+        self._ban()
+        return True
+
+    def _close(self) -> None:
+        closed = (ETH, CAROL) in self.model.refuses
+        self.evm.call(self._odd[CAROL], "behave", _REVERTS if closed else 0, checksum(ETH), b"")
+
+    def _ban(self) -> None:
+        banned = next((who for token, who in self.model.refuses if token != ETH), None)
+        self.evm.call(self.odd, "behave", _MANNERS["Blacklists" if banned else ""], checksum(banned or ETH))
+
+    # Reorganisations and restarts
+
+    def mark(self) -> None:
+        """L1 may go back to here."""
+        hands = {name: _copied(getattr(self, name)) for name in _HANDS}
+        checkpoint = self.evm.vm.snapshot()
+        self.marks.append(Mark(checkpoint, self.now, self.model.copy(), len(self.logs), len(self.sent), hands))
+
+    def reorganise(self, place: int, again: int, *, later: bool) -> None:
+        """L1 goes back to a mark.
+
+        Args:
+            again: which of the transactions that are gone are mined again, bit by bit.
+            later: not earlier than they were.
+        """
+        mark, now = self.marks[place], self.now
+        gone = self.sent[mark.sent :]
+        self.evm.vm.revert(mark.checkpoint)
+        self.evm.set_time(mark.time)
+        del self.marks[place:], self.logs[mark.logs :], self.sent[mark.sent :]
+        self.model = mark.model
+        for name, value in mark.hands.items():
+            setattr(self, name, value)
+        self.replica = self.derived_anew()
+        if later:
+            self.advance(now)
+        for number, send in enumerate(gone):
+            if again >> number % 32 & 1:
+                send()
+
+    def derived_anew(self) -> Replica:
+        """What everybody derives who begins at the beginning."""
+        fresh = Replica(self.contracts)
+        fresh.add_all(self.logs)
+        return fresh
+
+    def restart(self) -> None:
+        """Throw away all that is not on L1, and derive it again."""
+        fresh = self.derived_anew()
+        assert _summary(fresh) == _summary(self.replica)
+        self.replica = fresh
+
+    # What must always hold
+
+    def final_state(self) -> State:
+        """The frozen state."""
+        if self._final is None or self._final[0] is not self.replica:
+            self._final = self.replica, final_state(self.replica)
+        return self._final[1]
+
+    def owned(self) -> Worth:
+        """What everybody has, as L1 and what is derived from it say: balances, accounts, claims, bonds."""
+        found: Worth = Counter()
+        for who in EVERYBODY:
+            found.update({(bytes(who), token): self.held(token, who) for token in self.tokens})
+        replica, ledger = self.replica, self.replica.bridge
+        if replica.frozen is None:
+            state, left = replica.state, dict(enumerate(replica.state.accounts))
+            waiting = [each for each in recoveries(replica) if each.consumed is None]
+        else:
+            state = self.final_state()
+            left = {index: each for index, each in enumerate(state.accounts) if index not in ledger.escaped}
+            waiting = self.unrecovered()
+        for account in left.values():
+            found[account.owner, account.token] += account.balance
+        for deposit in waiting:
+            found[deposit.owner, deposit.token] += deposit.amount
+        for withdrawal in state.withdrawals:
+            if withdrawal.index not in ledger.claimed:
+                taken = ledger.provider_of(withdrawal)
+                found[withdrawal.owner if taken is None else taken.provider, withdrawal.token] += withdrawal.amount
+        for (token, owner), amount in ledger.credits.items():
+            found[owner, token] += amount
+        for assertion in replica.pending.values():
+            found[assertion.proposer, ETH] += BOND
+        for game in self.games.values():
+            found[game.game.challenger, ETH] += self.rules.bond
+        return found
+
+    def unrecovered(self) -> list[Recovery]:
+        """Deposits that the final state does not know, and that were not paid back."""
+        recovered = self.replica.bridge.recovered
+        return [
+            each
+            for each in recoveries(self.replica)
+            if each.consumed is None or (each.consumed[0].number, each.consumed[1]) not in recovered
+        ]
+
+    def check_all(self) -> None:
+        """All but the storage, which takes longer."""
+        self.check_escrow()
+        self.check_worth()
+        self.check_payments()
+        self.check_derived()
+        self.check()
+
+    def check_escrow(self) -> None:
+        """What the bridge holds is what it owes."""
+        for token in self.tokens:
+            assert self.held(token, self.bridge.address_bytes) == self.model.owed(token), token.hex()
+
+    def check_worth(self) -> None:
+        """Nobody has more than the model says, nor less."""
+        owned = self.owned()
+        assert {key: (owned[key], worth) for key, worth in self.model.worth.items() if owned[key] != worth} == {}
+        assert set(owned) <= set(self.model.worth)
+
+    def check_payments(self) -> None:
+        """Nothing was paid twice, as L1's logs have it; and the contract's storage, the ledger and the model agree."""
+        paid: Counter[tuple[object, ...]] = Counter()
+        for log in self.logs:
+            if log.address == self.bridge.address_bytes:
+                event = decode_bridge_event(log.topics, log.data)
+                if isinstance(event, Claimed):
+                    paid["claim", event.index] += 1
+                elif isinstance(event, Escaped):
+                    paid["escape", event.account] += 1
+                elif isinstance(event, Recovered):
+                    paid["recovery", event.batch, event.place] += 1
+        assert all(times == 1 for times in paid.values()), paid
+        model, ledger = self.model, self.replica.bridge
+        assert ledger.claimed == model.claimed
+        assert {leaf: each.provider for leaf, each in ledger.providers.items()} == model.taken
+        assert set(ledger.escaped) == model.escaped
+        assert set(ledger.recovered) == model.recovered
+        assert {(who, token): amount for (token, who), amount in ledger.credits.items() if amount} == +model.credits
+
+    def check_storage(self) -> None:
+        """The contract's storage is the model's, wherever anything could be."""
+        model, call = self.model, partial(self.evm.call, self.bridge)
+        for index in range(len(model.withdrawals) + 1):
+            assert call("isClaimed", index) == (index in model.claimed)
+        for withdrawal in model.withdrawals:
+            assert call("providerOf", withdrawal.leaf()) == "0x" + model.taken.get(withdrawal.leaf(), ETH).hex()
+        for leaf, provider in model.taken.items():
+            assert call("providerOf", leaf) == "0x" + provider.hex()
+        for who in EVERYBODY:
+            for token in self.tokens:
+                assert call("credits", checksum(token), checksum(who)) == model.credits[who, token]
+        if model.frozen is not None:
+            for account in range(len(model.accounts)):
+                assert call("isEscaped", account) == (account in model.escaped)
+            for batch in range(1, self.next_batch):
+                for place in range(len(model.consumed[batch])):
+                    assert call("isRecovered", batch, place) == ((batch, place) in model.recovered)
+
+    def check_derived(self) -> None:
+        """What the specification makes of L1 is the model's, and the contracts'."""
+        model, replica = self.model, self.replica
+        assert replica.state.accounts == model.accounts
+        assert replica.state.withdrawals == model.withdrawals
+        assert [each.accumulator for each in replica.derived] == model.accumulators
+        for batch in range(max(0, self.next_batch - RING), self.next_batch):
+            assert self.accumulator(batch) == model.accumulators[batch]
+        assert self.evm.call(self.inbox, "pendingMessages") == len(model.required) + len(model.arrived)
+        assert replica.confirmed == model.last.id
+        assert set(replica.pending) == {name for name, made in model.made.items() if made.status == PENDING}
+        assert replica.alarm == model.alarms.get(model.last.id)
+        assert replica.frozen == (None if model.frozen is None else model.last.id)
+        assert replica.checkpoints == model.checkpoints
+        assert self.burned == model.burned
+
+    # The end
+
+    def drain(self, *, freeze: bool, refused: bytes | None) -> None:
+        """Everybody leaves: by a withdrawal of everything that is confirmed; or, where it is frozen, without it.
+
+        Args:
+            refused: who cannot be paid for now.
+        """
+        self.close_wallet(refused == CAROL)
+        self.ban(refused)
+        if self.model.frozen is None and not freeze:
+            self._leave()
+        else:
+            self._escape()
+        count = self.model.outboxes[self.right_final(b"", self.model.last.batch).outbox_root]
+        for index in range(count):
+            claim = self.withdrawal_proof(index, count)
+            if index not in self.model.claimed:
+                again = self.model.payee(claim.withdrawal) == CAROL and refused != CAROL
+                assert (self.claim_withdrawal_again_meanwhile if again else self.claim_withdrawal)(STRANGER, claim)
+            assert not self.claim_withdrawal(CHEAT, claim)
+        self.close_wallet(False)
+        self.ban(None)
+        for who, token in list(+self.model.credits):
+            if who == CAROL:
+                assert self.claim_credit_again_meanwhile(token)
+            else:
+                assert self.claim_credit(who, token, who)
+        self.advance(max(made.deadline for made in self.model.made.values()))
+        for name in list(self.games):
+            self.finish(name)
+        for name in sorted(self.model.made, key=lambda each: self.claims[each][0].batch):
+            if self.model.made[name].status == PENDING:
+                assert self.reclaim_bond(STRANGER, self.claims[name][0])
+
+    def _leave(self) -> None:
+        for _ in range(2):
+            assert self.post_batch(SEQUENCER, self.next_batch, Header(), (), self.replica.history.required)
+        ops = [
+            self.operation(index, None, WHOLE_BALANCE, 0, account.nonce)
+            for index, account in enumerate(self.model.accounts)
+            if account.balance
+        ]
+        batch = self.next_batch
+        assert self.post_batch(SEQUENCER, batch, Header(), ops, ())
+        final = self.right_final(self.model.last.id, batch)
+        assert self.assert_claim(PROPOSER, claim_of(final))
+        self.advance(self.model.made[claim_of(final).id].deadline)
+        assert self.confirm_final(STRANGER, final)
+
+    def _escape(self) -> None:
+        model, name = self.model, self.model.last.id
+        if model.frozen is None:
+            if name not in model.alarms:
+                assert self.raise_alarm(STRANGER, name)
+            self.advance(model.alarms[name])
+            assert self.freeze(STRANGER, name)
+        self.deposit(ALICE, ETH, BOB, 7)
+        for _ in range(2):
+            before, last = self.last_batch()
+            self.advance(last.timestamp + SEQUENCER_WINDOW)
+            assert self.post_batch(
+                STRANGER, self.next_batch, Header(), (), self.replica.history.required, (before, last)
+            )
+        final, state = final_of(self.replica), self.final_state()
+        for each in self.unrecovered():
+            found = consumption(self.replica, each)
+            self.reach(found.batch)
+            assert self.recover_deposit(STRANGER, final, found, each.message.preimage)
+        for number in range(max(1, final.batch - 1), self.next_batch):
+            posted = model.batches[number]
+            for place, message in enumerate(posted.messages):  # those that are no deposits, and all once more
+                proof = list_proof(posted.message_leaves, place)
+                found = Consumption(number, model.accumulators[number - 1], posted, place, message.account, proof)
+                assert not self.recover_deposit(CHEAT, final, found, message.preimage)
+        for account in escapes(state):
+            words = final, escape_witness(state, account), account.account
+            if account.account not in model.escaped:
+                again = account.owner == CAROL and (ETH, CAROL) not in model.refuses
+                assert (self.escape_again_meanwhile if again else self.escape)(STRANGER, *words)
+            assert not self.escape(CHEAT, *words)
+
+    def check_drained(self) -> None:
+        """Nothing is left in the contracts but what was burned, and everybody has got all that is his."""
+        for token in self.tokens:
+            assert self.held(token, self.bridge.address_bytes) == 0, token.hex()
+            for who in EVERYBODY:
+                assert self.held(token, who) == self.model.worth[who, token], (who, token.hex())
+        assert self.balance(self.rollup.address_bytes) == 0
+        assert self.balance(self.dispute.address_bytes) == self.model.burned
+
+
+_MANNERS = {"": 0, "ReturnsFalse": 2, "TakesFee": 3, "Blacklists": 4, "CallsReceiver": 8}
+"""Of an OddToken."""
+_REVERTS, _ANSWERS_ONCE = 1, 5
+"""Of an OddParty."""
+
+
+def _claim_words(claim: WithdrawalClaim) -> tuple[object, ...]:
+    words = claim.withdrawal
+    owner, token = checksum(words.owner), checksum(words.token)
+    return claim.outbox_root, words.index, owner, token, words.amount, list(claim.proof)
+
+
+def _final_words(final: Final) -> tuple[object, ...]:
+    return final.parent, final.batch, final.accumulator, final.outbox_root, final.inner_hash
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, (dict, list)) else value
+
+
+def _summary(replica: Replica) -> dict[str, object]:
+    """All that a replica knows."""
+    history, state = replica.history, replica.state
+    return {
+        "history": (history.posted, history.arrivals, history.required, history.arrived, history.accumulator),
+        "state": (state.accounts, state.withdrawals, state.machine_hash),
+        "derived": (replica.derived, replica.outcomes, replica.records, replica.refused),
+        "assertions": (replica.assertions, list(replica.pending), replica.confirmed, replica.alarm, replica.frozen),
+        "games": [(each.id, each.state, each.ended) for each in replica.disputes.all],
+        "bridge": (replica.bridge, replica.checkpoints),
+    }

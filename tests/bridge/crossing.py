@@ -9,7 +9,7 @@ from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec
 
 from channel.world import odd
-from rollup_core.arena import BOND, RULES, SEQUENCER_WINDOW, Arena, artifact
+from rollup_core.arena import BOND, RULES, SEQUENCER_WINDOW, WINDOW, Arena, artifact
 from rollup_core.evm import Contract, calldata, pyrevm
 
 from toolkit.bridge.claims import Claim as WithdrawalClaim
@@ -152,7 +152,7 @@ class Crossing(Arena):
         start = genesis_accumulator(CHAIN_ID, inbox, self.genesis_time)
         self.contracts = Contracts(
             inbox, self.rollup.address_bytes, Genesis(rollup_domain(CHAIN_ID, machine), place, start), self.genesis.id,
-            SEQUENCER, BOND, self.dispute.address_bytes, self.rules, RING,
+            SEQUENCER, BOND, self.dispute.address_bytes, self.rules, RING, WINDOW,
         )  # fmt: skip
         self.domain = bridge_domain(CHAIN_ID, place)
         self.replica = Replica(self.contracts)
@@ -672,7 +672,7 @@ class Crossing(Arena):
         assert [each.accumulator for each in replica.derived] == model.accumulators
         for batch in range(max(0, self.next_batch - RING), self.next_batch):
             assert self.accumulator(batch) == model.accumulators[batch]
-        assert self.evm.call(self.inbox, "pendingMessages") == len(model.required) + len(model.arrived)
+        assert self.evm.call(self.inbox, "waitingMessages") == len(model.arrived)
         assert replica.confirmed == model.last.id
         assert set(replica.pending) == {name for name, made in model.made.items() if made.status == PENDING}
         assert replica.alarm == model.alarms.get(model.last.id)

@@ -11,6 +11,7 @@ from typing import Any
 
 from web3.contract import Contract
 
+from toolkit.bridge.provider_client import ProviderClient
 from toolkit.devnet.accounts import DEV_MNEMONIC, USERS, Account, dev_accounts
 from toolkit.devnet.chain import Chain
 from toolkit.devnet.nodes import DEV_CHAIN_ID, Node, attach, check_port, start_anvil, start_hardhat
@@ -25,13 +26,18 @@ from toolkit.rollup.technique import RollupAccess
 ETHER = 10**18
 DAY = 24 * 3600
 
-SERVICES = ("sequencer", "proposer", "verifier")
+SERVICES = ("sequencer", "proposer", "verifier", "provider")
 
 TOKEN_SUPPLY = 10**9 * ETHER
 TOKENS_EACH = 10_000 * ETHER
 NEEDED_EACH = 7_000 * ETHER
 """What every development account must own (wei)."""
 
+TOKEN_PRICE = "0.001"
+"""What a DEV token is worth to the liquidity provider (ETH)."""
+
+_PATIENCE_SECONDS = 15.0
+"""That the provider leaves to the proposer: much more than that needs."""
 _ASSERT_SECONDS = 3.0
 """Between two assertions: each costs as much as the batches it speaks of are cheap."""
 
@@ -47,7 +53,7 @@ class Options:
         port: of L1's JSON-RPC; a free one where None.
         l2_port: of the sequencer's JSON-RPC; a free one where None.
         challenge_window: seconds that an assertion can be disputed.
-        services: whether sequencer, proposer and verifier are started.
+        services: whether sequencer, proposer, verifier and liquidity provider are started.
         batch_data: whether the rollup's batches go to L1 as "calldata", in "blobs", or ("auto") the cheaper way each
             time. A devnet's blobs cost next to nothing, whatever they cost elsewhere.
     """
@@ -86,7 +92,7 @@ class Devnet:
         l1: a client of it.
         contracts: the deployed contracts by name.
         rollup: the rollup's contracts and genesis.
-        services: "sequencer", "proposer" and "verifier", where they were started.
+        services: "sequencer", "proposer", "verifier" and "provider", where they were started.
         access: the rollup as its users reach it, through the services.
 
     Raises:
@@ -189,7 +195,7 @@ class Devnet:
         deployer = self.accounts["deployer"]
         token, _ = self.l1.deploy(deployer, "Token", "Devnet Token", "DEV", TOKEN_SUPPLY)
         channels, _ = self.l1.deploy(deployer, "PaymentChannels")
-        for name in USERS:
+        for name in (*USERS, "provider"):
             self.l1.send(deployer, token.functions.transfer(self.accounts[name].address, TOKENS_EACH))
         self.rollup = deploy_rollup(
             self.l1,
@@ -215,7 +221,7 @@ class Devnet:
         self.services = {}
 
     def start_services(self) -> None:
-        """Start sequencer, proposer and verifier, and wait until they answer."""
+        """Start sequencer, proposer, verifier and liquidity provider, and wait until they answer."""
         started = {role: self._start_service(role) for role in SERVICES}
         self.services = {role: Service(process.wait(), process.child) for role, process in started.items()}
         self.access = RollupAccess(
@@ -225,6 +231,13 @@ class Devnet:
             lambda seconds: self.travel(seconds=seconds),
             self.options.challenge_window,
         )
+
+    def provider(self) -> ProviderClient:
+        """A client of the liquidity provider, for who does not want to wait for a withdrawal."""
+        bridge = bytes.fromhex(self.rollup.bridge.address[2:])
+        client = ProviderClient(self.services["provider"].url, chain_id=self.l1.chain_id, bridge=bridge)
+        self._stack.callback(client.close)
+        return client
 
     def _client(self, role: str) -> RollupClient:
         machine = bytes.fromhex(self.rollup.machine.address[2:])
@@ -239,15 +252,25 @@ class Devnet:
             "assert_seconds": _ASSERT_SECONDS,
             "batch_data": self.options.batch_data,
             "batch_data_on_demand": True,
+            **(self._lending() if role == "provider" else {}),
         }
         return self.process(role, role, self.accounts[role], **config)
+
+    def _lending(self) -> dict[str, Any]:
+        """How the liquidity provider lends here: at once, since nothing is at risk but a devnet's money."""
+        return {
+            "confirmations": 1,
+            "quote_seconds": 3600,
+            "patience_seconds": _PATIENCE_SECONDS,
+            "prices": {self.contracts["Token"].address: TOKEN_PRICE},
+        }
 
     def process(self, name: str, role: str, account: Account, **config: Any) -> ServiceProcess:
         """Start one more service of the rollup, e.g. a proposer that cheats; it answers once it was waited for.
 
         Args:
             name: of the process, its folder and its log.
-            role: "sequencer", "proposer" or "verifier".
+            role: "sequencer", "proposer", "verifier" or "provider".
             account: whose key it signs with.
             config: what it is told beside the rollup's addresses, by the names of `toolkit.rollup.config.Config`.
         """

@@ -42,7 +42,9 @@ contract Bridge is IBridge, EIP712 {
     /// @notice Depth of the withdrawal tree.
     uint256 public immutable WITHDRAWALS_DEPTH;
 
-    LibBitmap.Bitmap private _claimed;
+    /// @dev Two bits a withdrawal, by index: whether it was claimed; and whether a provider has paid for what was said to be
+    /// it, so that other claims need not look for one.
+    mapping(uint256 word => uint256) private _marks;
     LibBitmap.Bitmap private _escaped;
     mapping(uint256 batch => LibBitmap.Bitmap) private _recovered;
     /// @inheritdoc IBridge
@@ -75,6 +77,7 @@ contract Bridge is IBridge, EIP712 {
         uint256 permitDeadline,
         Signature calldata signature
     ) external {
+        if (token.code.length == 0) revert NotAToken(token);
         Permit.tryFromCaller(token, amount, permitDeadline, signature);
         _depositERC20(token, to, amount);
     }
@@ -92,10 +95,15 @@ contract Bridge is IBridge, EIP712 {
         bytes32 leaf = keccak256(abi.encode(index, owner, token, amount));
         bytes32 computed = MerkleTree.root(leaf, index, proof, WITHDRAWALS_DEPTH);
         if (computed != outboxRoot) revert NotWithdrawn(computed, outboxRoot);
-        if (_claimed.get(index)) revert AlreadyClaimed(index);
-        _claimed.set(index);
-        address provider = providerOf[leaf];
-        address payee = provider == address(0) ? owner : provider;
+        (uint256 word, uint256 claimed) = _mark(index);
+        uint256 marks = _marks[word];
+        if (marks & claimed != 0) revert AlreadyClaimed(index);
+        _marks[word] = marks | claimed;
+        address payee = owner;
+        if (marks & (claimed << 1) != 0) {
+            address provider = providerOf[leaf];
+            if (provider != address(0)) payee = provider;
+        }
         emit Claimed(index, payee, token, amount);
         _pay(token, payee, amount);
     }
@@ -110,12 +118,16 @@ contract Bridge is IBridge, EIP712 {
         if (fee > amount) revert FeeTooHigh(fee, amount);
         bytes28 known = INBOX.accumulator(terms.batch);
         if (terms.accumulator != known) revert WrongHistory(terms.accumulator, known);
-        if (_claimed.get(index)) revert AlreadyClaimed(index);
+        (uint256 word, uint256 claimed) = _mark(index);
+        uint256 marks = _marks[word];
+        if (marks & claimed != 0) revert AlreadyClaimed(index);
         bytes32 leaf = keccak256(abi.encode(withdrawal));
         address provider = providerOf[leaf];
         if (provider != address(0)) revert AlreadyTaken(index, provider);
-        signature.requireBy(withdrawal.owner, _fastExitDigest(withdrawal, terms));
+        // The key alone counts, as on L2: where its account has code (EIP-7702), that code moves nothing there.
+        signature.requireByKey(withdrawal.owner, _fastExitDigest(withdrawal, terms));
 
+        _marks[word] = marks | (claimed << 1);
         providerOf[leaf] = msg.sender;
         emit FastExited(index, withdrawal.owner, msg.sender, withdrawal.token, amount, fee);
         // No underflow: checked above.
@@ -174,7 +186,8 @@ contract Bridge is IBridge, EIP712 {
 
     /// @inheritdoc IBridge
     function isClaimed(uint256 index) external view returns (bool) {
-        return _claimed.get(index);
+        (uint256 word, uint256 claimed) = _mark(index);
+        return _marks[word] & claimed != 0;
     }
 
     /// @inheritdoc IBridge
@@ -209,6 +222,11 @@ contract Bridge is IBridge, EIP712 {
         if (to.code.length != 0 && bytes3(to.code) != DELEGATION) revert BadRecipient(to);
         if (amount == 0 || amount > type(uint128).max) revert BadAmount(amount);
         INBOX.send(abi.encodePacked(DEPOSIT_KIND, token, to, uint128(amount)));
+    }
+
+    /// @dev The word of a withdrawal, and the lower of its two bits there.
+    function _mark(uint256 index) private pure returns (uint256 word, uint256 claimed) {
+        return (index >> 7, 1 << ((index & 127) << 1));
     }
 
     /// @dev Last of all: the receiver gets control. A payout that fails keeps nobody waiting.

@@ -91,7 +91,7 @@ interface IBridge {
     error BadRecipient(address to);
     /// @notice A deposit must be more than nothing, and fit 128 bits.
     error BadAmount(uint256 amount);
-    /// @notice `depositERC20` takes no zero token; `depositETH` is for ETH.
+    /// @notice There is no token at this address; `depositETH` is for ETH.
     error NotAToken(address token);
     /// @notice The token did not hand over exactly what was asked of it.
     error InexactTransfer(address token, uint256 received, uint256 amount);
@@ -168,8 +168,8 @@ interface IBridge {
 
     /// @notice Pay a withdrawal now, less a fee, and take the claim over. The caller is the provider whom the owner's
     /// signature names. Nothing is checked of the withdrawal itself: one that is never confirmed is the provider's loss, and
-    /// nobody else's. ETH comes with the call; of a token the provider has allowed the bridge as much.
-    /// @param signature Of the withdrawal's owner, over the EIP-712 struct
+    /// nobody else's; also a right one, where the Rollup is frozen before it (its owner then escapes with the balance). ETH comes with the call; of a token the provider has allowed the bridge as much.
+    /// @param signature Of the withdrawal's owner, by its key, over the EIP-712 struct
     /// FastExit(uint256 index,address token,uint256 amount,uint256 fee,address provider,uint256 expiry). BadSignature.
     function fastExit(Withdrawal calldata withdrawal, FastExit calldata terms, Signature calldata signature)
         external

@@ -33,6 +33,11 @@ library SignatureLib {
         if (!signature._byCode(signer, digest, gasleft())) revert BadSignature(signer);
     }
 
+    /// @notice Reverts with BadSignature unless `signer` signed `digest` with its key.
+    function requireByKey(Signature calldata signature, address signer, bytes32 digest) internal view {
+        if (!signature._byKey(signer, digest)) revert BadSignature(signer);
+    }
+
     /// @notice Whether `signer` signed `digest`, for a caller who goes on without. Reverts with
     /// SignatureOutOfGas where that cannot be said.
     /// @param bound Gas that a signer with code may use.

@@ -7,9 +7,13 @@ pragma solidity 0.8.37;
 /// Batches are numbered from 1. `accumulator(n)` is a hash chain over the first n batches: 28 bytes of
 /// keccak(accumulator(n - 1) | hash of batch n), over 64 bytes.
 ///
-/// Messages wait in a queue. When a batch is posted, the queue so far is its *snapshot*, and the next batch must consume
-/// exactly this. So whoever posts knows beforehand what to list, and cannot leave a message out: to hold one up is to
-/// post nothing at all, and when that has lasted for the sequencer's window, anyone may post.
+/// Messages wait in a queue, which refuses none. When a batch is posted, the queue so far is its *snapshot*, and the next
+/// batch must consume exactly this. So whoever posts knows beforehand what to list, and cannot leave a message out: to hold
+/// one up is to post nothing at all, and when that has lasted for the sequencer's window, anyone may post.
+///
+/// More than MAX_MESSAGES are cut into *segments* of as many, so that each fits a transaction: a snapshot is the oldest of
+/// them. One that has waited for the sequencer's window since it was full is late by itself: anyone may post the batch
+/// that consumes it, and the next, so that nobody can hold others up for long by sending many.
 ///
 /// The Inbox knows nothing of what records and messages mean.
 interface IInbox {
@@ -47,8 +51,8 @@ interface IInbox {
     error BadParameters(uint256 ringSize, uint256 recordSize);
     /// @notice The message has more bytes than the machine's last step could show to L1.
     error MessageTooLong(uint256 length, uint256 most);
-    /// @notice As many messages wait as one batch may consume: try again when the next batch is there.
-    error InboxFull(uint256 pending);
+    /// @notice More segments wait than can be counted; it takes 2 * 10**10 gas to get there.
+    error InboxFull(uint256 segments);
     /// @notice Only the sequencer may post, as long as it does.
     error NotSequencer(address sender, address sequencer);
     /// @notice Batches must be the transaction's own call, by an account without code, so that a batch is always found
@@ -75,6 +79,10 @@ interface IInbox {
 
     /// @notice Who may post batches.
     function SEQUENCER() external view returns (address);
+
+    /// @notice Messages that one batch consumes at most: so few that they leave room for records in the 128 KiB that
+    /// mempools take.
+    function MAX_MESSAGES() external view returns (uint256);
 
     /// @notice Seconds without a batch after which anyone may post one.
     function SEQUENCER_WINDOW() external view returns (uint256);
@@ -109,7 +117,8 @@ interface IInbox {
     /// @param records How many the blobs hold, at most BLOB_RECORDS each.
     function postBlobs(uint256 batch, bytes32 header, uint256 records, bytes calldata messages) external;
 
-    /// @notice Post the next batch, when there was none for the sequencer's window. Anyone may.
+    /// @notice Post the next batch, when there was none for the sequencer's window, or the messages that it must consume
+    /// have waited for so long. Anyone may.
     /// @param beforeLast The accumulator before the last batch, which together with
     /// @param last the last batch itself proves when that was. Before the first batch these are zero, and
     /// Batch(chain id, 0, 0, 0, 0, 0, time of deployment, this address).
@@ -132,8 +141,11 @@ interface IInbox {
     /// checkpointed.
     function accumulator(uint256 batch) external view returns (bytes28);
 
-    /// @notice Messages that no batch has consumed.
-    function pendingMessages() external view returns (uint256);
+    /// @notice What the next batch must consume: the hash chain over its messages, and since when (seconds) that is fixed.
+    function snapshot() external view returns (bytes28 tip, uint256 since);
+
+    /// @notice Messages that wait behind the snapshot.
+    function waitingMessages() external view returns (uint256);
 
     /// @notice How many batches there are. For calls from outside: it looks through the whole ring.
     function batches() external view returns (uint256);

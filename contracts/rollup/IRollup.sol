@@ -73,6 +73,8 @@ interface IRollup is IEtherCredits {
     /// @notice This assertion is the last, for ever.
     event Frozen(bytes32 indexed id);
 
+    /// @notice Nothing could be confirmed before the rollup may be frozen (seconds).
+    error BadDelays(uint256 challengeWindow, uint256 escapeDelay);
     /// @notice The value sent is not the bond (wei).
     error WrongBond(uint256 value, uint256 bond);
     /// @notice The assertion is neither pending nor the last confirmed one: nothing can be built on it.
@@ -116,7 +118,7 @@ interface IRollup is IEtherCredits {
     function CHALLENGE_WINDOW() external view returns (uint256);
 
     /// @notice Seconds from an alarm until the rollup may be frozen: more than it takes to post, assert and confirm under
-    /// dispute, twice.
+    /// dispute, with room for one assertion lost on the way.
     function ESCAPE_DELAY() external view returns (uint256);
 
     /// @notice The machine whose states are asserted.

@@ -2,10 +2,12 @@
 pragma solidity 0.8.37;
 
 import {EfficientHashLib} from "solady/utils/EfficientHashLib.sol";
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
 import {MerkleTree} from "../lib/MerkleTree.sol";
 import {HashChain} from "./HashChain.sol";
 import {IInbox} from "./IInbox.sol";
+import {Queue, QueueLib} from "./Queue.sol";
 
 /// @title Inbox
 /// @dev A batch without messages reads three slots and writes one. The accumulators' slots carry their own numbers, so
@@ -15,16 +17,15 @@ contract Inbox is IInbox {
 
     /// @dev Bytes of a message reference: hash 32 | account u32.
     uint256 private constant REFERENCE_SIZE = 36;
-    /// @dev Messages that may wait: a batch that consumes them all stays far below EIP-7825's 16,777,216 gas.
-    uint256 private constant MAX_PENDING = 4096;
+    /// @inheritdoc IInbox
+    uint256 public constant MAX_MESSAGES = 200;
     /// @dev The tip of an empty queue. Not zero, for the first message to rewrite a slot, not to create it.
     bytes28 private constant EMPTY = bytes28(uint224(1));
 
-    /// @dev `tip`: chain over the messages sent since the last batch. `pending`: messages not consumed, those of the
-    /// snapshot included.
-    struct Queue {
+    /// @dev Messages that a batch consumes as a whole, and since when they are these.
+    struct Segment {
         bytes28 tip;
-        uint32 pending;
+        uint32 since;
     }
 
     struct Entry {
@@ -39,8 +40,11 @@ contract Inbox is IInbox {
     uint256 public immutable BLOB_RECORDS;
     uint256 public immutable MAX_MESSAGE_SIZE;
 
-    Queue private _queue = Queue(EMPTY, 0);
-    bytes28 private _snapshot = EMPTY;
+    Queue private _queue = QueueLib.pack(EMPTY, false, 0, 0);
+    Segment private _snapshot = Segment(EMPTY, 0);
+    /// @dev Full segments behind the snapshot, by number, and the number of the first of them.
+    mapping(uint256 number => Segment) private _full;
+    uint256 private _firstFull;
     mapping(uint256 place => Entry) private _ring;
     mapping(uint256 batch => bytes28) private _checkpoints;
 
@@ -75,10 +79,15 @@ contract Inbox is IInbox {
     /// @inheritdoc IInbox
     function send(bytes calldata data) external {
         if (data.length > MAX_MESSAGE_SIZE) revert MessageTooLong(data.length, MAX_MESSAGE_SIZE);
-        Queue memory queue = _queue;
-        if (queue.pending == MAX_PENDING) revert InboxFull(queue.pending);
+        Queue queue = _queue;
+        if (queue.count() == MAX_MESSAGES) queue = _sealFull(queue);
         bytes32 hash = keccak256(abi.encodePacked(msg.sender, uint64(block.timestamp), data));
-        _queue = Queue(queue.tip.extend(hash), queue.pending + 1);
+        // Unchecked: the count is below MAX_MESSAGES.
+        unchecked {
+            _queue = QueueLib.pack(
+                queue.tip().extend(hash), queue.hasSnapshot(), queue.segments(), queue.count() + 1
+            );
+        }
         emit MessageSent(msg.sender, data);
     }
 
@@ -122,7 +131,9 @@ contract Inbox is IInbox {
         bytes28 shown = beforeLast.extend(keccak256(abi.encode(last)));
         bytes28 known = _last(batch);
         if (shown != known) revert WrongLastBatch(shown, known);
-        uint256 earliest = last.timestamp + SEQUENCER_WINDOW;
+        uint256 since = last.timestamp;
+        if (_queue.hasSnapshot()) since = FixedPointMathLib.min(since, _snapshot.since);
+        uint256 earliest = since + SEQUENCER_WINDOW;
         if (block.timestamp < earliest) revert TooEarly(block.timestamp, earliest);
         _postCalldata(known, batch, header, records, messages);
     }
@@ -150,8 +161,14 @@ contract Inbox is IInbox {
     }
 
     /// @inheritdoc IInbox
-    function pendingMessages() external view returns (uint256) {
-        return _queue.pending;
+    function snapshot() external view returns (bytes28 tip, uint256 since) {
+        if (!_queue.hasSnapshot()) return (EMPTY, 0);
+        return (_snapshot.tip, _snapshot.since);
+    }
+
+    /// @inheritdoc IInbox
+    function waitingMessages() external view returns (uint256) {
+        return _queue.segments() * MAX_MESSAGES + _queue.count();
     }
 
     /// @inheritdoc IInbox
@@ -215,19 +232,36 @@ contract Inbox is IInbox {
         emit BatchPosted(batch, next);
     }
 
-    /// @dev Checks that the messages listed are the snapshot, and takes the next.
+    /// @dev Checks that the messages listed are the snapshot, and takes the next: the first full segment, or what waits.
     function _consume(bytes calldata messages) private {
         bytes28 listed = EMPTY;
         for (uint256 start; start < messages.length; start += REFERENCE_SIZE) {
             listed = listed.extend(bytes32(messages[start:start + 32]));
         }
-        (bytes28 tip, uint32 pending) = (_queue.tip, _queue.pending);
-        // Where nothing waits, the snapshot is empty.
-        bytes28 snapshot = pending == 0 ? EMPTY : _snapshot;
-        if (listed != snapshot) revert WrongMessages(listed, snapshot);
-        if (pending == 0) return;
-        _snapshot = tip;
-        // No underflow: pending counts the snapshot's messages, too. No truncation: they are at most MAX_PENDING.
-        _queue = Queue(EMPTY, pending - uint32(messages.length / REFERENCE_SIZE));
+        Queue queue = _queue;
+        // Where nothing waits, no other slot is looked at.
+        bytes28 expected = queue.hasSnapshot() ? _snapshot.tip : EMPTY;
+        if (listed != expected) revert WrongMessages(listed, expected);
+        uint256 segments = queue.segments();
+        if (segments != 0) {
+            uint256 first = _firstFull++;
+            _snapshot = _full[first];
+            delete _full[first];
+            _queue = QueueLib.pack(queue.tip(), true, segments - 1, queue.count());
+        } else if (queue.count() != 0) {
+            _snapshot = Segment(queue.tip(), uint32(block.timestamp));
+            _queue = QueueLib.pack(EMPTY, true, 0, 0);
+        } else if (queue.hasSnapshot()) {
+            _queue = QueueLib.pack(EMPTY, false, 0, 0);
+        }
+    }
+
+    /// @dev Puts the full segment behind those that wait; returns the queue without it. The snapshot stays what it is: what
+    /// the next batch must consume never changes between two batches.
+    function _sealFull(Queue queue) private returns (Queue) {
+        uint256 segments = queue.segments();
+        if (segments == QueueLib.MAX_SEGMENTS) revert InboxFull(segments);
+        _full[_firstFull + segments] = Segment(queue.tip(), uint32(block.timestamp));
+        return QueueLib.pack(EMPTY, queue.hasSnapshot(), segments + 1, 0);
     }
 }

@@ -35,6 +35,7 @@ contract Rollup is IRollup, EtherCredits {
         uint256 bond,
         uint256 escapeDelay
     ) {
+        if (escapeDelay <= challengeWindow) revert BadDelays(challengeWindow, escapeDelay);
         INBOX = inbox;
         MACHINE = machine;
         DISPUTE = dispute;

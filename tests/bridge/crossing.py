@@ -9,7 +9,7 @@ from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec
 
 from channel.world import odd
-from rollup_core.arena import BOND, RULES, Arena, artifact
+from rollup_core.arena import BOND, RULES, WINDOW, Arena, artifact
 from rollup_core.evm import Contract, Evm, calldata, pyrevm
 
 from toolkit.bridge.claims import Claim as WithdrawalClaim
@@ -28,6 +28,7 @@ from toolkit.rollup.contracts import (
     encode_checkpoint,
     encode_confirm,
     encode_post_batch,
+    encode_post_late_batch,
     encode_reclaim,
 )
 from toolkit.rollup.deploy import create_address
@@ -118,7 +119,7 @@ class Crossing(Arena):
         start = genesis_accumulator(CHAIN_ID, inbox, self.genesis_time)
         self.contracts = Contracts(
             inbox, self.rollup.address_bytes, Genesis(rollup_domain(CHAIN_ID, machine), place, start), self.genesis.id,
-            SEQUENCER, BOND, self.dispute.address_bytes, self.rules, RING,
+            SEQUENCER, BOND, self.dispute.address_bytes, self.rules, RING, WINDOW,
         )  # fmt: skip
         self.domain = bridge_domain(CHAIN_ID, place)
         self.replica = Replica(self.contracts)
@@ -257,13 +258,8 @@ class Crossing(Arena):
     ) -> bool:  # fmt: skip
         """A batch; a late one shows the last, and the accumulator before it."""
         error = self.model.posts(poster, number, header, ops, messages, late, self.now)
-        records = [op.record for op in ops]
-        data = encode_post_batch(number, header.encode(), records, messages)
-        if late is not None:
-            references = b"".join(message.reference() for message in messages)
-            words = (*batch_words(late[1])[:-1], checksum(late[1].poster))
-            arguments = (late[0], words, number, header.encode(), b"".join(records), references)
-            data = calldata(self.inbox, "postLateBatch", *arguments)
+        words = number, header.encode(), [op.record for op in ops], messages
+        data = encode_post_batch(*words) if late is None else encode_post_late_batch(late[0], late[1], *words)
         return self._send(error, poster, self.inbox, data)
 
     def last_batch(self) -> tuple[bytes, Batch]:

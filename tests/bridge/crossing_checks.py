@@ -128,12 +128,14 @@ def check_derived(world: Crossing) -> None:
     assert [each.accumulator for each in replica.derived] == model.accumulators
     for batch in range(max(0, world.next_batch - RING), world.next_batch):
         assert world.accumulator(batch) == model.accumulators[batch]
-    assert world.evm.call(world.inbox, "pendingMessages") == len(model.required) + len(model.arrived)
+    assert world.evm.call(world.inbox, "waitingMessages") == len(model.waiting)
+    assert world.evm.call(world.inbox, "snapshot")[1] == replica.history.queue.since == model.since
     assert replica.confirmed == model.last.id
     assert set(replica.pending) == {name for name, made in model.made.items() if made.status == PENDING}
     assert replica.alarm == model.alarms.get(model.last.id)
     assert replica.frozen == (None if model.frozen is None else model.last.id)
     assert replica.checkpoints == model.checkpoints
+    assert {name: game.state for name, game in replica.disputes.open.items()} == world.games
     assert world.burned == model.burned
 
 
@@ -158,7 +160,8 @@ def _summary(replica: Replica) -> dict[str, object]:
     """All that a replica knows."""
     history, state = replica.history, replica.state
     return {
-        "history": (history.posted, history.arrivals, history.required, history.arrived, history.accumulator),
+        "history": (history.posted, history.arrivals, history.accumulator),
+        "queue": (history.required, history.arrived, history.queue.since),
         "state": (state.accounts, state.withdrawals, state.machine_hash),
         "derived": (replica.derived, replica.outcomes, replica.records, replica.refused),
         "assertions": (replica.assertions, list(replica.pending), replica.confirmed, replica.alarm, replica.frozen),

@@ -21,7 +21,7 @@ from toolkit.bridge.terms import FastExit
 from toolkit.crypto import keccak256
 from toolkit.rollup.codec import NO_ACCOUNT, WHOLE_BALANCE, Header
 from toolkit.rollup.dispute.game import Claim
-from toolkit.rollup.inbox import Batch, Message, extend
+from toolkit.rollup.inbox import MAX_MESSAGES, Batch, Message, extend
 from toolkit.rollup.machine import MAX_BALANCE, Account, Withdrawal
 from toolkit.rollup.merkle import list_root, root_of_list_proof, root_of_proof
 
@@ -101,7 +101,8 @@ class Model:
         accounts, withdrawals: of L2 after every batch; ``made_by`` says which batch made a withdrawal.
         states: the accounts and the number of withdrawals after 0, 1, 2, ... batches.
         batches, accumulators, consumed: by number; batch 0 is the genesis.
-        required, arrived: messages that the next batch must consume, and those since the last batch.
+        required, since: messages that the next batch must consume, and since when it is these.
+        full, arrived: those behind them, in whole segments with the time when each was full, and the rest.
         made: assertions by id; ``last`` is the last confirmed one.
         games: the open ones: their assertion and challenger.
         outboxes: how many withdrawals a confirmed outbox holds, by its root.
@@ -131,6 +132,8 @@ class Model:
     states: list[tuple[list[Account], int]] = field(default_factory=lambda: [([], 0)])
     consumed: list[list[Sent]] = field(default_factory=lambda: [[]])
     required: list[Sent] = field(default_factory=list)
+    since: int = 0
+    full: list[tuple[list[Sent], int]] = field(default_factory=list)
     arrived: list[Sent] = field(default_factory=list)
     checkpoints: set[int] = field(default_factory=set)
     made: dict[bytes, Made] = field(default_factory=dict)
@@ -181,7 +184,7 @@ class Model:
         if token == self.coin and allowed < INFINITE:
             self.allowance[sender] = allowed - amount
         data = b"\x01" + token + to + amount.to_bytes(16, "big")
-        self.arrived.append(Sent(Message(self.bridge, now, data), (token, to, amount)))
+        self._arrive(Sent(Message(self.bridge, now, data), (token, to, amount)), now)
         self.worth[sender, token] -= amount
         self.worth[to, token] += amount
         return ""
@@ -203,8 +206,19 @@ class Model:
 
     def sends(self, sender: bytes, data: bytes, op: Op | None, now: int) -> str:
         """A message that is no deposit."""
-        self.arrived.append(Sent(Message(sender, now, data), None, op))
+        self._arrive(Sent(Message(sender, now, data), None, op), now)
         return ""
+
+    def _arrive(self, sent: Sent, now: int) -> None:
+        if len(self.arrived) == MAX_MESSAGES:
+            self.full.append((self.arrived, now))
+            self.arrived = []
+        self.arrived.append(sent)
+
+    @property
+    def waiting(self) -> list[Sent]:
+        """Messages behind those that the next batch must consume."""
+        return [sent for segment, _ in self.full for sent in segment] + self.arrived
 
     # Batches
 
@@ -227,7 +241,7 @@ class Model:
             before, last = late
             if extend(before, last.hash) != self.accumulators[-1]:
                 return "WrongLastBatch"
-            if now < last.timestamp + SEQUENCER_WINDOW:
+            if now < self.late_from:
                 return "TooEarly"
         if [each.hash for each in messages] != [each.message.hash for each in self.required]:
             return "WrongMessages"
@@ -236,9 +250,18 @@ class Model:
         self.batches.append(batch)
         self.accumulators.append(extend(self.accumulators[-1], batch.hash))
         self.consumed.append(listed)
-        self.required, self.arrived = self.arrived, []
+        if self.full:
+            self.required, self.since = self.full.pop(0)
+        else:
+            self.required, self.since, self.arrived = self.arrived, now if self.arrived else 0, []
         self._apply(batch.poster, header, ops, listed)
         return ""
+
+    @property
+    def late_from(self) -> int:
+        """From when on anybody may post."""
+        last = self.batches[-1].timestamp
+        return (min(last, self.since) if self.required else last) + SEQUENCER_WINDOW
 
     def _apply(self, poster: bytes, header: Header, ops: Sequence[Op], messages: Sequence[Sent]) -> None:
         self.moved.append(Counter())
@@ -559,7 +582,7 @@ class Model:
         """
         batch = len(self.batches) - 1 if self.frozen is None else self.frozen
         accounts, withdrawals = self.states[batch]
-        deposits = [*self.required, *self.arrived]
+        deposits = [*self.required, *self.waiting]
         for number in range(batch + 1, len(self.batches)):
             deposits += [
                 sent for place, sent in enumerate(self.consumed[number]) if (number, place) not in self.recovered

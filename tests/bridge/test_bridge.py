@@ -136,7 +136,7 @@ class World:
         references = b"".join(message.reference() for message in messages)
         for number, listed in ((1, b""), (2, references)):
             self.evm.call(self.inbox, "postBatch", number, bytes(32), b"", listed, sender=SEQUENCER)
-        assert self.evm.call(self.inbox, "pendingMessages") == 0
+        assert self.evm.call(self.inbox, "waitingMessages") == 0
 
 
 @pytest.fixture

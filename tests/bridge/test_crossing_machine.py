@@ -11,14 +11,14 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from rollup_core.arena import SEQUENCER_WINDOW, WINDOW
+from rollup_core.arena import WINDOW
 
 from toolkit.bridge.claims import Claim
 from toolkit.bridge.escape import Consumption, Final, final_of
 from toolkit.crypto import keccak256
 from toolkit.rollup.codec import MAX_AMOUNT, NO_ACCOUNT, WHOLE_BALANCE, Header, round_amount_down
 from toolkit.rollup.dispute import game as g
-from toolkit.rollup.inbox import Message
+from toolkit.rollup.inbox import MAX_MESSAGES, Message
 from toolkit.rollup.machine import MAX_BALANCE, Withdrawal, account_hint, deposit_data
 from toolkit.rollup.merkle import list_proof
 from toolkit.rollup.witness import holding_witness
@@ -159,6 +159,13 @@ class Crossings(RuleBasedStateMachine):
         data = {"noise": b"\x01noise"}.get(kind, deposit_data(ETH, to, amount))
         self.world.send_message(sender, data + b"\0" if kind == "longer" else data)
 
+    @precondition(lambda self: len(self.world.replica.history.arrivals) < 3 * MAX_MESSAGES)
+    @rule(many=st.integers(MAX_MESSAGES - 3, MAX_MESSAGES + 3), sender=USERS)
+    def flood(self, many: int, sender: bytes) -> None:
+        """With as many messages as one batch takes, or hardly more."""
+        for _ in range(many):
+            self.world.send_message(sender, b"")
+
     # Operations
 
     @rule(account=PLACES, to=PLACES, amount=SHARES, fee=FEES, forged=FORGED, way=WAYS)
@@ -229,7 +236,7 @@ class Crossings(RuleBasedStateMachine):
         """By anybody, when the sequencer has not posted for its window; not a second earlier."""
         world, number, header = self.world, self.world.next_batch, self.header(poster, 0, hints)
         before, last = world.last_batch()
-        earliest, messages = last.timestamp + SEQUENCER_WINDOW, self.listed(hints)
+        earliest, messages = world.model.late_from, self.listed(hints)
         if self.now < earliest:
             world.advance(earliest - 1)
             assert not world.post_batch(poster, number, header, self.pool, messages, (before, last))
@@ -508,8 +515,8 @@ class Crossings(RuleBasedStateMachine):
         left = [each for each in later if each not in model.recovered]
         if not left and self.is_frozen:
             self.deposits(ALICE, BOB, place % 3, 1 + place % 50)
-            self.posted()
-            self.posted()
+            while model.required or model.waiting:
+                self.posted()
             left = [(world.next_batch - 1, len(model.consumed[-1]) - 1)]
         number, at = some(place, left if left and place % 4 else consumed)
         batch, final = model.batches[number], final_of(world.replica)
@@ -541,7 +548,7 @@ class Crossings(RuleBasedStateMachine):
         model = self.world.model
         times = {
             "while": [self.now + place],
-            "late": [model.batches[-1].timestamp + SEQUENCER_WINDOW - early],
+            "late": [model.late_from - early],
             "window": [made.deadline - early for made in self.pending],
             "alarm": [model.alarms[name] - early for name in model.alarms if name == model.last.id],
         }[edge]

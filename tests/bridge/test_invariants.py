@@ -36,7 +36,7 @@ class World:
             artifact("PaymentsMachine"), self.inbox.address, checksum(bridge_address), 31, 32
         )
         self.rollup: Contract = self.evm.deploy(
-            artifact("Rollup"), self.inbox.address, self.machine.address, checksum(ETH), WINDOW, BOND, WINDOW
+            artifact("Rollup"), self.inbox.address, self.machine.address, checksum(ETH), WINDOW, BOND, 2 * WINDOW
         )
         self.bridge = self.evm.deploy(artifact("Bridge"), self.inbox.address, self.rollup.address, 32)
         assert self.bridge.address_bytes == bridge_address
@@ -145,7 +145,7 @@ class World:
             )
             assert escrow == on_l2 + on_its_way + unclaimed
         assert self.evm.vm.get_balance(self.rollup.address) == (BOND if self.pending else 0)
-        assert self.evm.call(self.inbox, "pendingMessages") == len(self.snapshot) + len(self.waiting)
+        assert self.evm.call(self.inbox, "waitingMessages") == len(self.waiting)
         assert self.evm.call(self.inbox, "accumulator", state.batch) == state.accumulator
 
 

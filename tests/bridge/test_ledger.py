@@ -21,6 +21,7 @@ from toolkit.bridge import ledger as b
 from toolkit.devnet.l1 import topic
 from toolkit.rollup import contracts as c
 from toolkit.rollup.derive import Replica
+from toolkit.rollup.life import QUIET_SECONDS
 from toolkit.rollup.machine import Withdrawal
 from toolkit.rollup.store import L1Copy, L1Log
 
@@ -125,6 +126,26 @@ def test_an_alarm_is_about_the_last_confirmed_state_and_void_with_the_next() -> 
     assert (replica.alarm, replica.frozen) == (900, None)
     replica.add(rollup_log(c.FROZEN, first))
     assert replica.frozen == first
+    assert replica.life.batch == 1
+
+
+def test_an_alarm_asks_for_a_batch_where_there_is_nothing_to_assert() -> None:
+    replica = Replica(CONTRACTS)
+    genesis, first, life = CONTRACTS.genesis_assertion, b"\x01" * 32, replica.life
+    assert not life.needs_a_batch(0, 0)
+    replica.add(rollup_log(c.ALARMED, genesis, word(700)))
+    assert life.needs_a_batch(0, 0)
+    replica.add(batch_log(replica.history, [], []))
+    assert not life.needs_a_batch(1, 0)
+    replica.add(asserted_log(replica, 1, genesis, 1))
+    replica.add(rollup_log(c.CONFIRMED, first, bytes(32)))
+    assert not life.needs_a_batch(1, 0)
+    replica.add(rollup_log(c.ALARMED, first, word(900)))
+    assert life.needs_a_batch(1, 0)
+    assert not life.needs_a_batch(2, QUIET_SECONDS - 1)
+    assert life.needs_a_batch(2, QUIET_SECONDS)
+    replica.add(rollup_log(c.FROZEN, first))
+    assert not life.needs_a_batch(1, QUIET_SECONDS)
 
 
 def test_a_copy_of_l1_without_the_bridge_s_logs_is_read_again(tmp_path: Path) -> None:

@@ -59,13 +59,18 @@ def test_a_devnet_is_restored_while_it_runs_and_after_its_services_died(tmp_path
         known = devnet.access.verified()
 
         found = rebuilt("--devnet", str(file))
-        assert (found["running"], found["deleted"]["files"]) == (["proposer", "sequencer", "verifier"], [])
+        assert (found["running"], found["deleted"]["files"]) == (["proposer", "provider", "sequencer", "verifier"], [])
         assert found["restored"]["machine_hash"] == known["machineHash"]
 
         devnet.kill_services()
         found = rebuilt("--devnet", str(file))
         assert found["running"] == []
-        assert {name.split("/")[0] for name in found["deleted"]["files"]} == {"proposer", "sequencer", "verifier"}
+        assert {name.split("/")[0] for name in found["deleted"]["files"]} == {
+            "proposer",
+            "provider",
+            "sequencer",
+            "verifier",
+        }
         assert not list(devnet.folder.path.glob("*/*.sqlite*"))
         assert found["restored"]["machine_hash"] == known["machineHash"]
         assert found["facts"][-1] == f"the state after batch {batch} is the one that is asserted"

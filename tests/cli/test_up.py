@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,14 @@ ROOT = Path(__file__).parents[2]
 class Running:
     """An ``l2kit up`` that runs, started by somebody who ignores the signals in ``ignored``."""
 
-    def __init__(self, folder: Path, ignored: Collection[signal.Signals] = ()) -> None:
+    def __init__(self, folder: Path, ignored: Collection[signal.Signals] = (), options: Sequence[str] = ()) -> None:
         self.output = folder / "devnet.json"
         self.port = free_port()
         heeded = {signal.SIGINT, signal.SIGHUP} - set(ignored)
         with disposition(signal.SIG_IGN, *ignored), disposition(signal.SIG_DFL, *heeded):
-            options = ["--port", str(self.port), "--output", str(self.output), "--batch-data", "auto"]
+            where = ["--port", str(self.port), "--output", str(self.output), "--batch-data", "auto"]
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "toolkit", "up", *options],
+                [sys.executable, "-m", "toolkit", "up", *where, *options],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -71,6 +71,8 @@ def test_what_it_writes_can_be_used(up: Running) -> None:
         assert chain.contract(name, address).address == address
     assert {account["name"] for account in devnet["accounts"]} >= {"deployer", "sequencer", "alice", "bob"}
     assert all(Path(log).exists() for log in devnet["logs"].values())
+    for file in (up.output, up.folder / "devnet.json"):
+        assert file.stat().st_mode & 0o077 == 0  # keys are in it
     up.process.send_signal(signal.SIGINT)
     out, errors = up.process.communicate(timeout=30)
     assert up.process.returncode == 130
@@ -167,3 +169,21 @@ def test_killed_node_ends_it_with_a_sentence(up: Running) -> None:
     assert up.process.returncode == 1
     assert errors.splitlines()[-1].startswith("l2kit: anvil has ended")
     assert up.leaves_nothing()
+
+
+def test_it_keeps_going_without_a_service_if_it_is_told_to(tmp_path: Path) -> None:
+    running = Running(tmp_path, options=["--keep-going"])
+    assert running.process.stderr is not None
+    ready = json.loads((running.folder / "proposer" / "ready.json").read_text())
+    os.kill(ready["pid"], signal.SIGKILL)
+    told = running.process.stderr.readline()
+    while "has ended" not in told:
+        assert told, "it has ended"
+        told = running.process.stderr.readline()
+    assert told == "proposer has ended (killed by signal 9); the devnet goes on without it\n"
+    assert Rpc(running.devnet["l2"]["rpc"]).call("l2_status")["role"] == "sequencer"
+    running.process.send_signal(signal.SIGINT)
+    _, errors = running.process.communicate(timeout=30)
+    assert running.process.returncode == 130
+    assert "has ended" not in errors, "it was told once"
+    assert running.leaves_nothing()

@@ -28,15 +28,17 @@ def test_deposit_arrives_on_l2(devnet: Devnet) -> None:
 
 
 def test_withdrawal_reaches_l1_after_the_window(devnet: Devnet) -> None:
-    story, bob = Story(), devnet.accounts["bob"]
+    story, bob, carol = Story(), devnet.accounts["bob"], devnet.accounts["carol"]
     tokens = devnet.contracts["Token"].functions.balanceOf(bob.address).call()
-    now = devnet.l1.now()
+    now, carols = devnet.l1.now(), devnet.l1.balance(carol.address)
     bridge.withdraw(devnet, story)
+    assert bridge.HURRIED_ETH * 99 // 100 < devnet.l1.balance(carol.address) - carols < bridge.HURRIED_ETH
     assert devnet.contracts["Token"].functions.balanceOf(bob.address).call() == tokens + bridge.PAID_TOKENS
     assert devnet.l1.now() >= now + devnet.options.challenge_window
     claims = [event for event in story.events if "claims" in str(event.get("step"))]
-    assert len(claims) == 4
+    assert [str(event["step"]).split()[0] for event in claims] == ["alice", "alice", "bob", "bob", "the"]
     assert all(event["gas"] > 21_000 for event in claims)
+    assert any("the provider pays carol" in str(event.get("step")) for event in story.events)
 
 
 def test_fraud_costs_the_cheat_its_bond(devnet: Devnet) -> None:

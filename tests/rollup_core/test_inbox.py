@@ -14,14 +14,25 @@ from hypothesis import strategies as st
 from toolkit.compile import artifact, compile_sources
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import checksum
+from toolkit.rollup.config import Config
+from toolkit.rollup.contracts import encode_post_batch
 from toolkit.rollup.deploy import create_address
-from toolkit.rollup.inbox import GENESIS_CHAIN, Batch, Message, batch_hash, extend, genesis_accumulator
+from toolkit.rollup.inbox import (
+    GENESIS_CHAIN,
+    MAX_MESSAGES,
+    Batch,
+    Message,
+    Queue,
+    batch_hash,
+    extend,
+    genesis_accumulator,
+)
 from toolkit.rollup.merkle import list_root
 
 from .evm import Contract, Evm, refusal
 
 SEQUENCER, ALICE, BOB = (checksum(bytes([number]) * 20) for number in (0x5E, 0xA1, 0xB0))
-WINDOW, RING, MAX_PENDING = 3600, 4, 4096
+WINDOW, RING = 3600, 4
 
 _FORWARDER = """
 // SPDX-License-Identifier: MIT
@@ -55,15 +66,26 @@ class Inbox:
         self.accumulators = [genesis_accumulator(1, self.contract.address_bytes, self.evm.now)]
         self.deployed_at = self.evm.now
         self.batches: list[Batch] = []
-        self.snapshot: list[Message] = []
-        self.waiting: list[Message] = []
+        self.queue = Queue()
+
+    @property
+    def snapshot(self) -> list[Message]:
+        return self.queue.required
+
+    def agrees(self) -> bool:
+        """Whether the contract's queue is the specification's."""
+        tip = bytes(27) + b"\x01"
+        for message in self.snapshot:
+            tip = extend(tip, message.hash)
+        shown = (tip, self.queue.since)
+        return bool(self.call("snapshot") == shown and self.call("waitingMessages") == len(self.queue.waiting))
 
     def call(self, name: str, *arguments: Any, sender: str = ALICE) -> Any:
         return self.evm.call(self.contract, name, *arguments, sender=sender)
 
     def send(self, data: bytes, sender: str = ALICE) -> None:
         self.call("send", data, sender=sender)
-        self.waiting.append(Message(bytes.fromhex(sender[2:]), self.evm.now, data, len(data)))
+        self.queue.send(Message(bytes.fromhex(sender[2:]), self.evm.now, data, len(data)))
 
     def post(
         self,
@@ -89,7 +111,7 @@ class Inbox:
         batch = Batch(header, records, self.snapshot, self.evm.now, bytes.fromhex(sender[2:]), blobs)
         self.batches.append(batch)
         self.accumulators.append(extend(self.accumulators[-1], batch.hash))
-        self.snapshot, self.waiting = self.waiting, []
+        self.queue.next(self.evm.now)
 
     def last(self) -> tuple[bytes, tuple[Any, ...]]:
         """What a late batch shows: the accumulator before the last batch, and that batch."""
@@ -123,14 +145,15 @@ def inbox() -> Inbox:
     return Inbox()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**64))
 def test_accumulators_are_the_specification_s_whatever_is_sent_and_posted(seed: int) -> None:
     rng, inbox = random.Random(seed), Inbox()
     assert inbox.call("accumulator", 0) == inbox.accumulators[0]
     for _ in range(12):
         if rng.random() < 0.6:
-            inbox.send(rng.randbytes(rng.randint(0, 100)), rng.choice([ALICE, BOB]))
+            for _ in range(rng.choice([1, 1, 1, 2, MAX_MESSAGES - 1, 2 * MAX_MESSAGES])):
+                inbox.send(rng.randbytes(rng.randint(0, 100)), rng.choice([ALICE, BOB]))
         else:
             blobs = tuple(b"\x01" + rng.randbytes(31) for _ in range(rng.choice([0, 0, 1, 2, 6])))
             records = [rng.randbytes(76) for _ in range(rng.choice([0, 1, 2, 3, 7]))]
@@ -138,7 +161,7 @@ def test_accumulators_are_the_specification_s_whatever_is_sent_and_posted(seed: 
             assert inbox.call("accumulator", len(inbox.batches)) == inbox.accumulators[-1]
         if rng.random() < 0.5:
             inbox.evm.set_time(inbox.evm.now + rng.randint(0, 100))
-        assert inbox.call("pendingMessages") == len(inbox.snapshot) + len(inbox.waiting)
+        assert inbox.agrees()
         assert inbox.call("batches") == len(inbox.batches)
 
 
@@ -148,14 +171,14 @@ def test_a_batch_must_consume_exactly_its_snapshot(inbox: Inbox) -> None:
     inbox.post()
     inbox.send(b"three")  # after the snapshot: not yet to be consumed
     one, two = (message.reference() for message in inbox.snapshot)
-    three = inbox.waiting[0].reference()
+    three = inbox.queue.waiting[0].reference()
     flipped = bytes([two[0] ^ 1]) + two[1:]
     for wrong in (b"", one, two, two + one, one + two + three, one + one, one + flipped):
         refusal("WrongMessages", lambda wrong=wrong: inbox.post(references=wrong))
     inbox.post(references=one + two)
     refusal("WrongMessages", lambda: inbox.post(references=b""))
     inbox.post(references=three)
-    assert inbox.call("pendingMessages") == 0
+    assert not inbox.snapshot and not inbox.queue.waiting and inbox.agrees()
 
 
 def test_nothing_may_be_consumed_where_nothing_was_sent(inbox: Inbox) -> None:
@@ -228,7 +251,7 @@ def test_a_batch_in_blobs_follows_the_rules_of_every_batch(inbox: Inbox) -> None
     refusal("OutOfOrder", lambda: inbox.post(blobs=blobs, number=1))
     assert refusal("NotWhole", lambda: inbox.post(blobs=blobs, references=bytes(37))) == (37, 36)
     inbox.post(blobs=blobs)
-    assert inbox.call("pendingMessages") == 0
+    assert not inbox.snapshot and not inbox.queue.waiting and inbox.agrees()
 
 
 def test_calldata_that_looks_like_hashes_is_no_batch_in_blobs() -> None:
@@ -279,27 +302,66 @@ def test_a_long_message_is_refused(inbox: Inbox) -> None:
     assert refusal("MessageTooLong", lambda: inbox.send(bytes(101))) == (101, 100)
 
 
-def test_a_full_queue_refuses_messages_until_they_are_consumed_within_the_gas_cap(inbox: Inbox) -> None:
-    """Every call here has EIP-7825's 16,777,216 gas: a full queue fits one batch."""
-    for _ in range(MAX_PENDING):
-        inbox.send(b"\xff" * 57)
-    assert refusal("InboxFull", lambda: inbox.send(b"")) == (MAX_PENDING,)
+def test_the_queue_refuses_no_message_and_each_batch_takes_what_fits_it(inbox: Inbox) -> None:
+    inbox.send(b"first")
     inbox.post()
-    refusal("InboxFull", lambda: inbox.send(b""))
-    inbox.post()
-    inbox.send(b"")
-    assert inbox.call("accumulator", 2) == inbox.accumulators[2]
+    for _ in range(2 * MAX_MESSAGES + 1):
+        inbox.send(b"")
+    for expected in (1, MAX_MESSAGES, MAX_MESSAGES, 1, 0):
+        assert len(inbox.snapshot) == expected
+        assert inbox.agrees()
+        inbox.post()
+    assert inbox.call("accumulator", len(inbox.batches)) == inbox.accumulators[-1]
 
 
-def test_anyone_empties_a_full_queue_when_the_sequencer_is_gone(inbox: Inbox) -> None:
-    """The first late batch takes the snapshot, the second consumes it; each waits for the window."""
-    for _ in range(MAX_PENDING):
-        inbox.send(b"", ALICE)
-    for pending in (MAX_PENDING, 0):
-        inbox.evm.set_time(inbox.evm.now + WINDOW)
+def test_nobody_changes_what_the_next_batch_must_consume(inbox: Inbox) -> None:
+    """Otherwise whoever sends enough of them in front of a batch would spoil it."""
+    for expected in (0, MAX_MESSAGES, MAX_MESSAGES):
+        references = b"".join(message.reference() for message in inbox.snapshot)
+        for _ in range(MAX_MESSAGES + 1):
+            inbox.send(b"")
+        assert len(inbox.snapshot) == expected
+        inbox.post(references=references)
+
+
+def test_a_full_segment_is_late_by_itself_however_often_the_sequencer_posts(inbox: Inbox) -> None:
+    """Who fills the queue, the sequencer itself say, does not hold up those behind for longer than a window."""
+    for _ in range(4 * MAX_MESSAGES):
+        inbox.send(b"spam")
+    inbox.evm.set_time(inbox.evm.now + 60)
+    inbox.send(b"let me in", BOB)
+    full = inbox.evm.now - 60
+    inbox.evm.set_time(full + WINDOW - 1)
+    inbox.post()
+    early = refusal("TooEarly", lambda: inbox.post(sender=BOB, late=inbox.last()))
+    assert early == (full + WINDOW - 1, full + WINDOW)
+    inbox.evm.set_time(full + WINDOW)
+    for _ in range(3):
         inbox.post(sender=BOB, late=inbox.last())
-        assert inbox.call("pendingMessages") == pending
-    inbox.send(b"me, too", BOB)
+    # The fourth became full with the last message, 60 seconds later.
+    assert refusal("TooEarly", lambda: inbox.post(sender=BOB, late=inbox.last())) == (full + WINDOW, full + WINDOW + 60)
+    inbox.evm.set_time(full + WINDOW + 60)
+    inbox.post(sender=BOB, late=inbox.last())
+    assert [message.data for message in inbox.snapshot] == [b"let me in"]
+    assert inbox.agrees()
+
+
+def test_anyone_empties_a_long_queue_when_the_sequencer_is_gone(inbox: Inbox) -> None:
+    for _ in range(3 * MAX_MESSAGES):
+        inbox.send(b"", ALICE)
+    inbox.evm.set_time(inbox.evm.now + WINDOW)
+    for _ in range(3):
+        inbox.post(sender=BOB, late=inbox.last())
+    inbox.evm.set_time(inbox.evm.now + WINDOW)
+    inbox.post(sender=BOB, late=inbox.last())
+    assert not inbox.snapshot and not inbox.queue.waiting and inbox.agrees()
+
+
+def test_the_largest_batch_fits_a_transaction_that_mempools_take() -> None:
+    messages = [Message(bytes(20), 0, b"")] * MAX_MESSAGES
+    data = encode_post_batch(1, bytes(32), [bytes(76)] * Config.batch_records, messages)
+    assert len(data) + 256 < 128 * 1024  # with a signature, fees and what else a transaction has
+    assert Inbox().call("MAX_MESSAGES") == MAX_MESSAGES
 
 
 def test_anyone_posts_when_the_sequencer_is_late_and_not_a_second_earlier(inbox: Inbox) -> None:

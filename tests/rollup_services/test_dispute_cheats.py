@@ -47,7 +47,7 @@ def rogue(court: Court) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("rogue")
-@pytest.mark.parametrize("cheat", ["stolen-balance", "wrong-state-root", "unfinished"])
+@pytest.mark.parametrize("cheat", ["stolen-balance", "wrong-state-root", "unfinished", "stale"])
 def test_a_lie_is_disputed_step_by_step_and_costs_its_bond(court: Court, cheat: str) -> None:
     rig, verifier, bond = court.rig, court.verifier, bonds(court.rig)
     batch = traffic(rig, court.sequencer, 300)

@@ -429,6 +429,22 @@ def test_what_was_built_on_a_rejected_assertion_is_taken_back(l1: L1) -> None:
     ]
 
 
+def test_what_keeps_a_bond_from_coming_back_is_taken_back_first_for_whoever_made_it(l1: L1) -> None:
+    """The proposer of what ours is built on may be gone, or wish to keep ours there."""
+    l1.confirm(l1.assert_state(l1.genesis, 1, who=OTHER))
+    other = l1.assert_state(l1.genesis, 2, who=MALLORY)
+    mine = l1.assert_state(other, 3)
+    l1.assert_state(l1.genesis, 3, who=MALLORY)  # nothing of ours is built on it
+    l1.now += WINDOW
+
+    def due() -> list[bytes]:
+        return [move.data for move in reclaim_moves(l1.replica, HONEST, l1.now)]
+
+    assert due() == [c.encode_reclaim(l1.replica.assertions[other].claim)]
+    l1.reclaim(other)
+    assert due() == [c.encode_reclaim(l1.replica.assertions[mine].claim)]
+
+
 def test_what_was_lost_though_it_is_right_is_asserted_about_another_batch(l1: L1) -> None:
     lost = l1.assert_state(l1.genesis, 3)
     l1.reject(lost)

@@ -48,7 +48,9 @@ OWNER, PAYEE = address_of(KEY), b"\x07" * 20
 DOMAIN = Domain("l2kit rollup", "1", 31337, b"\x09" * 20)
 GENESIS = Genesis(DOMAIN, BRIDGE, b"\xaa" * 28)
 RULES = Rules(clock=3600, extension=600, max_rounds=8, bond=10**16)
-CONTRACTS = c.Contracts(INBOX, ROLLUP, GENESIS, b"\xbb" * 32, POSTER, 10**17, DISPUTE, RULES, ring_size=256)
+CONTRACTS = c.Contracts(
+    INBOX, ROLLUP, GENESIS, b"\xbb" * 32, POSTER, 10**17, DISPUTE, RULES, ring_size=256, window=10_000
+)
 
 
 def declared(name: str, kind: str) -> set[str]:

@@ -23,7 +23,7 @@ def deposit_eth(chain: Chain, bridge: Contract, account: Account, amount: int, t
     """Deposit ETH to the L2 account of ``to``, or of the depositor.
 
     Raises:
-        Reverted: BadAmount, BadRecipient (Bridge), or InboxFull (Inbox).
+        Reverted: BadAmount, or BadRecipient (Bridge).
         BadInput: the account does not have as much.
     """
     return chain.send(account, bridge.functions.depositETH(to or account.address), value=amount)
@@ -36,7 +36,7 @@ def deposit_erc20(
 
     Raises:
         Reverted: BadAmount, BadRecipient, NotAToken or InexactTransfer (Bridge), TransferFromFailed (balance or
-            allowance), or InboxFull (Inbox).
+            allowance).
     """
     return chain.send(account, bridge.functions.depositERC20(token, to or account.address, amount))
 

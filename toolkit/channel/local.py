@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.channel.control import Control
+from toolkit.devnet.running import find_devnet
 from toolkit.errors import BadInput, ServiceError
 
 
@@ -32,13 +32,7 @@ class Local:
         Raises:
             BadInput: there is none, or there are several.
         """
-        if file is None:
-            found = sorted(Path(tempfile.gettempdir()).glob("l2kit-*/devnet.json"))
-            if not found:
-                raise BadInput("no devnet runs here; start one with 'l2kit up', or name its JSON file with --devnet")
-            if len(found) > 1:
-                raise BadInput(f"{len(found)} devnets run here; say which with --devnet, for example {found[0]}")
-            file = found[0]
+        file = find_devnet(file)
         try:
             devnet = json.loads(file.read_text())
             folder = Path(devnet["folder"])

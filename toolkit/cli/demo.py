@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from toolkit.cli import show
 from toolkit.cli.options import devnet_options, workload, workload_options
+from toolkit.cli.tell import Told
 from toolkit.demo.story import SUBJECTS, Story
 
 
@@ -22,7 +22,7 @@ def demo(subject: str, payments: Any, count: int, seed: int, as_json: bool, **gi
 
     \b
     deposit    ETH and tokens from L1 to the rollup
-    withdraw   deposit, pay on the rollup, and back to L1 after the challenge window
+    withdraw   deposit, pay on the rollup, and back to L1: at once for a fee, or after the challenge window
     channel    a channel with a cheat in it, a payment over three, then yours through one
     fraud      a proposer that claims a stolen balance, the dispute about it, and what it costs it
     all        all of these, then the same payments by every technique, and the gas table
@@ -37,7 +37,7 @@ def demo(subject: str, payments: Any, count: int, seed: int, as_json: bool, **gi
     from toolkit.demo.program import run
     from toolkit.world import Devnet, Options
 
-    story = Story() if as_json else _Told()
+    story = Story() if as_json else Told()
     devnet = Devnet(Options(**given))
     chosen = workload(devnet, payments, count, seed)  # before anything starts: a wrong row is told at once
     with show.steps() as step:
@@ -48,22 +48,3 @@ def demo(subject: str, payments: Any, count: int, seed: int, as_json: bool, **gi
         show.as_json({"events": story.events, **story.data, **(report.as_json() if report else {})})
     elif report:
         show.report(report)
-
-
-class _Told(Story):
-    """Tells people."""
-
-    _WIDTH = 60  # with the gas, 80 columns
-
-    def section(self, title: str) -> None:
-        show.out.print(f"\n{title}", style="bold", markup=False)
-
-    def step(self, what: str, gas: int | None = None) -> None:
-        spent = "" if gas is None else f"{gas:>14,} gas"
-        show.out.print(f"  {what:<{self._WIDTH}}{spent}".rstrip(), markup=False)
-
-    def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        show.table(f"  {title}", [header, *rows], numbers=True)
-
-    def checked(self, fact: str) -> None:
-        show.out.print(f"  ok  {fact}", style="green", markup=False)

@@ -18,9 +18,15 @@ COMMANDS = {
     "up": "toolkit.cli.up",
     "demo": "toolkit.cli.demo",
     "gas": "toolkit.cli.gas",
+    "deposit": "toolkit.cli.deposit",
+    "withdraw": "toolkit.cli.withdraw",
+    "status": "toolkit.cli.status",
+    "claim": "toolkit.cli.claim",
+    "escape": "toolkit.cli.escape",
     "channel": "toolkit.cli.channel",
     "bench": "toolkit.cli.bench",
     "rebuild": "toolkit.cli.rebuild",
+    "scenario": "toolkit.cli.scenario",
 }
 
 
@@ -55,6 +61,8 @@ def cli() -> None:
     Examples:
       l2kit demo                 see everything once: channel, rollup, bridge, and the gas table
       l2kit up                   a devnet to work with, until Ctrl-C
+      l2kit deposit 2 --from alice --wait
+      l2kit withdraw 1 --from alice --travel
       l2kit gas --markdown       what every technique costs
     """
 

@@ -14,6 +14,7 @@ import click
 
 from toolkit.cli import show
 from toolkit.cli.options import batch_data_option, devnet_options
+from toolkit.devnet.running import DESCRIPTION
 from toolkit.errors import BadInput
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ _WATCH_SECONDS = 0.5
 @devnet_options
 @click.option("--l2-port", type=int, help="Port of the sequencer's JSON-RPC [default: a free one].")
 @batch_data_option("How the rollup's batches go to L1; auto is the cheaper way each time.")
+@click.option("--keep-going", is_flag=True, help="Go on when a service ends, for example by your kill -9.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the JSON to FILE, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON instead of the screen.")
-def up(output: Path | None, as_json: bool, **given: Any) -> None:
+def up(keep_going: bool, output: Path | None, as_json: bool, **given: Any) -> None:
     """Start a devnet, deploy everything, and run until Ctrl-C.
 
     \b
@@ -53,7 +55,7 @@ def up(output: Path | None, as_json: bool, **given: Any) -> None:
             stack.enter_context(devnet)
         description = describe(devnet)
         text = json.dumps(description, indent=2) + "\n"
-        file = devnet.folder.path / "devnet.json"
+        file = devnet.folder.path / DESCRIPTION
         _write(file, text)
         if output:
             _check_output(output)  # another devnet may have taken it meanwhile
@@ -63,9 +65,22 @@ def up(output: Path | None, as_json: bool, **given: Any) -> None:
             show.as_json(description)
         else:
             _screen(description, output or file)
+        ended: set[str] = set()
         while True:
             time.sleep(_WATCH_SECONDS)
-            devnet.check_alive()
+            if keep_going:
+                _tell_ended(devnet, ended)
+            else:
+                devnet.check_alive()
+
+
+def _tell_ended(devnet: Devnet, told: set[str]) -> None:
+    """Say of each service that has ended that it has, once. Raises NodeError where L1's node has."""
+    devnet.node.check_alive()
+    for child in devnet.folder.children:
+        if child.name not in told and not child.alive:
+            told.add(child.name)
+            show.err.print(f"{child.name} has ended ({child.ending()}); the devnet goes on without it", markup=False)
 
 
 def describe(devnet: Devnet) -> dict[str, Any]:
@@ -104,8 +119,8 @@ def _screen(description: dict[str, Any], file: Path) -> None:
     l1, l2 = description["l1"], description["l2"]
     show.out.print(f"L1  {without_secrets(l1['rpc'])}  chain {l1['chain_id']}, {l1['name']}", markup=False)
     show.out.print(f"L2  {l2['rpc']}  {l2['name']} on L1; send transfers here (JSON-RPC, l2_*)", markup=False)
-    for role in ("proposer", "verifier"):
-        show.out.print(f"    {description['services'][role]}  {role}", markup=False)
+    for role, what in (("proposer", ""), ("verifier", ""), ("provider", ", pays withdrawals early for a fee")):
+        show.out.print(f"    {description['services'][role]}  {role}{what}", markup=False)
     rows = [["", "address", "private key", "ETH", "DEV tokens"]]
     for each in description["accounts"]:
         eth, tokens = int(each["wei"]) // ether, int(each["tokens"]) // ether
@@ -113,7 +128,12 @@ def _screen(description: dict[str, Any], file: Path) -> None:
     show.table("\nAccounts on L1 (the keys are public: for development only)", rows)
     show.table("\nContracts", description["contracts"].items())
     show.table("\nLogs", description["logs"].items())
-    show.out.print(f"\nThe same as JSON: {file}\nRunning; Ctrl-C stops and removes everything.", markup=False)
+    show.out.print(
+        f"\nThe same as JSON: {file}\n"
+        "In another terminal, for example: l2kit deposit 2.5 --from alice --wait\n"
+        "Running; Ctrl-C stops and removes everything.",
+        markup=False,
+    )
 
 
 def _check_output(file: Path) -> None:
@@ -135,9 +155,12 @@ def _check_output(file: Path) -> None:
 
 
 def _write(file: Path, text: str) -> None:
+    """Write all of it at once, for nobody else to read: there are keys in it."""
     half = file.with_name(file.name + f".{os.getpid()}")
     try:
-        half.write_text(text)
+        half.unlink(missing_ok=True)
+        with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(text)
         half.replace(file)
     except OSError as error:
         half.unlink(missing_ok=True)

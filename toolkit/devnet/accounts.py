@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from toolkit.crypto import address_of, keccak256, sign
+from toolkit.errors import BadInput
 
 DEV_MNEMONIC = "test test test test test test test test test test test junk"
 """The mnemonic that Anvil and Hardhat fund. Its keys are public: use them on a local devnet only."""
 
-ROLES = ("deployer", "sequencer", "proposer", "verifier")
-"""Accounts that run the protocols, in the order of their derivation index."""
+ROLES = ("deployer", "sequencer", "proposer", "verifier", "provider")
+"""Accounts that run the protocols."""
 
 USERS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
-"""Accounts that use the protocols, after the roles."""
+"""Accounts that use the protocols."""
+
+DERIVED = ("deployer", "sequencer", "proposer", "verifier", *USERS, "provider")
+"""All of them, in the order of their derivation index: who joins comes last, so that nobody's address changes."""
 
 
 def checksum(address: bytes) -> str:
@@ -22,6 +27,16 @@ def checksum(address: bytes) -> str:
     text = address.hex()
     digest = keccak256(text.encode()).hex()
     return "0x" + "".join(c.upper() if int(d, 16) >= 8 else c for c, d in zip(text, digest, strict=False))
+
+
+def parse_address(text: str) -> bytes:
+    """The 20 bytes of an address; raises BadInput where it is none, or its letters' case is wrong (EIP-55)."""
+    if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
+        raise BadInput(f"{text!r} is neither an address nor the name of a devnet account")
+    address = bytes.fromhex(text[2:])
+    if text[2:] not in (text[2:].lower(), text[2:].upper()) and checksum(address) != text:
+        raise BadInput(f"the address {text} has a wrong checksum (EIP-55)")
+    return address
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,4 @@ def dev_accounts(mnemonic: str = DEV_MNEMONIC) -> dict[str, Account]:
 
     seed = seed_from_mnemonic(mnemonic, "")
     base = ETHEREUM_DEFAULT_PATH.rsplit("/", 1)[0]
-    return {
-        name: Account(name, bytes(key_from_seed(seed, f"{base}/{index}")))
-        for index, name in enumerate((*ROLES, *USERS))
-    }
+    return {name: Account(name, bytes(key_from_seed(seed, f"{base}/{index}"))) for index, name in enumerate(DERIVED)}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from toolkit.devnet.accounts import DEV_MNEMONIC
+from toolkit.devnet.accounts import DERIVED, DEV_MNEMONIC
 from toolkit.devnet.process import Child, RunFolder
 from toolkit.devnet.rpc import Rpc, without_secrets
 from toolkit.errors import BadInput, L2KitError, NodeError, RpcError, ServiceError
@@ -158,7 +158,7 @@ def start_anvil(
             str(anvil_path()),
             *("--host", "127.0.0.1", "--port", str(free), "--chain-id", str(chain_id)),
             *("--hardfork", HARDFORK, "--enable-tx-gas-limit", "--gas-limit", str(BLOCK_GAS_LIMIT)),
-            *("--mnemonic", DEV_MNEMONIC, "--accounts", "12", "--balance", "10000"),
+            *("--mnemonic", DEV_MNEMONIC, "--accounts", str(len(DERIVED)), "--balance", "10000"),
             *("--timestamp", str(int(time.time()) if timestamp is None else timestamp)),
             *("--no-request-size-limit", "--cache-path", str(folder.path / "anvil")),
         ]
@@ -181,7 +181,7 @@ def start_hardhat(folder: RunFolder, *, port: int | None = None, chain_id: int =
         "hardfork": HARDFORK,
         "blockGasLimit": BLOCK_GAS_LIMIT,
         "mining": {"auto": True},
-        "accounts": {"mnemonic": DEV_MNEMONIC, "count": 12, "accountsBalance": str(10_000 * 10**18)},
+        "accounts": {"mnemonic": DEV_MNEMONIC, "count": len(DERIVED), "accountsBalance": str(10_000 * 10**18)},
     }
     config = json.dumps({"networks": {"node": network}})
     (project / "package.json").write_text('{"type": "module", "private": true}')

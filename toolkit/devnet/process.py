@@ -19,10 +19,27 @@ from toolkit.devnet import guard
 from toolkit.errors import ServiceError
 
 _POLL_SECONDS = 0.01
+PREFIX = "l2kit-"
+"""How the names of run folders begin, in the folder for temporary files."""
+_LOCK = "lock"
+
+
+def is_held(folder: Path) -> bool:
+    """Whether the owner of a run folder, or a process that it has started there, still lives."""
+    try:
+        with (folder / _LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class RunFolder:
     """A temporary folder for logs, databases and sockets, gone when its owner is (also after kill -9).
+
+    Nobody but its user can look into it (`tempfile.mkdtemp`).
 
     Attributes:
         path: the folder.
@@ -30,9 +47,9 @@ class RunFolder:
     """
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="l2kit-"))
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.children: list[Child] = []
-        lock = self.path / "lock"
+        lock = self.path / _LOCK
         try:
             self._held = lock.open("wb")
             fcntl.flock(self._held, fcntl.LOCK_SH)

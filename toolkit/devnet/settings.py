@@ -43,8 +43,8 @@ def parse(kind: type[T], found: Mapping[str, Any], folder: Path) -> T:
     """Make ``kind`` of a configuration's entries.
 
     Args:
-        kind: a dataclass with fields of the types str, int, float, bool, bytes (an address) and Path (relative to
-            ``folder``); ``l1_rpc`` and ``port`` are checked for what they are.
+        kind: a dataclass with fields of the types str, int, float, bool, bytes (an address), Path (relative to
+            ``folder``) and dict[str, str]; ``l1_rpc`` and ``port`` are checked for what they are.
 
     Raises:
         BadInput: an entry is missing, unknown, or not what it should be.
@@ -57,7 +57,7 @@ def parse(kind: type[T], found: Mapping[str, Any], folder: Path) -> T:
         if name in found:
             value = _value(name, str(field.type), found[name])
             values[name] = folder / value if isinstance(value, Path) else value
-        elif field.default is MISSING:
+        elif field.default is MISSING and field.default_factory is MISSING:
             raise BadInput(f"the configuration lacks {name!r}")
     if not values.get("l1_rpc", "http://").startswith(("http://", "https://")):
         raise BadInput(f"l1_rpc {without_secrets(values['l1_rpc'])!r} is not an http:// or https:// URL")
@@ -87,6 +87,10 @@ def _value(name: str, kind: str, value: Any) -> Any:
         if len(address) != 20:
             raise BadInput(f"{name} {value!r} is not an address")
         return address
+    if kind == "dict[str, str]":
+        if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+            raise BadInput(f"{name} {value!r} is not an object with texts")
+        return value
     wanted: dict[str, tuple[type, ...]] = {
         "str": (str,), "Path": (str,), "int": (int,), "float": (int, float), "bool": (bool,),
     }  # fmt: skip

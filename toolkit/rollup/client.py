@@ -170,7 +170,6 @@ class RollupClient:
         Raises:
             BadInput: a transfer's recipient has no account (`force_registration` opens one), or the amount or the fee
                 has no encoding.
-            Reverted: InboxFull (Inbox).
         """
         signature = operation.sign(self._domain, sender.key)
         if isinstance(operation, Withdraw):

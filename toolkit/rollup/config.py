@@ -7,12 +7,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from toolkit.bridge.fee import Tariff, decimal
 from toolkit.devnet import settings
 from toolkit.devnet.blobs import MAX_BLOBS
 from toolkit.errors import BadInput
+from toolkit.rollup import jsonrpc
 from toolkit.rollup.codec import BLOB_RECORDS
 from toolkit.rollup.pricing import KINDS
 
@@ -38,6 +40,16 @@ class Config:
         queue: sequencer: operations that may wait to be taken; more are refused as "busy".
         seal_on_demand: sequencer: whether anybody may ask for a batch with ``l2_seal``.
         assert_seconds: proposer: at least so long between two assertions.
+        annual_rate, risk: provider: decimal numbers, "0.1" is 10 % of the amount; what they mean is told in
+            `toolkit.bridge.fee`.
+        prices: provider: the tokens that it serves beside ETH, and the wei that one base unit of each is worth, a
+            decimal number: {"0x...": "0.0005"}.
+        most_per_exit: provider: worth of one withdrawal that it pays early, at most (wei).
+        most_outstanding: provider: worth of all that it has paid for and not been paid for, at most (wei).
+        confirmations: provider: blocks of L1 that a batch must be deep before it pays for what is in it.
+        quote_seconds: provider: how long a quote is good (L1's time).
+        patience_seconds: provider: how long it leaves to others what would bring its money back (to assert, to
+            confirm), before it does that itself.
         cheat: how the service is dishonest (`toolkit.rollup.rogue`), for tests and demonstrations; "" is honest.
     """
 
@@ -60,6 +72,14 @@ class Config:
     queue: int = 20_000
     seal_on_demand: bool = False
     assert_seconds: float = 0.5
+    annual_rate: str = "0.1"
+    risk: str = "0.0005"
+    prices: dict[str, str] = field(default_factory=dict)
+    most_per_exit: int = 100 * 10**18
+    most_outstanding: int = 1_000 * 10**18
+    confirmations: int = 12
+    quote_seconds: int = 600
+    patience_seconds: float = 60.0
     cheat: str = ""
 
     def __post_init__(self) -> None:
@@ -70,6 +90,17 @@ class Config:
         most = MAX_BLOBS * BLOB_RECORDS
         if self.batch_data == "blobs" and self.batch_records > most:
             raise BadInput(f"batch_records {self.batch_records} do not fit the blobs of one transaction ({most})")
+        _ = self.tariff
+
+    @property
+    def tariff(self) -> Tariff:
+        """What a provider asks for. Raises BadInput where an entry of it is not what it should be."""
+        prices = {}
+        for token, price in self.prices.items():
+            prices[jsonrpc.data(token, f"the token {token!r} in prices", 20)] = found = decimal("the price", price)
+            if not found:
+                raise BadInput(f"the price of {token} is nothing: a token without a price is not served")
+        return Tariff(decimal("annual_rate", self.annual_rate), decimal("risk", self.risk), prices)
 
     @staticmethod
     def load(path: Path) -> Config:

@@ -17,7 +17,7 @@ from toolkit.errors import BadInput, ProtocolError, RpcError
 from toolkit.rollup.codec import decode_blobs, encode_blobs, split_records
 from toolkit.rollup.config import Config
 from toolkit.rollup.dispute.game import Claim, DisputeEvent, Rules, decode_event
-from toolkit.rollup.inbox import Message
+from toolkit.rollup.inbox import Batch, Message
 from toolkit.rollup.machine import Genesis
 from toolkit.rollup.operations import rollup_domain
 from toolkit.rollup.store import L1Log
@@ -67,6 +67,7 @@ class Contracts:
         dispute: 20-byte address.
         rules: of disputes.
         ring_size: accumulators that the Inbox keeps without a checkpoint.
+        window: seconds in which an assertion can be disputed.
     """
 
     inbox: bytes
@@ -78,6 +79,7 @@ class Contracts:
     dispute: bytes
     rules: Rules
     ring_size: int
+    window: int
 
     @property
     def bridge(self) -> bytes:
@@ -190,9 +192,9 @@ async def load_contracts(l1: L1, config: Config) -> Contracts:
         if not await l1.has_code(address):
             raise BadInput(f"there is no contract at the {name}'s address {checksum(address)} on chain {chain_id}")
     links = (
-        ("rollup", "INBOX", "inbox"), ("rollup", "MACHINE", "machine"), ("machine", "INBOX", "inbox"),
-        ("machine", "BRIDGE", "bridge"), ("bridge", "INBOX", "inbox"), ("bridge", "ROLLUP", "rollup"),
-        ("rollup", "DISPUTE", "dispute"), ("dispute", "ROLLUP", "rollup"), ("dispute", "MACHINE", "machine"),
+        ("rollup", "DISPUTE", "dispute"), ("rollup", "INBOX", "inbox"), ("rollup", "MACHINE", "machine"),
+        ("machine", "INBOX", "inbox"), ("machine", "BRIDGE", "bridge"), ("bridge", "INBOX", "inbox"),
+        ("bridge", "ROLLUP", "rollup"), ("dispute", "ROLLUP", "rollup"), ("dispute", "MACHINE", "machine"),
     )  # fmt: skip
     for holder, getter, name in links:
         found = (await _view(l1, config, holder, getter))[-20:]
@@ -230,6 +232,7 @@ async def load_contracts(l1: L1, config: Config) -> Contracts:
         config.dispute,
         Rules(*[await number("dispute", name) for name in ("CLOCK", "EXTENSION", "MAX_ROUNDS", "BOND")]),
         await number("inbox", "RING_SIZE"),
+        await number("rollup", "CHALLENGE_WINDOW"),
     )
 
 
@@ -302,6 +305,27 @@ def encode_post_blobs(number: int, header: bytes, records: int, messages: Sequen
             header,
             records.to_bytes(32, "big"),
             (4 * 32).to_bytes(32, "big"),
+            _tail(b"".join(message.reference() for message in messages)),
+        )
+    )
+
+
+def encode_post_late_batch(
+    before_last: bytes, last: Batch, number: int, header: bytes, records: Sequence[bytes], messages: Sequence[Message]
+) -> bytes:
+    """The calldata of ``Inbox.postLateBatch``; ``before_last`` is the accumulator before the batch ``last``."""
+    data = b"".join(records)
+    tail = _tail(data)
+    return b"".join(
+        (
+            selector(POST_LATE_BATCH),
+            before_last.ljust(32, b"\0"),
+            last.words,
+            number.to_bytes(32, "big"),
+            header,
+            (13 * 32).to_bytes(32, "big"),
+            (13 * 32 + len(tail)).to_bytes(32, "big"),
+            tail,
             _tail(b"".join(message.reference() for message in messages)),
         )
     )

@@ -1,7 +1,7 @@
 """The rollup derived from L1's logs alone: what was posted, what it makes of the state, what was asserted about it.
 
 Everything here is a pure fold over logs in L1's order; who fetches them is ``follower.py``. Messages have no place of
-their own in a batch: batch k consumes exactly the messages that had arrived when batch k - 1 was posted.
+their own in a batch: batch k consumes exactly those that the Inbox's queue had for it when batch k - 1 was posted.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import hex_of
 from toolkit.errors import BadInput, ProtocolError
 from toolkit.rollup.contracts import (
-    Alarmed,
     Asserted,
     BatchPosted,
     Checkpointed,
     Confirmed,
     Contracts,
-    Frozen,
     MessageSent,
     Reclaimed,
     Rejected,
@@ -32,7 +30,8 @@ from toolkit.rollup.dispute.disputes import Disputes
 from toolkit.rollup.dispute.game import SEGMENTS, Claim, DisputeEvent
 from toolkit.rollup.dispute.trace import Trace
 from toolkit.rollup.fast import apply_batch, replay_batch
-from toolkit.rollup.inbox import Batch, Message, extend
+from toolkit.rollup.inbox import Batch, Message, Queue, extend
+from toolkit.rollup.life import Life
 from toolkit.rollup.machine import Outcome, State
 from toolkit.rollup.places import Places
 from toolkit.rollup.store import L1Log
@@ -99,8 +98,7 @@ class History:
     Attributes:
         posted: every batch; batch n is ``posted[n - 1]``.
         arrivals: every message.
-        required: the messages that the next batch must consume.
-        arrived: the messages since the last batch, for the batch after the next.
+        queue: the messages that no batch has consumed.
         accumulator: of the Inbox (28 bytes).
     """
 
@@ -108,9 +106,19 @@ class History:
         self._contracts = contracts
         self.posted: list[Posted] = []
         self.arrivals: list[Arrival] = []
-        self.required: list[Message] = []
-        self.arrived: list[Message] = []
+        self.queue = Queue()
+        self._consumed = 0
         self.accumulator = contracts.genesis.accumulator
+
+    @property
+    def required(self) -> list[Message]:
+        """The messages that the next batch must consume."""
+        return self.queue.required
+
+    @property
+    def arrived(self) -> list[Message]:
+        """The messages behind them, for later batches."""
+        return self.queue.waiting
 
     def add(self, log: L1Log) -> object:
         """Take the next log; returns the event in it, None where it is no event of ours.
@@ -121,7 +129,7 @@ class History:
         event = decode_log(self._contracts, log)
         if isinstance(event, MessageSent):
             message = Message(event.sender, log.timestamp, event.data)
-            self.arrived.append(message)
+            self.queue.send(message)
             self.arrivals.append(Arrival(len(self.arrivals), message, log.block, log.transaction))
         elif isinstance(event, BatchPosted):
             self._post(event, log)
@@ -143,9 +151,9 @@ class History:
                 f"batch {number} on L1 has the accumulator {hex_of(event.accumulator)}, "
                 f"but what was posted gives {hex_of(self.accumulator)}"
             )
-        first = len(self.arrivals) - len(self.arrived) - len(self.required)
-        self.posted.append(Posted(number, batch, first, self.accumulator, log.block, log.transaction))
-        self.required, self.arrived = self.arrived, []
+        self.posted.append(Posted(number, batch, self._consumed, self.accumulator, log.block, log.transaction))
+        self._consumed += len(messages)
+        self.queue.next(log.timestamp)
 
 
 @dataclass(frozen=True)
@@ -235,9 +243,7 @@ class Replica:
         disputes: the games about the assertions.
         checkpoints: batches whose accumulators the Inbox keeps for good.
         bridge: what the Bridge has paid, and to whom it owes what.
-        alarm: from when on (seconds of L1's time) the rollup can be frozen in the last confirmed state, if somebody has
-            raised the alarm about it and nothing was confirmed since.
-        frozen: the id of the assertion with which it was frozen; None while it lives.
+        life: whether the rollup lives.
         outcomes: of each batch, a byte (`machine.Outcome`) for each record and message.
         places: finds operations, withdrawals and messages in all this.
     """
@@ -254,8 +260,7 @@ class Replica:
     disputes: Disputes = field(init=False)
     checkpoints: set[int] = field(default_factory=set)
     bridge: BridgeLedger = field(default_factory=BridgeLedger)
-    alarm: int | None = None
-    frozen: bytes | None = None
+    life: Life = field(init=False)
     outcomes: list[bytes] = field(default_factory=list)
     places: Places = field(init=False, repr=False, compare=False)
 
@@ -267,6 +272,7 @@ class Replica:
         self.state, self._settled = State(self.contracts.genesis), State(self.contracts.genesis)
         self.derived = [_derived(self.state)]
         self.confirmed = self.contracts.genesis_assertion
+        self.life = Life(self.confirmed)
         self.disputes = Disputes(self.contracts.rules)
 
     def chosen(self) -> dict[bytes, Assertion]:
@@ -309,7 +315,7 @@ class Replica:
                 event.deadline, log.block, self.judged(event.parent, event.batch),
             )  # fmt: skip
         elif isinstance(event, Confirmed):
-            self.confirmed, self.alarm = event.id, None
+            self.confirmed = event.id
             self._settle(event.id, "confirmed")
         elif isinstance(event, Rejected):
             self._settle(event.id, "rejected")
@@ -321,11 +327,18 @@ class Replica:
             self.disputes.add(event, log)
         elif isinstance(event, BridgeEvent):
             self.bridge.add(event, log.transaction)
-        elif isinstance(event, Alarmed):
-            self.alarm = event.freezable_at
-        elif isinstance(event, Frozen):
-            self.frozen = event.id
+        self.life.add(event)
         return event
+
+    @property
+    def alarm(self) -> int | None:
+        """From when on (seconds of L1's time) the rollup can be frozen in the last confirmed state; None: no alarm."""
+        return self.life.alarm
+
+    @property
+    def frozen(self) -> bytes | None:
+        """The id of the assertion with which the rollup was frozen for ever; None while it lives."""
+        return self.life.frozen
 
     def apply(self, state: State, batch: Batch) -> Sequence[Outcome]:
         """Apply a batch to ``state``; what became of its records comes first."""

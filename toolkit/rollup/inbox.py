@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -91,9 +92,9 @@ class Batch:
         return [keccak256(message.reference()) for message in self.messages]
 
     @cached_property
-    def hash(self) -> bytes:
-        """The batch's hash, as the Inbox computes it."""
-        return batch_hash(
+    def words(self) -> bytes:
+        """The eight words of ``IInbox.Batch``."""
+        return _batch_words(
             self.header,
             self.records_root,
             len(self.records),
@@ -103,6 +104,11 @@ class Batch:
             self.timestamp,
             self.poster,
         )
+
+    @cached_property
+    def hash(self) -> bytes:
+        """The batch's hash, as the Inbox computes it."""
+        return keccak256(self.words)
 
 
 def batch_hash(
@@ -116,19 +122,30 @@ def batch_hash(
     poster: bytes,
 ) -> bytes:
     """The hash of a batch from its parts."""
-    return keccak256(
-        b"".join(
-            (
-                header,
-                records_root,
-                records.to_bytes(32, "big"),
-                blobs.to_bytes(32, "big"),
-                messages_root,
-                messages.to_bytes(32, "big"),
-                timestamp.to_bytes(32, "big"),
-                _PAD,
-                poster,
-            )
+    return keccak256(_batch_words(header, records_root, records, blobs, messages_root, messages, timestamp, poster))
+
+
+def _batch_words(
+    header: bytes,
+    records_root: bytes,
+    records: int,
+    blobs: int,
+    messages_root: bytes,
+    messages: int,
+    timestamp: int,
+    poster: bytes,
+) -> bytes:
+    return b"".join(
+        (
+            header,
+            records_root,
+            records.to_bytes(32, "big"),
+            blobs.to_bytes(32, "big"),
+            messages_root,
+            messages.to_bytes(32, "big"),
+            timestamp.to_bytes(32, "big"),
+            _PAD,
+            poster,
         )
     )
 
@@ -146,3 +163,49 @@ def genesis_accumulator(chain_id: int, inbox: bytes, timestamp: int) -> bytes:
     """The accumulator of no batches: over a batch 0 that says which Inbox (20 bytes), and when it was deployed."""
     genesis = batch_hash(chain_id.to_bytes(32, "big"), bytes(32), 0, 0, bytes(32), 0, timestamp, inbox)
     return extend(GENESIS_CHAIN, genesis)
+
+
+MAX_MESSAGES = 200
+"""That one batch consumes at most."""
+
+
+class Queue:
+    """The messages that no batch has consumed, as ``contracts/rollup/Inbox.sol`` keeps them.
+
+    Attributes:
+        required: the snapshot: what the next batch must consume, in order. It changes with a batch only.
+        since: since when (seconds) it is fixed, or was full; 0 where it is empty.
+    """
+
+    def __init__(self) -> None:
+        self.required: list[Message] = []
+        self.since = 0
+        self._full: deque[tuple[list[Message], int]] = deque()
+        self._open: list[Message] = []
+
+    @property
+    def waiting(self) -> list[Message]:
+        """Those behind the snapshot, in order."""
+        return [message for segment, _ in self._full for message in segment] + self._open
+
+    def batches_to(self, place: int) -> int:
+        """How many batches it takes to consume the message at a place of the queue (0: the oldest)."""
+        rest = place - len(self.required)
+        if rest < 0:
+            return 1
+        return 2 + min(rest // MAX_MESSAGES, len(self._full))
+
+    def send(self, message: Message) -> None:
+        """A message was sent."""
+        if len(self._open) == MAX_MESSAGES:
+            self._full.append((self._open, message.timestamp))
+            self._open = []
+        self._open.append(message)
+
+    def next(self, timestamp: int) -> None:
+        """A batch was posted at ``timestamp`` (seconds), and has consumed the snapshot: take the next."""
+        if self._full:
+            self.required, self.since = self._full.popleft()
+        else:
+            self.required, self.since = self._open, timestamp if self._open else 0
+            self._open = []

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from eth_utils.address import to_checksum_address
-from web3.contract import Contract
-from web3.types import TxReceipt
-
-from toolkit.devnet.accounts import Account
-from toolkit.devnet.chain import Chain
+from toolkit.devnet.l1 import hex_of
 from toolkit.errors import BadInput
 from toolkit.rollup.codec import Header
+from toolkit.rollup.contracts import encode_post_late_batch
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.inbox import GENESIS_CHAIN, Batch, extend
 from toolkit.rollup.machine import account_hint
-from toolkit.rollup.witness import batch_words
+
+if TYPE_CHECKING:
+    from web3.contract import Contract
+    from web3.types import TxReceipt
+
+    from toolkit.devnet.accounts import Account
+    from toolkit.devnet.chain import Chain
 
 
 def post_late_batch(
     chain: Chain, inbox: Contract, account: Account, replica: Replica, records: Sequence[bytes] = ()
 ) -> TxReceipt:
-    """Post the next batch, with the messages that it must consume; what has arrived since the last is then required.
+    """Post the next batch, with the messages that it must consume; the next of those that wait are then required.
 
     Args:
         account: pays; anybody's.
@@ -33,37 +36,39 @@ def post_late_batch(
         Reverted: TooEarly while the sequencer's window is open, WrongLastBatch or WrongMessages where the replica is no
             longer what L1 holds (Inbox).
     """
+    data = late_batch_call(replica, *_last(chain, replica), records)
+    return chain.send(account, to=inbox.address, data=data)
+
+
+def late_batch_call(replica: Replica, before_last: bytes, last: Batch, records: Sequence[bytes] = ()) -> bytes:
+    """The calldata of it; pure."""
     history = replica.history
-    before, last = _last(chain, replica)
-    hinted = (replace(each, account=account_hint(replica.state, each)) for each in history.required)
-    references = b"".join(message.reference() for message in hinted)
+    hinted = [replace(each, account=account_hint(replica.state, each)) for each in history.required]
     number, header = len(history.posted) + 1, Header().encode()
-    words = (*batch_words(last)[:-1], "0x" + last.poster.hex())
-    post = inbox.functions.postLateBatch(before, words, number, header, b"".join(records), references)
-    return chain.send(account, post)
+    return encode_post_late_batch(before_last, last, number, header, records, hinted)
 
 
 def late_from(chain: Chain, replica: Replica, window: int) -> int:
     """From when on (seconds of L1's time) anybody may post; ``window`` is the Inbox's SEQUENCER_WINDOW."""
-    return _last(chain, replica)[1].timestamp + window
+    last, queue = _last(chain, replica)[1].timestamp, replica.history.queue
+    return (min(last, queue.since) if queue.required else last) + window
 
 
 def _last(chain: Chain, replica: Replica) -> tuple[bytes, Batch]:
     """The last batch, and the accumulator before it."""
-    posted, genesis = replica.history.posted, replica.contracts.genesis
+    posted = replica.history.posted
     if posted:
-        return posted[-2].accumulator if len(posted) > 1 else genesis.accumulator, posted[-1].batch
+        return replica.derived[-2].accumulator, posted[-1].batch
     return GENESIS_CHAIN, _genesis(chain, replica)
 
 
 def _genesis(chain: Chain, replica: Replica) -> Batch:
     """The batch 0, which says which Inbox it is and when it was deployed."""
-    inbox = replica.contracts.inbox
-    deployed = Batch(chain.chain_id.to_bytes(32, "big"), (), (), 0, inbox)
-    for log in chain.w3.eth.get_logs({"address": to_checksum_address(replica.contracts.rollup), "fromBlock": 0})[:1]:
-        # The Inbox is there before the Rollup, whose first log is the genesis assertion's.
-        for number in range(log["blockNumber"], -1, -1):
-            found = replace(deployed, timestamp=chain.w3.eth.get_block(number)["timestamp"])
-            if extend(GENESIS_CHAIN, found.hash) == replica.contracts.genesis.accumulator:
-                return found
+    deployed = Batch(chain.chain_id.to_bytes(32, "big"), (), (), 0, replica.contracts.inbox)
+    query = {"address": hex_of(replica.contracts.rollup), "fromBlock": "0x0"}
+    first = int(chain.rpc.call("eth_getLogs", query)[0]["blockNumber"], 16)
+    for number in range(first, -1, -1):  # the Inbox was there before the Rollup
+        found = replace(deployed, timestamp=chain.w3.eth.get_block(number)["timestamp"])
+        if extend(GENESIS_CHAIN, found.hash) == replica.contracts.genesis.accumulator:
+            return found
     raise BadInput("no block of L1 is that in which the Inbox was deployed")

@@ -16,7 +16,7 @@ _READY_SECONDS = 30.0
 
 
 class ServiceProcess:
-    """The sequencer, the proposer or the verifier of a rollup, started; it answers once `wait` returns.
+    """The sequencer, the proposer, the verifier or a liquidity provider, started; it answers once `wait` returns.
 
     Args:
         folder: of the devnet; the service has one of its own in it.

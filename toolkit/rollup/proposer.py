@@ -1,5 +1,5 @@
 """The proposer: derives the rollup from L1, asserts its state with a bond, defends that against every challenger,
-confirms when the window has passed, and takes back the bonds of what was left behind.
+confirms when the window has passed, and takes back the bonds of what was left behind. After a freeze that is all.
 """
 
 from __future__ import annotations
@@ -102,24 +102,14 @@ class ProposerService:
         return bool(landed)
 
     async def _affordable(self, replica: Replica, assertions: Sequence[Move]) -> list[Move]:
-        """Of new assertions those that leave enough to defend all: who cannot pay for a move loses what is right.
-
-        A challenger's bond is twice what a defence takes.
-        """
         if not assertions:
             return []
-        defence, left, kept = replica.contracts.rules.bond // 2, await self._player.balance(), list[Move]()
-        standing = sum(each.proposer == self.address for each in replica.pending.values())
-        for move in assertions:
-            reserve = defence * (standing + len(kept) + 1)
-            if left - move.value < reserve:
-                if not self._is_short:
-                    log.warning("no new assertion: of %d wei, %d are kept to defend those that stand", left, reserve)
-                self._is_short = True
-                return kept
-            left -= move.value
-            kept.append(move)
-        self._is_short = False
+        balance = await self._player.balance()
+        kept = affordable(replica, self.address, balance, assertions)
+        is_short = len(kept) < len(assertions)
+        if is_short and not self._is_short:
+            log.warning("no new assertion: of %d wei, what it takes to defend those that stand is kept", balance)
+        self._is_short = is_short
         return kept
 
     def moves(self, replica: Replica, timestamp: int) -> list[Move]:
@@ -137,10 +127,33 @@ class ProposerService:
         return [*beside_moves(replica, self.address), *assert_moves(replica)]
 
 
+def affordable(replica: Replica, me: bytes, balance: int, assertions: Sequence[Move]) -> list[Move]:
+    """Of new assertions those that leave enough to defend all of ``me``: who cannot pay for a move loses what is right.
+
+    A challenger's bond is twice what a defence takes.
+
+    Args:
+        balance: that ``me`` owns (wei).
+    """
+    defence, kept = replica.contracts.rules.bond // 2, list[Move]()
+    standing = sum(each.proposer == me for each in replica.pending.values())
+    for move in assertions:
+        balance -= move.value
+        if balance < defence * (standing + len(kept) + 1):
+            break
+        kept.append(move)
+    return kept
+
+
 def confirm_moves(replica: Replica, now: int) -> list[Move]:
     """The assertion that is next, if its window is over at ``now`` (L1's time in seconds) and nobody disputes it."""
     assertion = replica.chosen().get(replica.confirmed)
-    if assertion is None or assertion.deadline > now or replica.disputes.holds(assertion.id):
+    if (
+        replica.frozen is not None
+        or assertion is None
+        or assertion.deadline > now
+        or replica.disputes.holds(assertion.id)
+    ):
         return []
     derived = replica.derived[assertion.batch]
     data = encode_confirm(assertion.parent, derived.batch, derived.accumulator, derived.outbox_root, derived.inner_hash)
@@ -155,6 +168,8 @@ def assert_moves(replica: Replica) -> list[Move]:
     Raises:
         WrongConfirmed: L1 confirmed a wrong state.
     """
+    if replica.frozen is not None:
+        return []
     confirmed = replica.assertions.get(replica.confirmed)
     if confirmed is not None and not confirmed.agree:
         raise WrongConfirmed(f"L1 confirmed a wrong state for batch {confirmed.batch}; nothing can be built on it")
@@ -167,7 +182,7 @@ def beside_moves(replica: Replica, me: bytes) -> list[Move]:
     Whose it is may let it die in the last second of its window, and all that rests on it, time and again.
     """
     following = [each for each in replica.pending.values() if each.agree and each.parent == replica.confirmed]
-    if not following or any(each.proposer == me for each in following):
+    if replica.frozen is not None or not following or any(each.proposer == me for each in following):
         return []
     beside = _assertion_on(replica, replica.confirmed, replica.confirmed_outbox().batch)
     return [replace(move, name=ASSERT_BESIDE) for move in beside]

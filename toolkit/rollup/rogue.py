@@ -12,11 +12,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from toolkit.bridge.provider import ProviderService
+from toolkit.bridge.provider_api import ProviderApi
+from toolkit.bridge.underwriting import Declined
 from toolkit.crypto import keccak256
 from toolkit.devnet.l1 import hex_of
 from toolkit.errors import BadInput, NodeError
 from toolkit.rollup import api, jsonrpc
-from toolkit.rollup.codec import TransferRecord, round_amount_down
+from toolkit.rollup.codec import TransferRecord, WithdrawRecord, decode_record, round_amount_down
 from toolkit.rollup.contracts import Contracts
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.dispute.game import SEGMENTS
@@ -25,7 +28,7 @@ from toolkit.rollup.dispute.moves import Move, defend_move, open_move, pick_move
 from toolkit.rollup.dispute.player import Player
 from toolkit.rollup.dispute.trace import Trace
 from toolkit.rollup.inbox import Batch
-from toolkit.rollup.machine import Account, Change, Outcome, State, apply_step
+from toolkit.rollup.machine import Account, Change, Outcome, State, Withdrawal, apply_step
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.proposer import ProposerService, assert_move, assert_moves
 from toolkit.rollup.sequencer import Refused
@@ -130,6 +133,35 @@ class ForgedSignature(LyingReplica):
         if state.position < len(batch.records):
             return apply_step(state, batch, lambda *_: True).outcome
         return super().step(state, batch)
+
+
+class Stale(LyingReplica):
+    """Says of a batch and all after it that nothing in them had an effect: accounts and withdrawals stay as they were.
+
+    So withdrawals made since are left out. The old state's hash itself would be less of a lie: it says that the batches
+    are still to come, so whoever builds on it applies them.
+
+    Args:
+        batch: the first, from 1; where zero, the first in whose records somebody withdraws.
+    """
+
+    def __init__(self, contracts: Contracts, batch: int = 0) -> None:
+        super().__init__(contracts)
+        self._batch = batch
+
+    def step(self, state: State, batch: Batch) -> Outcome:
+        first = self._batch or self._first()
+        if first is None or state.batch + 1 < first or state.position == batch.steps - 1:
+            return super().step(state, batch)
+        state.position += 1
+        return Outcome.APPLIED
+
+    def _first(self) -> int | None:
+        return next((each.number for each in self.history.posted if any(map(_withdraws, each.batch.records))), None)
+
+
+def _withdraws(record: bytes) -> bool:
+    return isinstance(decode_record(record), WithdrawRecord)
 
 
 class Liar(Replica, ABC):
@@ -345,6 +377,16 @@ class Censor(SequencerService):
         return operation.account < len(accounts) and accounts[operation.account].owner == self.refused
 
 
+class Careless(ProviderService):
+    """Pays early whatever it is told is a withdrawal, and does not look whether there is one."""
+
+    def examine(self, replica: Replica, index: int, described: Withdrawal | None) -> Withdrawal:
+        known = replica.state.withdrawals[index : index + 1]
+        if described is None and not known:
+            raise Declined(f"nobody has said what withdrawal {index} is")
+        return described or known[0]
+
+
 Cheat = Callable[[Parts, str], Built]
 """Builds a service that cheats; the text is the detail."""
 Derive = Callable[[Contracts, bytes, str], Replica]
@@ -372,6 +414,11 @@ def _challengers(parts: Parts, count: str) -> Built:
     return service, service.methods()
 
 
+def _careless(parts: Parts, _: str) -> Built:
+    provider = parts.provider(Careless)
+    return provider, ProviderApi(provider).methods()
+
+
 def _sequencer(parts: Parts, service: SequencerService) -> Built:
     config = parts.config
     on_demand = {"seal_on_demand": config.seal_on_demand, "batch_data_on_demand": config.batch_data_on_demand}
@@ -389,6 +436,7 @@ CHEATS: dict[str, dict[str, Cheat]] = {
         "wrong-state-root": _proposer(lambda contracts, _, batch: WrongStateRoot(contracts, int(batch or 0))),
         "stolen-balance": _proposer(lambda contracts, thief, batch: StolenBalance(contracts, thief, int(batch or 0))),
         "forged-signature": _proposer(lambda contracts, *_: ForgedSignature(contracts)),
+        "stale": _proposer(lambda contracts, _, batch: Stale(contracts, int(batch or 0))),
         "unfinished": _proposer(lambda contracts, _, batch: Unfinished(contracts, int(batch or 0))),
         "equivocation": _proposer(lambda contracts, *_: Replica(contracts), Equivocator),
         "stall": _proposer(lambda contracts, _, batch: WrongStateRoot(contracts, int(batch or 0)), Staller),
@@ -399,5 +447,6 @@ CHEATS: dict[str, dict[str, Cheat]] = {
         "withhold": lambda parts, _: _sequencer(parts, parts.sequencer(Withholder)),
         "censor": _censor,
     },
+    "provider": {"careless": _careless},
 }
 """Every way to cheat, by role."""

@@ -125,6 +125,8 @@ class SequencerApi:
                 "waitingMessages": len(service.history.required) + len(service.history.arrived),
                 "queue": service.waiting,
                 "batchData": service.batch_data,
+                "alarm": service.life.alarm,
+                "frozen": None if service.life.frozen is None else hex_of(service.life.frozen),
             }
 
     async def _send(self, items: Any, parse: Callable[[Any], Signed]) -> list[dict[str, Any]]:
@@ -150,7 +152,15 @@ class SequencerApi:
         return answers
 
     def _receipt(self, entry: Entry) -> dict[str, Any]:
-        shown: dict[str, Any] = {"hash": hex_of(entry.hash), "sequence": entry.sequence, "batch": entry.batch}
+        shown: dict[str, Any] = {
+            "hash": hex_of(entry.hash),
+            "sequence": entry.sequence,
+            "kind": "withdrawal" if entry.to is None else "transfer",
+            "account": entry.account,
+            "token": checksum(entry.token),
+            "amount": str(entry.amount),
+            "batch": entry.batch,
+        }
         if entry.dropped is not None:
             return {**shown, "batch": None, "status": "dropped", "reason": entry.dropped}
         posted = self._service.history.posted

@@ -24,6 +24,7 @@ from toolkit.rollup.contracts import Contracts, encode_post_batch, encode_post_b
 from toolkit.rollup.derive import History, Posted
 from toolkit.rollup.fast import Signers, apply_batch
 from toolkit.rollup.follower import Follower, Gone, Step
+from toolkit.rollup.life import Life
 from toolkit.rollup.machine import Outcome, State
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.places import operations_of
@@ -34,6 +35,11 @@ from toolkit.rollup.store import Entry, Journal
 GROUP = 500
 """Operations written to disk together, at most."""
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+_FROZEN = (
+    "the rollup was frozen on L1, so nothing that happens on L2 counts any more: what an account held in the last "
+    "confirmed state is paid out on L1 (l2kit escape)"
+)
 
 log = logging.getLogger("sequencer")
 
@@ -62,6 +68,7 @@ class SequencerService:
         sequencer: the accounts as promised, and the open batch.
         sealed: the batch on its way to L1.
         history: what L1 holds.
+        life: whether the rollup lives. Where it was frozen, nothing is taken and nothing posted any more.
         head: the L1 block up to which that is so.
         batch_data: how batches go to L1, as in `Config`.
     """
@@ -79,7 +86,8 @@ class SequencerService:
         self.batch_data = config.batch_data
         self._gives_blobs = False
         self._prover, self._in_blobs = Prover(), False
-        self.history = History(contracts)
+        self.history, self.life = History(contracts), Life(contracts.genesis_assertion)
+        self._timestamp = 0  # of L1's head
         self.sequencer = Sequencer(State(contracts.genesis), sender.address, batch_records=config.batch_records)
         self.sealed: Sealed | None = None
         self.head = 0
@@ -127,6 +135,8 @@ class SequencerService:
         Raises:
             Busy: too many wait already; nothing was taken.
         """
+        if self.life.frozen is not None:
+            return [Refused(_FROZEN) for _ in operations]
         if self._backlog:
             raise Busy("busy: catching up with L1; send this again later")
         if len(self._queue) + len(operations) > self._config.queue:
@@ -182,6 +192,11 @@ class SequencerService:
 
     def _accept(self) -> tuple[list[tuple[Submission, Entry | Refused]], bool]:
         taken: list[tuple[Submission, Entry | Refused]] = []
+        if self.life.frozen is not None:
+            taken += [(submission, Refused(_FROZEN)) for submission, _ in self._queue]
+            self._queue.clear()
+            self._work.clear()
+            return taken, False
         if self._backlog:
             return taken, True
         queue, submit = self._queue, self.sequencer.submit
@@ -236,8 +251,10 @@ class SequencerService:
         async with self._following:
             step = await self._follower.step()
             async with self.lock:
-                self.head = step.head
+                self.head, self._timestamp = step.head, step.timestamp
                 self._learn(step)
+                if self.life.alarm is not None:
+                    self._due.set()  # what is due then comes with time
 
     def _learn(self, step: Step) -> None:
         if step.rewound:
@@ -245,7 +262,9 @@ class SequencerService:
             return
         before = len(self.history.posted)
         for entry in step.logs:
-            self.history.add(entry)
+            self.life.add(self.history.add(entry))
+        if self.life.frozen is not None:
+            self._room.set()
         new = self.history.posted[before:]
         if not new and not step.logs:
             return
@@ -275,9 +294,9 @@ class SequencerService:
 
     def _rebuild(self) -> None:
         """Derive everything from L1 again, then take up in their old batches the promises that L1 does not hold."""
-        self.history = History(self._contracts)
+        self.history, self.life = History(self._contracts), Life(self._contracts.genesis_assertion)
         for entry in self._follower.copy.logs():
-            self.history.add(entry)
+            self.life.add(self.history.add(entry))
         state = State(self._contracts.genesis)
         on_l1: dict[tuple[int, bytes], int] = {}
         for posted in self.history.posted:
@@ -353,7 +372,11 @@ class SequencerService:
 
     def _seconds_to_seal(self) -> float | None:
         """How long until the open batch should be sealed; None where nothing waits."""
-        if self.sealed is not None:
+        if self.life.frozen is not None:
+            return None
+        posted = self.history.posted
+        quiet = self._timestamp - posted[-1].batch.timestamp if posted else 0
+        if self.sealed is not None or self.life.needs_a_batch(len(posted), quiet):
             return 0.0
         full = len(self.sequencer.records) + 2 > self._config.batch_records
         if self.history.required or self._seal_wanted or full:
@@ -372,7 +395,7 @@ class SequencerService:
                 wait = self._seconds_to_seal()
                 if wait == 0.0:
                     self._seal()
-                sealed = self.sealed
+                sealed = self.sealed if self.life.frozen is None else None
             if sealed is not None:
                 await self._bring(sealed)
                 continue
@@ -390,7 +413,7 @@ class SequencerService:
             try:
                 nonce = await self._sender.next_nonce()
                 await self._look()
-                if self.sealed is not sealed:
+                if not self._is_due(sealed):
                     return
                 call = call or await self._call(sealed)
                 await self._sender.send(self._contracts.inbox, call[0], nonce=nonce, sidecar=call[1])
@@ -400,8 +423,11 @@ class SequencerService:
             except L2KitError as error:
                 log.warning("batch %d is not on L1 yet: %s; trying again in %g s", sealed.number, error, pause)
                 await asyncio.sleep(pause)
-            if self.sealed is not sealed:
+            if not self._is_due(sealed):
                 return
+
+    def _is_due(self, sealed: Sealed) -> bool:
+        return self.sealed is sealed and self.life.frozen is None
 
     async def _call(self, sealed: Sealed) -> tuple[bytes, Sidecar | None]:
         """The call that posts a batch, and what goes with it where it is in blobs."""

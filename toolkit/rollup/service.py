@@ -1,4 +1,4 @@
-"""Runs one service of the rollup: ``python -m toolkit.rollup.service sequencer|proposer|verifier --config FILE``.
+"""Runs one service of the rollup: ``python -m toolkit.rollup.service ROLE --config FILE``, for a role of `ROLES`.
 
 When the service answers, ``ready.json`` stands in its data folder: ``{"role", "url", "pid"}``. It ends on
 SIGTERM or SIGINT. What it cannot work with is one sentence on stderr, and exit code 1.
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from toolkit.bridge.calls import ERRORS as BRIDGE_ERRORS
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import L1, Sender
 from toolkit.devnet.outbox import Outbox
@@ -36,9 +37,10 @@ from toolkit.rollup.store import Journal, L1Copy
 from toolkit.rollup.watcher import Watcher, follow
 
 if TYPE_CHECKING:
+    from toolkit.bridge.provider import ProviderService
     from toolkit.rollup.sequencing import SequencerService
 
-ROLES = ("sequencer", "proposer", "verifier")
+ROLES = ("sequencer", "proposer", "verifier", "provider")
 READY_FILE = "ready.json"
 
 log = logging.getLogger("service")
@@ -53,6 +55,7 @@ class Service(Protocol):
 
 
 SequencerKind = TypeVar("SequencerKind", bound="SequencerService")
+ProviderKind = TypeVar("ProviderKind", bound="ProviderService")
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ class Parts:
 
     def outbox(self, key: bytes) -> Outbox:
         """What brings a key's transactions to L1."""
-        return Outbox(self.l1, key, self.config.chain_id, tuple(dict.fromkeys((*ERRORS, *game.ERRORS))))
+        errors = tuple(dict.fromkeys((*ERRORS, *game.ERRORS, *BRIDGE_ERRORS)))
+        return Outbox(self.l1, key, self.config.chain_id, errors)
 
     def sequencer(self, kind: type[SequencerKind]) -> SequencerKind:
         """The sequencer's service. Raises BadInput where the key is not the sequencer's."""
@@ -97,6 +101,11 @@ class Parts:
             )
         journal = Journal(self.config.data / "journal.sqlite", self.contracts.name)
         return kind(self.config, self.contracts, self.l1, sender, self.follower, journal)
+
+    def provider(self, kind: type[ProviderKind]) -> ProviderKind:
+        """The liquidity provider's service. Raises BadInput where there is no key."""
+        player = Player(self.outbox(self.needed_key("provider")), logging.getLogger("provider"))
+        return kind(self.watcher("provider"), player, self.l1, self.config)
 
 
 Built = tuple[Service, Mapping[str, api.Method]]
@@ -124,7 +133,7 @@ def build(role: str, config: Config, key: bytes | None, contracts: Contracts, l1
         from toolkit.rollup.rogue import build_rogue
 
         return build_rogue(role, parts)
-    return {"sequencer": _sequencer, "proposer": _proposer, "verifier": _verifier}[role](parts)
+    return {"sequencer": _sequencer, "proposer": _proposer, "verifier": _verifier, "provider": _provider}[role](parts)
 
 
 def _verifier(parts: Parts) -> Built:
@@ -141,6 +150,14 @@ def _proposer(parts: Parts) -> Built:
     player = Player(parts.outbox(parts.needed_key("proposer")), logging.getLogger("proposer"))
     proposer = ProposerService(parts.watcher("proposer"), player, parts.config)
     return proposer, proposer.methods()
+
+
+def _provider(parts: Parts) -> Built:
+    from toolkit.bridge.provider import ProviderService
+    from toolkit.bridge.provider_api import ProviderApi
+
+    provider = parts.provider(ProviderService)
+    return provider, ProviderApi(provider).methods()
 
 
 def _sequencer(parts: Parts) -> Built:

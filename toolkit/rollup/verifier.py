@@ -15,10 +15,12 @@ from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import hex_of
 from toolkit.errors import NodeError
 from toolkit.rollup import api, jsonrpc
-from toolkit.rollup.contracts import Asserted, Confirmed
+from toolkit.rollup.contracts import Alarmed, Asserted, Confirmed, Frozen
+from toolkit.rollup.derive import Replica
 from toolkit.rollup.dispute.game import Ended
 from toolkit.rollup.dispute.moves import challenger_moves
 from toolkit.rollup.dispute.player import Player
+from toolkit.rollup.machine import Withdrawal
 from toolkit.rollup.watcher import Watcher
 
 log = logging.getLogger("verifier")
@@ -59,6 +61,12 @@ class VerifierService:
                 self._confirmed(event.id)
             elif isinstance(event, Ended):
                 self._ended(event)
+            elif isinstance(event, Alarmed):
+                log.warning(
+                    "alarm: unless L1 confirms something, the rollup can be frozen from %d on", event.freezable_at
+                )
+            elif isinstance(event, Frozen):
+                log.critical("the rollup is FROZEN: what was not confirmed will never be")
 
     async def _act(self) -> bool:
         """Send what is due; whether something new is in a block."""
@@ -86,22 +94,16 @@ class VerifierService:
         return {"role": "verifier", "challenger": challenger, **await self._watcher.status()}
 
     async def withdrawals(self, owner: Any) -> list[dict[str, Any]]:
-        """An owner's withdrawals on L1; those with status "confirmed" can be claimed."""
+        """An owner's withdrawals on L1.
+
+        ``status`` is "posted", "confirmed" where it can be claimed, "taken" where a ``provider`` has paid it and will
+        get it (``claimable`` says whether that is now), or "claimed", by its ``payee``. ``transaction`` is that of the
+        fast exit or of the claim.
+        """
         address = jsonrpc.data(owner, "owner", 20)
         async with self._watcher.lock:
             replica = self._watcher.replica
-            confirmed = replica.confirmed_outbox().withdrawals
-            return [
-                {
-                    "index": each.index,
-                    "owner": checksum(each.owner),
-                    "token": checksum(each.token),
-                    "amount": str(each.amount),
-                    "status": "confirmed" if each.index < confirmed else "posted",
-                }
-                for each in replica.state.withdrawals
-                if each.owner == address
-            ]
+            return [_shown(replica, each) for each in replica.state.withdrawals if each.owner == address]
 
     async def withdrawal_proof(self, index: Any) -> dict[str, Any]:
         """The arguments of ``Bridge.claim`` for a withdrawal, against the last confirmed outbox."""
@@ -159,3 +161,27 @@ class VerifierService:
             log.info("batch %d is confirmed on L1", assertion.batch)
         else:
             log.critical("L1 confirmed a WRONG state for batch %d: %s", assertion.batch, hex_of(assertion.machine_hash))
+
+
+def _shown(replica: Replica, withdrawal: Withdrawal) -> dict[str, Any]:
+    """A withdrawal for JSON-RPC."""
+    index, ledger = withdrawal.index, replica.bridge
+    claimable = index < replica.confirmed_outbox().withdrawals and index not in ledger.claimed
+    taken, payee = ledger.provider_of(withdrawal), ledger.claimed.get(index)
+    status, transaction = "confirmed" if claimable else "posted", None
+    if taken is not None:
+        status, transaction = "taken", ledger.exits[withdrawal.leaf()]
+    if payee is not None:
+        status, transaction = "claimed", ledger.claims[index]
+    return {
+        "index": index,
+        "owner": checksum(withdrawal.owner),
+        "token": checksum(withdrawal.token),
+        "amount": str(withdrawal.amount),
+        "status": status,
+        "claimable": claimable,
+        "provider": None if taken is None else checksum(taken.provider),
+        "fee": None if taken is None else str(taken.fee),
+        "payee": None if payee is None else checksum(payee),
+        "transaction": None if transaction is None else hex_of(transaction),
+    }

@@ -113,6 +113,10 @@ class Watcher:
                 "confirmedBatch": replica.confirmed_outbox().batch,
                 "disputes": len(replica.disputes.all),
                 "openDisputes": len(replica.disputes.open),
+                "claimed": len(replica.bridge.claimed),
+                "taken": len(replica.bridge.providers),
+                "alarm": replica.alarm,
+                "frozen": None if replica.frozen is None else hex_of(replica.frozen),
                 "secondsDeriving": round(self.seconds_deriving, 6),
             }
 

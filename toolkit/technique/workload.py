@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import random
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, Inexact, InvalidOperation, localcontext
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.crypto import keccak256
-from toolkit.devnet.accounts import ROLES, Account, checksum
+from toolkit.devnet.accounts import ROLES, Account, checksum, parse_address
 from toolkit.errors import BadInput
 
 ETHER = 10**18
@@ -150,7 +149,9 @@ class _Reader:
     def _account(self, text: str) -> str:
         account = self._known.get(text) or self._known.get(text.lower())
         if account is None:
-            address = _address(text)
+            address = parse_address(text)
+            if not any(address):
+                raise BadInput("the zero address can neither pay nor be paid")
             account = Account(checksum(address), keccak256(b"l2kit stand-in for " + address))
             self._known[text.lower()] = account
             self.stand_ins.append(account.name)
@@ -158,17 +159,6 @@ class _Reader:
             raise BadInput(f"{account.name} runs a part of the devnet and makes no payments; take users, or addresses")
         self.used[account.name] = account
         return account.name
-
-
-def _address(text: str) -> bytes:
-    if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
-        raise BadInput(f"{text!r} is neither an address nor the name of a devnet account")
-    address = bytes.fromhex(text[2:])
-    if text[2:] not in (text[2:].lower(), text[2:].upper()) and checksum(address) != text:
-        raise BadInput(f"the address {text} has a wrong checksum (EIP-55)")
-    if not any(address):
-        raise BadInput("the zero address can neither pay nor be paid")
-    return address
 
 
 def parse_amount(text: str) -> int:

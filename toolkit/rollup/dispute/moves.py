@@ -98,14 +98,16 @@ def expired_moves(replica: Replica, me: bytes, now: int) -> list[Move]:
 
     Else who plays both sides could hold what all others build on for ever. Not where a challenger of something wrong
     has gone: that game keeps it from becoming final. The players have an extension's time to end it themselves.
+    After a freeze only those count that keep a bond of ``me`` from coming back.
 
     Args:
         now: L1's time (seconds).
     """
     moves: list[Move] = []
+    at_stake = _stakes(replica, me) if replica.frozen is not None else replica.pending.keys()
     for dispute in replica.disputes.open.values():
         game, assertion = dispute.state.game, replica.assertions[dispute.state.game.assertion]
-        if assertion.status != "pending" or me in (game.challenger, game.defender):
+        if assertion.id not in at_stake or assertion.status != "pending" or me in (game.challenger, game.defender):
             continue
         if assertion.agree or dispute.state.turn is Player.DEFENDER:
             moves += timeout_moves(replica.contracts, dispute, now - replica.contracts.rules.extension)
@@ -113,7 +115,11 @@ def expired_moves(replica: Replica, me: bytes, now: int) -> list[Move]:
 
 
 def reclaim_moves(replica: Replica, me: bytes, now: int) -> list[Move]:
-    """The bonds of ``me`` in assertions that can never be confirmed any more, and were not rejected."""
+    """The bonds of ``me`` in assertions that can never be confirmed any more, and were not rejected.
+
+    And those of others below them, without which ours do not come back.
+    """
+    at_stake = _stakes(replica, me)
     return [
         Move(
             ("reclaim", each.id),
@@ -122,7 +128,7 @@ def reclaim_moves(replica: Replica, me: bytes, now: int) -> list[Move]:
             f"takes back the bond of batch {each.batch}'s assertion {_short(each.id)}, which was left behind",
         )
         for each in replica.pending.values()
-        if each.proposer == me
+        if each.id in at_stake
         and now >= each.deadline
         and not replica.disputes.holds(each.id)
         and _left_behind(replica, each)
@@ -134,9 +140,14 @@ def must_challenge(replica: Replica, assertion: Assertion, me: bytes, now: int) 
 
     One that is wrong, though all before it is right, and whose window is open; also where somebody else disputes it,
     who may mean to lose. What rests on a wrong assertion dies with it. Where L1 itself has once found for the
-    assertion, another bond would be lost, too.
+    assertion, another bond would be lost, too. After a freeze nothing becomes final any more.
     """
-    if assertion.agree or now >= assertion.deadline or not is_sound(replica, assertion.parent):
+    if (
+        replica.frozen is not None
+        or assertion.agree
+        or now >= assertion.deadline
+        or not is_sound(replica, assertion.parent)
+    ):
         return False
     if game_id(assertion.id, me) in replica.disputes.open:
         return False
@@ -321,8 +332,21 @@ def _of(replica: Replica, me: bytes, side: Player) -> list[Dispute]:
     ]
 
 
+def _stakes(replica: Replica, me: bytes) -> set[bytes]:
+    """The pending assertions (ids) of ``me``, and those that they are built on."""
+    found: set[bytes] = set()
+    for each in replica.pending.values():
+        below: Assertion | None = each if each.proposer == me else None
+        while below is not None and below.id not in found:
+            found.add(below.id)
+            below = replica.pending.get(below.parent)
+    return found
+
+
 def _left_behind(replica: Replica, assertion: Assertion) -> bool:
-    """As ``Rollup.reclaim`` sees it: the parent was rejected, or has no slot any more."""
+    """As ``Rollup.reclaim`` sees it: the parent was rejected or frozen, or has no slot any more."""
+    if assertion.parent == replica.frozen:
+        return True
     parent = replica.assertions.get(assertion.parent)
     if parent is None:
         return replica.confirmed != replica.contracts.genesis_assertion

@@ -35,6 +35,16 @@ class Player:
         self._refused: dict[Hashable, _Refusal] = {}
         self._said: dict[Hashable, str] = {}  # moves in words
 
+    @property
+    def waiting(self) -> frozenset[Hashable]:
+        """The names of the moves that were sent and are in no block yet."""
+        return self._outbox.waiting
+
+    def refusal(self, name: Hashable) -> str | None:
+        """Why L1 refused a move that is still wanted, the last time; None where it did not."""
+        refused = self._refused.get(name)
+        return None if refused is None else refused.reason
+
     async def balance(self) -> int:
         """What the key owns (wei). Raises as `play`."""
         return await self._outbox.balance()

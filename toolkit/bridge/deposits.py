@@ -1,0 +1,70 @@
+"""A deposit as somebody asks for it: checked before, explained where L1 refuses it, approved if it must be."""
+
+from __future__ import annotations
+
+from toolkit.bridge.passage import Deed, Passage
+from toolkit.bridge.view import View
+from toolkit.devnet.accounts import Account, checksum
+from toolkit.errors import BadInput, L2KitError, Reverted
+from toolkit.rollup.client import ETH
+from toolkit.rollup.machine import MAX_BALANCE
+
+
+def deposit(
+    passage: Passage, view: View, account: Account, token: bytes, amount: int, to: bytes, *, permit: bool = False
+) -> list[Deed]:
+    """Deposit ``amount`` base units for ``to``; returns the transactions, the deposit itself last.
+
+    Args:
+        permit: approve a token by a signature (EIP-2612) instead of by a transaction of its own.
+
+    Raises:
+        BadInput: the account does not own as much, or the rollup takes no deposits, or not this one.
+    """
+    from toolkit.bridge.client import deposit_erc20, deposit_erc20_with_permit, deposit_eth
+
+    words, chain, bridge = view.words, passage.local.chain, passage.local.contract("bridge")
+    what, receiver = words.amount(token, amount), checksum(to)
+    if view.replica.frozen is not None:
+        raise BadInput("the rollup is frozen and takes nothing any more: a deposit would only come back")
+    if amount > MAX_BALANCE:
+        raise BadInput(f"{what} is more than an account can hold, {words.amount(token, MAX_BALANCE)}")
+    said = f"{account.name} deposited {what}" + ("" if to == account.address_bytes else f" for {words.who(to)}")
+    try:
+        if token == ETH:
+            if permit:
+                raise BadInput("ETH needs no permit: --permit is for tokens")
+            _check(view, account, token, amount, chain.balance(account.address))
+            return [Deed.of(said, deposit_eth(chain, bridge, account, amount, receiver))]
+        coin = chain.contract("Token", checksum(token))
+        _check(view, account, token, amount, chain.call(coin.functions.balanceOf(account.address)))
+        if permit:
+            return [Deed.of(said, deposit_erc20_with_permit(chain, bridge, account, coin, amount, receiver))]
+        deeds = []
+        if chain.call(coin.functions.allowance(account.address, bridge.address)) < amount:
+            approval = chain.send(account, coin.functions.approve(bridge.address, amount))
+            deeds.append(Deed.of(f"{account.name} let the bridge take {what}", approval))
+        deposited = deposit_erc20(chain, bridge, account, coin.address, amount, receiver)
+        return [*deeds, Deed.of(said, deposited)]
+    except Reverted as error:
+        raise _explained(error, view, to, what) from error
+
+
+def _check(view: View, account: Account, token: bytes, amount: int, owned: int) -> None:
+    if owned < amount:
+        words = view.words
+        raise BadInput(
+            f"{account.name} owns {words.amount(token, owned)} on L1, which is less than {words.amount(token, amount)}"
+        )
+
+
+def _explained(error: Reverted, view: View, to: bytes, what: str) -> L2KitError:
+    who = view.words.who(to)
+    sentences = {
+        "BadRecipient": f"nobody could sign on L2 for {who}: it is the zero address, the bridge, or a contract",
+        "InboxFull": f"as many messages wait in the Inbox as one batch can take; try {what} again after the next batch",
+        "InexactTransfer": f"the token does not hand over {what} exactly; those that take a fee cannot be deposited",
+        "TransferFromFailed": f"the token does not hand over {what}",
+    }
+    sentence = sentences.get(error.error)
+    return error if sentence is None else BadInput(f"{sentence} ({error})")

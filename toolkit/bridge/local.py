@@ -1,0 +1,126 @@
+"""The rollup of a devnet that `l2kit up` runs, as its users reach it: accounts by name, contracts, services."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.bridge.amounts import ETHER_UNIT, Unit, Words
+from toolkit.bridge.onlooker import Onlooker
+from toolkit.devnet.accounts import Account, parse_address
+from toolkit.devnet.nodes import Node, attach
+from toolkit.devnet.running import find_devnet
+from toolkit.errors import BadInput, ServiceError
+from toolkit.rollup.client import ETH, RollupClient
+from toolkit.rollup.rebuild import Source, read_devnet
+
+if TYPE_CHECKING:
+    from web3.contract import Contract
+
+    from toolkit.bridge.provider_client import ProviderClient
+    from toolkit.devnet.chain import Chain
+
+_TOKEN = Unit("DEV", 18)
+
+
+@dataclass(frozen=True)
+class Local:
+    """The rollup of one devnet.
+
+    Attributes:
+        source: where it is on L1.
+        accounts: the devnet's, by name; their keys are known to everybody.
+        tokens: addresses (20 bytes) by symbol; ETH is the zero address.
+        services: the URLs of the services by role, whether or not they still answer.
+    """
+
+    source: Source
+    accounts: Mapping[str, Account]
+    tokens: Mapping[str, bytes]
+    services: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def find(cls, file: Path | None) -> Local:
+        """The devnet that ``file`` describes, or the only one that runs on this machine.
+
+        Raises:
+            BadInput: there is none, or there are several, or the file describes none.
+        """
+        file = find_devnet(file)
+        source, _ = read_devnet(file)
+        try:
+            found: dict[str, Any] = json.loads(file.read_text())
+            accounts = {
+                str(each["name"]): Account(str(each["name"]), bytes.fromhex(each["key"][2:]))
+                for each in found["accounts"]
+            }
+            tokens = {"ETH": ETH, _TOKEN.symbol: bytes.fromhex(found["contracts"]["Token"][2:])}
+            services = {str(role): str(url) for role, url in found.get("services", {}).items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadInput(f"{file} does not describe a devnet as l2kit up does: {error!r}") from error
+        return cls(source, accounts, tokens, services)
+
+    @property
+    def words(self) -> Words:
+        """How its addresses and amounts are told."""
+        names = {account.address_bytes: name for name, account in self.accounts.items()}
+        return Words(names, {ETH: ETHER_UNIT, self.tokens[_TOKEN.symbol]: _TOKEN})
+
+    def account(self, name: str) -> Account:
+        """An account of the devnet's, with its key. Raises BadInput where there is no such name."""
+        if name not in self.accounts:
+            raise BadInput(f"there is no account {name!r}; there are {', '.join(self.accounts)}")
+        return self.accounts[name]
+
+    def address(self, text: str) -> bytes:
+        """The 20 bytes of an address, or of the account of that name. Raises BadInput where it is neither."""
+        return self.accounts[text].address_bytes if text in self.accounts else parse_address(text)
+
+    def token(self, text: str) -> bytes:
+        """A token by its symbol or address (20 bytes). Raises BadInput where it is neither."""
+        if text.upper() in self.tokens:
+            return self.tokens[text.upper()]
+        if not text.startswith("0x"):
+            raise BadInput(f"there is no token {text!r}; there are {', '.join(self.tokens)}, or give an address")
+        return parse_address(text)
+
+    def onlooker(self) -> Onlooker:
+        """The rollup, derived from L1 in this process."""
+        return Onlooker(self.source, self.words)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """L1, for transactions. Raises NodeError where it does not answer."""
+        from toolkit.devnet.chain import Chain  # web3 takes its time, and who only looks does not need it
+
+        return Chain(self.source.l1_rpc)
+
+    def contract(self, name: str) -> Contract:
+        """A contract of the rollup: "inbox", "rollup" or "bridge"."""
+        return self.chain.contract(name.capitalize(), self.source.addresses[name])
+
+    def node(self) -> Node:
+        """L1's node, as far as it can be told to move its clock."""
+        return attach(self.source.l1_rpc)
+
+    def provider(self) -> ProviderClient:
+        """The liquidity provider, which may not answer. Raises ServiceError where the devnet has none."""
+        from toolkit.bridge.provider_client import ProviderClient
+
+        bridge = bytes.fromhex(self.source.addresses["bridge"][2:])
+        return ProviderClient(self.url("provider"), chain_id=self.source.chain_id, bridge=bridge)
+
+    def service(self, role: str) -> RollupClient:
+        """A service, which may not answer. Raises ServiceError where the devnet has none of that role."""
+        machine = bytes.fromhex(self.source.addresses["machine"][2:])
+        return RollupClient(self.url(role), chain_id=self.source.chain_id, machine=machine)
+
+    def url(self, role: str) -> str:
+        """Where a service is, which may not answer. Raises ServiceError where the devnet has none of that role."""
+        if role not in self.services:
+            raise ServiceError(f"this devnet has no {role}")
+        return self.services[role]

@@ -1,0 +1,164 @@
+"""How the owner of a withdrawal deals with a liquidity provider: ask for a quote, sign it, be paid.
+
+>>> client = ProviderClient("http://127.0.0.1:8603", chain_id=31337, bridge=bridge)   # doctest: +SKIP
+>>> client.exit(alice, client.quote(0))                                               # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.bridge.terms import FastExit, bridge_domain
+from toolkit.devnet.accounts import Account, checksum
+from toolkit.devnet.l1 import bytes_of, hex_of
+from toolkit.devnet.rpc import Rpc
+from toolkit.errors import BadInput, L2KitError, NodeError, ProtocolError, RpcError, ServiceError
+from toolkit.rollup.jsonrpc import BUSY, REJECTED
+from toolkit.rollup.machine import Withdrawal
+
+_POLL_SECONDS = 0.1
+
+
+class ExitRefused(L2KitError):
+    """The provider does not pay a withdrawal; the message is its reason."""
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a provider asks for.
+
+    Attributes:
+        withdrawal: that it would pay early, as it knows it.
+        fee: that it keeps back, in base units of the withdrawal's token.
+        provider: who would pay (20 bytes).
+        expiry: the last second (L1's time) in which it pays on these terms.
+        seconds: until the withdrawal could be claimed without any fee.
+    """
+
+    withdrawal: Withdrawal
+    fee: int
+    provider: bytes
+    expiry: int
+    seconds: int
+
+    @property
+    def paid(self) -> int:
+        """What the owner gets now (base units)."""
+        return self.withdrawal.amount - self.fee
+
+
+class ProviderClient:
+    """A connection to a liquidity provider.
+
+    What the owner signs names the withdrawal, the fee, the provider and the time until which that is good, and binds
+    nobody else: a provider that does not pay has gained nothing, and the withdrawal stays the owner's until it does.
+
+    Raises (every method):
+        ServiceError: the provider does not answer.
+        RpcError: it answers with an error.
+    """
+
+    def __init__(self, url: str, *, chain_id: int, bridge: bytes) -> None:
+        """
+        Args:
+            url: of the provider.
+            chain_id: L1's, which signatures are bound to.
+            bridge: 20-byte address of the Bridge, which they are bound to as well.
+        """
+        self.url = url
+        self._domain = bridge_domain(chain_id, bridge)
+        self._rpc = Rpc(url)
+
+    def status(self) -> dict[str, Any]:
+        """What the provider asks for and has at stake."""
+        found: dict[str, Any] = self.call("lp_status")
+        return found
+
+    def quote(self, withdrawal: int | Withdrawal) -> Quote:
+        """What the provider asks for a withdrawal.
+
+        Args:
+            withdrawal: its index; or all of it, which the provider compares with what it knows.
+
+        Raises:
+            ExitRefused: it does not pay that.
+        """
+        index, told = _told(withdrawal)
+        found = self._ask("lp_quote", index, told)
+        known = Withdrawal(found["index"], bytes_of(found["owner"]), bytes_of(found["token"]), int(found["amount"]))
+        return Quote(known, int(found["fee"]), bytes_of(found["provider"]), found["expiry"], found["secondsUntilClaim"])
+
+    def sign(self, owner: Account, quote: Quote) -> bytes:
+        """The owner's consent to a quote (64 bytes).
+
+        Raises:
+            BadInput: it is not the owner's withdrawal.
+        """
+        if quote.withdrawal.owner != owner.address_bytes:
+            raise BadInput(
+                f"withdrawal {quote.withdrawal.index} is that of {checksum(quote.withdrawal.owner)}, "
+                f"not of {owner.name} ({owner.address})"
+            )
+        terms = FastExit(quote.provider, quote.fee, quote.expiry, 0, bytes(28))
+        return terms.sign(self._domain, quote.withdrawal, owner.key)
+
+    def exit(self, owner: Account, quote: Quote, *, seconds: float = 60.0) -> bytes:
+        """Be paid on the terms of a quote; returns the L1 transaction that did it, which is in a block.
+
+        Raises:
+            ExitRefused: the provider does not pay.
+            ServiceError: it has not paid within ``seconds``; it may still, until the quote expires.
+        """
+        return self.send(quote, self.sign(owner, quote), seconds=seconds)
+
+    def send(self, quote: Quote, signature: bytes, *, seconds: float = 60.0) -> bytes:
+        """The same with a signature that is there already."""
+        deadline = time.monotonic() + seconds
+        index, told = _told(quote.withdrawal)
+        while True:
+            answer = self._ask("lp_exit", index, str(quote.fee), quote.expiry, hex_of(signature), told)
+            if answer["status"] == "paid":
+                return bytes_of(answer["transaction"])
+            if time.monotonic() > deadline:
+                raise ServiceError(f"the provider at {self.url} has not paid withdrawal {index} within {seconds:g} s")
+
+    def call(self, method: str, *params: Any) -> Any:
+        """One JSON-RPC call. Raises ExitRefused where the provider does not do it."""
+        try:
+            answer = self._rpc.response(method, params)
+        except NodeError as error:
+            raise ServiceError(f"the liquidity provider at {self.url} does not answer") from error
+        refusal = answer.get("error")
+        if refusal is None:
+            return answer["result"]
+        if refusal.get("code") == REJECTED:
+            raise ExitRefused(refusal.get("message", ""))
+        raise RpcError(method, refusal.get("code", 0), refusal.get("message", ""), refusal.get("data"))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._rpc.close()
+
+    def _ask(self, method: str, *params: Any, seconds: float = 30.0) -> dict[str, Any]:
+        """Call, and again while the provider is busy."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                found = self.call(method, *params)
+            except RpcError as error:
+                if error.code != BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(_POLL_SECONDS)
+                continue
+            if not isinstance(found, dict):
+                raise ProtocolError(f"the provider at {self.url} answers {method} with {found!r:.100}")
+            return found
+
+
+def _told(withdrawal: int | Withdrawal) -> tuple[int, dict[str, str] | None]:
+    if isinstance(withdrawal, int):
+        return withdrawal, None
+    owner, token = hex_of(withdrawal.owner), hex_of(withdrawal.token)
+    return withdrawal.index, {"owner": owner, "token": token, "amount": str(withdrawal.amount)}

@@ -1,0 +1,236 @@
+"""A withdrawal as somebody asks for it: by the sequencer, through L1 without it, or paid early by a provider."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import cast
+
+from toolkit.bridge.amounts import Words, span
+from toolkit.bridge.passage import POLL_SECONDS, Deed, Passage
+from toolkit.bridge.provider_client import ExitRefused, ProviderClient
+from toolkit.bridge.standing import Stage, Standing
+from toolkit.bridge.view import View
+from toolkit.devnet.accounts import Account, checksum
+from toolkit.errors import BadInput, Reverted, ServiceError
+from toolkit.rollup.client import OperationRefused
+from toolkit.rollup.codec import WHOLE_BALANCE, is_representable, round_amount_down
+from toolkit.rollup.machine import State, account_hint, apply_message, forced_data
+from toolkit.rollup.operations import Withdraw
+
+SEEN_SECONDS = 10.0
+"""How long the provider may take to look at L1."""
+UNPOSTED_SECONDS = 15.0
+"""How long the sequencer may take to post what it has promised, before a withdrawal goes past it."""
+
+
+def check_amount(words: Words, token: bytes, amount: int) -> None:
+    """Raise BadInput where one withdrawal cannot carry exactly so many base units; the message has the next below."""
+    if amount == WHOLE_BALANCE or is_representable(amount):
+        return
+    below = round_amount_down(amount)
+    if below == 0 or amount > WHOLE_BALANCE:
+        raise BadInput(f"{words.amount(token, amount)} is more than an account can hold")
+    raise BadInput(
+        f"{words.amount(token, amount)} has more digits than one withdrawal carries: the next below is "
+        f"{words.amount(token, below)} (and 'all' takes a whole balance, whatever its digits)"
+    )
+
+
+def promised(passage: Passage, view: View, account: Account, token: bytes, amount: int) -> bytes:
+    """Have the sequencer take a withdrawal; returns the operation's hash when it is on its disk.
+
+    Args:
+        amount: in base units; ``codec.WHOLE_BALANCE`` is all.
+
+    Raises:
+        BadInput: the account does not hold as much, or the amount cannot be carried.
+        OperationRefused: the sequencer does not take it.
+        ServiceError: it does not answer.
+    """
+    check_amount(view.words, token, amount)
+    _check_lives(view, account)
+    client = passage.local.service("sequencer")
+    try:
+        _check_held(view.words, account, token, amount, client.account(account.address_bytes, token).balance)
+        return client.withdraw(account, amount, token).hash
+    except ServiceError as error:
+        raise ServiceError(f"{error}: 'l2kit withdraw --forced' goes through L1 without it") from error
+    except OperationRefused as error:
+        raise OperationRefused(f"the sequencer refuses: {error}") from error
+    finally:
+        client.close()
+
+
+def forced(passage: Passage, view: View, account: Account, token: bytes, amount: int) -> Deed:
+    """Bring a withdrawal to the Inbox on L1, past the sequencer, from what L1 alone says of the account.
+
+    Arguments and errors as of `promised`; also Reverted: InboxFull (Inbox).
+    """
+    check_amount(view.words, token, amount)
+    _check_lives(view, account)
+    view = _wait_for_promises(passage, view, account, token)
+    state, words = _to_come(view), view.words
+    index = state.index_of(account.address_bytes, token)
+    if index is None:
+        raise BadInput(f"{account.name} holds no {words.unit(token).symbol} on L2, as far as L1 knows")
+    _check_held(words, account, token, amount, state.accounts[index].balance)
+    operation = Withdraw(index, token, amount, 0, state.accounts[index].nonce)
+    record = operation.record(operation.sign(state.genesis.domain, account.key)).encode()
+    what = f"all its {words.unit(token).symbol}" if amount == WHOLE_BALANCE else words.amount(token, amount)
+    inbox = passage.local.contract("inbox")
+    try:
+        receipt = passage.local.chain.send(account, inbox.functions.send(forced_data(record)))
+    except Reverted as error:
+        if error.error != "InboxFull":
+            raise
+        raise BadInput(f"the Inbox is full ({error}): try again after the next batch") from error
+    return Deed.of(f"{account.name} sent a withdrawal of {what} to the Inbox on L1", receipt)
+
+
+def exit_early(passage: Passage, account: Account, index: int, most: int | None = None) -> Standing:
+    """Have the liquidity provider pay a withdrawal now, less a fee; it takes the claim over. Returns where it is then.
+
+    Args:
+        account: the withdrawal's owner, who signs.
+        most: base units that the fee may be at most; None: whatever it is.
+
+    Raises:
+        BadInput: it is not the account's, or was paid, or the fee is higher.
+        ExitRefused: the provider does not pay it.
+        ServiceError: the provider does not answer.
+    """
+    view = passage.look()
+    standing, words, withdrawal = view.of_withdrawal(index), view.words, view.replica.state.withdrawals[index]
+    if withdrawal.owner != account.address_bytes:
+        raise BadInput(f"withdrawal {index} is {words.who(withdrawal.owner)}'s, who alone can have it paid early")
+    if standing.over or standing.stage is Stage.CLAIMABLE:
+        raise BadInput(f"withdrawal {index} is {standing.stage.value} already: there is nothing to be paid early")
+    instead = f"withdrawal {index} goes on without it: 'l2kit claim {index} --wait'"
+    client = passage.local.provider()
+    try:
+        _wait_until_seen(client, view.replica.places.withdrawal(index).block)
+        quote = client.quote(withdrawal)
+        fee, token, provider = quote.fee, withdrawal.token, words.who(quote.provider)
+        if most is not None and fee > most:
+            allowed = words.amount(token, most)
+            raise BadInput(f"the fee would be {words.amount(token, fee)}, more than {allowed}; {instead}")
+        passage.teller.note(
+            f"{provider} offers {words.amount(token, quote.paid)} now, a fee of {words.amount(token, fee)} "
+            f"({100 * fee / withdrawal.amount:.2f} %) less; without it {account.name} waits {span(quote.seconds)}"
+        )
+        paid = client.exit(account, quote)
+    except (ExitRefused, ServiceError) as error:
+        raise type(error)(f"{error}; {instead}") from error
+    finally:
+        client.close()
+    (receipt,) = passage.local.chain.receipts([paid])
+    said = f"{provider} paid {words.amount(token, quote.paid)} to {account.name} on L1"
+    passage.teller.deed(Deed.of(said, receipt))
+    return passage.look().of_withdrawal(index)
+
+
+def _wait_until_seen(client: ProviderClient, block: int) -> None:
+    """Wait until the provider has looked at L1 up to a block; it says what it makes of that."""
+    deadline = time.monotonic() + SEEN_SECONDS
+    while client.status()["l1Block"] < block and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+
+
+def claim(passage: Passage, name: str, *, wait: bool) -> Standing:
+    """Have a withdrawal paid, and confirmed before if that is all that is missing; returns where it is then.
+
+    Raises:
+        BadInput: it cannot be claimed (yet, where ``wait`` is false; or any more).
+    """
+
+    def look(view: View) -> Standing:
+        return passage.only_withdrawal(name, view)
+
+    view = passage.look()
+    if look(view).stage is Stage.DUE:
+        passage.confirm(view)
+        view = passage.look()
+    if wait and not _is_claimable(view, look(view)):
+        passage.follow(look, lambda standing: standing.stage is Stage.CLAIMABLE)
+        view = passage.look()
+    standing = look(view)
+    if not _is_claimable(view, standing):
+        then = f", and waits for {standing.waits_for}" if standing.waits_for else f": {standing.happened[-1]}"
+        raise BadInput(f"the withdrawal {name} cannot be claimed: it is {standing.stage.value}{then}")
+    passage.claim(view, cast(int, standing.subject.withdrawal))
+    return look(passage.look())
+
+
+def claim_credit(passage: Passage, account: Account, token: bytes, to: bytes) -> None:
+    """Pay what the bridge owes an account, because a payment to it failed, to ``to`` (20 bytes).
+
+    Raises:
+        BadInput: it owes nothing, or ``to`` does not take it either.
+    """
+    from toolkit.bridge import client
+
+    view, local = passage.look(), passage.local
+    words, owed = view.words, view.replica.bridge.credits.get((token, account.address_bytes), 0)
+    if not owed:
+        raise BadInput(f"the bridge owes {account.name} no {words.unit(token).symbol}: no payment to it has failed")
+    said = f"had the {words.amount(token, owed)} that the bridge owed it paid to {words.who(to)}"
+    bridge, coin, receiver = local.contract("bridge"), checksum(token), checksum(to)
+    try:
+        passage.do(said, lambda payer: client.claim_credit(local.chain, bridge, payer, coin, receiver))
+    except Reverted as error:
+        if error.error != "PayoutFailed":
+            raise
+        raise BadInput(
+            f"{words.who(to)} does not take it, so the bridge still owes it ({error}); name another"
+        ) from error
+
+
+def _is_claimable(view: View, standing: Standing) -> bool:
+    """Whether a claim pays, also that of a provider who has paid early."""
+    index = standing.subject.withdrawal
+    return index is not None and index < view.claimable and index not in view.replica.bridge.claimed
+
+
+def _check_lives(view: View, account: Account) -> None:
+    if view.replica.frozen is not None:
+        raise BadInput(f"the rollup is frozen: 'l2kit escape --for {account.name}' pays what its last state holds")
+
+
+def _check_held(words: Words, account: Account, token: bytes, amount: int, held: int) -> None:
+    if not held or (amount != WHOLE_BALANCE and held < amount):
+        less = "" if amount == WHOLE_BALANCE else f", which is less than {words.amount(token, amount)}"
+        raise BadInput(f"{account.name} holds {words.amount(token, held)} on L2{less}")
+
+
+def _to_come(view: View) -> State:
+    """The state after all that waits in the Inbox: what is signed now comes after that."""
+    state, history = view.replica.state.copy(), view.replica.history
+    for message in (*history.required, *history.arrived):
+        apply_message(state, replace(message, account=account_hint(state, message)))
+    return state
+
+
+def _wait_for_promises(passage: Passage, view: View, account: Account, token: bytes) -> View:
+    """Wait until L1 has what the sequencer took of this account; for a while only, since it need not tell the truth.
+
+    An operation carries the account's nonce: one that is signed before another, which is then posted, is good for
+    nothing.
+    """
+    try:
+        client = passage.local.service("sequencer")
+        try:
+            nonce = client.account(account.address_bytes, token).nonce
+        finally:
+            client.close()
+    except ServiceError:
+        return view
+    deadline = time.monotonic() + UNPOSTED_SECONDS
+    while time.monotonic() < deadline:
+        state = view.replica.state
+        index = state.index_of(account.address_bytes, token)
+        if nonce <= (0 if index is None else state.accounts[index].nonce):
+            break
+        time.sleep(POLL_SECONDS)
+        view = passage.look()
+    return view

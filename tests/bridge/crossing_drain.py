@@ -8,7 +8,7 @@ from toolkit.rollup.merkle import list_proof
 
 from . import crossing_faults as faults
 from .crossing import Crossing
-from .crossing_checks import unrecovered
+from .crossing_checks import check_all, unrecovered
 from .crossing_model import ETH, PENDING, claim_of
 from .crossing_people import CAROL, CHEAT, PROPOSER, SEQUENCER, STRANGER
 
@@ -26,6 +26,7 @@ def drain(world: Crossing, *, freeze: bool, refused: bytes | None) -> None:
     else:
         _escape(world)
     _claim(world)
+    check_all(world)
     world.close_wallet(False)
     world.ban(None)
     for who, token in list(+world.model.credits):
@@ -53,13 +54,18 @@ def _withdraw(world: Crossing) -> None:
 
 
 def _escape(world: Crossing) -> None:
-    """Without the sequencer, the proposer, or anybody who has a role."""
+    """Without the sequencer, the proposer, or anybody who has a role; what they left behind is never confirmed."""
     model, name = world.model, world.model.last.id
+    left = world.right_final(name, world.next_batch - 1)
     if model.frozen is None:
+        if left.batch > model.last.batch:
+            world.assert_claim(PROPOSER, claim_of(left))
         if name not in model.alarms:
             assert world.raise_alarm(STRANGER, name)
         world.advance(model.alarms[name])
         assert world.freeze(STRANGER, name)
+        assert not world.confirm_final(PROPOSER, left)
+        assert not world.assert_claim(PROPOSER, claim_of(left))
     assert world.deposit(STRANGER, ETH, STRANGER, 7)
     while model.required or model.waiting:
         world.advance(model.late_from)
@@ -69,6 +75,8 @@ def _escape(world: Crossing) -> None:
     _recover(world, final)
     for account in escapes(state):
         words = final, escape_witness(state, account), account.account
+        for wrong in faults.of_escape(state, account.account):
+            assert not world.escape(CHEAT, final, wrong, account.account, is_true=False)
         if account.account not in model.escaped:
             again = account.owner == CAROL and (ETH, CAROL) not in model.refuses
             assert (world.escape_again_meanwhile if again else world.escape)(STRANGER, *words)

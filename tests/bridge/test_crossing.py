@@ -50,7 +50,7 @@ def test_a_provider_is_paid_what_it_has_paid_and_its_fee(machine: Crossings) -> 
     world = machine.world
     before = gain(world, CAROL)
     assert pay_early(world, PROVIDER, Withdrawal(1, CAROL, ETH, PRICE))
-    machine.settle()
+    machine.settle(False)
     machine.teardown()
     assert (gain(world, CAROL) - before, gain(world, PROVIDER)) == (-FEE, FEE)
 
@@ -70,7 +70,7 @@ def test_who_pays_for_nothing_loses_it_and_nobody_else_does(machine: Crossings) 
     phantom = Withdrawal(7, ALICE, ETH, 1000)
     before = gain(world, ALICE)
     assert pay_early(world, CARELESS, phantom)
-    machine.settle()
+    machine.settle(False)
     machine.teardown()
     assert (gain(world, ALICE) - before, gain(world, CARELESS)) == (1000 - FEE, FEE - 1000)
     assert [gain(world, who) for who in (BOB, CAROL, STRANGER, PROVIDER)] == others
@@ -84,7 +84,7 @@ def test_who_pays_for_what_is_withdrawn_later_gets_it(machine: Crossings) -> Non
     machine.operate(account, None, 20, 0, "", "pool")
     machine.posted()
     assert world.model.withdrawals[-1] == ahead
-    machine.settle()
+    machine.settle(False)
     machine.teardown()
     assert gain(world, CARELESS) == FEE
 

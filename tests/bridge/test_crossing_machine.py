@@ -92,7 +92,7 @@ class Crossings(RuleBasedStateMachine):
             self.operate(account, to, 200, 0, "", "pool")
         self.operate(3, None, 100, 0, "", "pool")
         self.posted()
-        self.settle()
+        self.settle(False)
         self.operate(0, None, 50, 0, "", "pool")
         self.posted()
 
@@ -347,18 +347,28 @@ class Crossings(RuleBasedStateMachine):
             world.confirm_final(sender, world.right_final(made.claim.parent, made.claim.batch))
 
     @precondition(lambda self: not self.is_frozen)
-    @rule()
-    def settle(self) -> None:
-        """What is so now is asserted and confirmed."""
+    @rule(disputed=RARELY)
+    def settle(self, disputed: bool) -> None:
+        """What is so now is asserted and confirmed, in spite of a cheat who disputes it in its last second."""
         world = self.world
         final = world.right_final(world.model.last.id, world.next_batch - 1)
-        world.assert_claim(PROPOSER, claim_of(final))
-        made = world.model.made[claim_of(final).id] if final.batch > world.model.last.batch else None
-        if made is not None and made.status == PENDING:
+        claim = claim_of(final)
+        world.assert_claim(PROPOSER, claim)
+        made = world.model.made[claim.id] if final.batch > world.model.last.batch else None
+        if made is None or made.status != PENDING:
+            return
+        if self.now < made.deadline:
+            world.advance(made.deadline - 1)
+            assert not world.confirm_final(CHEAT, final) and not world.reclaim_bond(CHEAT, claim)
+            if disputed:
+                world.dispute_claim(CHEAT, claim)
             world.advance(made.deadline)
-            for name in [name for name, (assertion, _) in world.model.games.items() if assertion == made.claim.id]:
-                world.finish(name)
-            assert world.confirm_final(STRANGER, final)
+        games = [name for name, (assertion, _) in world.model.games.items() if assertion == claim.id]
+        for name in games:
+            assert not world.confirm_final(CHEAT, final) and not world.reclaim_bond(CHEAT, claim)
+            world.finish(name)
+        assert not world.reclaim_bond(CHEAT, claim)
+        assert world.confirm_final(STRANGER, final)
 
     # Withdrawals
 
@@ -388,7 +398,7 @@ class Crossings(RuleBasedStateMachine):
         withdrawal = self.withdrawn(place)
         confirmed = [count for count in model.outboxes.values() if count > withdrawal.index]
         if not confirmed and root % 3 and not self.is_frozen:
-            self.settle()
+            self.settle(False)
         confirmed = [count for count in model.outboxes.values() if count > withdrawal.index]
         posted = [count for _, count in model.states if count > withdrawal.index]
         claim = world.withdrawal_proof(withdrawal.index, some(root, confirmed if confirmed and root % 4 else posted))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -232,7 +231,7 @@ class Chain:
                     raise NodeError(f"{error} within {_MINED_SECONDS} s") from error
                 if time.monotonic() > stuck:  # a busy Anvil has left the last of a burst in its pool (seen once)
                     stuck = time.monotonic() + _STUCK_SECONDS
-                    with contextlib.suppress(RpcError):
+                    with suppress(RpcError):
                         self.rpc.call("evm_mine")
                 time.sleep(_POLL_SECONDS)
             else:

@@ -11,6 +11,7 @@ import click
 
 from toolkit.cli import show
 from toolkit.cli.signals import Ended
+from toolkit.errors import L2KitError
 
 if TYPE_CHECKING:
     from toolkit.bridge.amounts import Words
@@ -52,7 +53,8 @@ def travel_option(command: F) -> F:
 
 def max_fee_option(command: F) -> F:
     """How much a fast exit may cost."""
-    return click.option("--max-fee", metavar="AMOUNT", help="With --fast: what the fee may be at most.")(command)
+    most = "With --fast: what the fee may be at most [default: 5 % of the amount]."
+    return click.option("--max-fee", metavar="AMOUNT", help=most)(command)
 
 
 class Told:
@@ -60,7 +62,7 @@ class Told:
 
     Attributes:
         deeds: the transactions that were sent.
-        on_the_way: what to say when somebody interrupts us; "" while nothing was begun.
+        on_the_way: what to say when somebody or an error interrupts us; "" while nothing was begun.
     """
 
     def __init__(self, words: Words, step: Callable[[str], None], *, quiet: bool) -> None:
@@ -110,6 +112,10 @@ def passing(
             except Ended as ended:
                 if told.on_the_way:
                     ended.sentence = f"interrupted; {told.on_the_way}"
+                raise
+            except L2KitError as error:
+                if told.on_the_way:
+                    error.args = (f"{error}; {told.on_the_way}",)
                 raise
 
 

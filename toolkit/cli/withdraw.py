@@ -50,7 +50,8 @@ def withdraw(
 
     \b
     With --fast the liquidity provider is asked for its fee once the withdrawal is on L1, the account signs
-    that it may have the claim, and is paid at once.
+    that it may have the claim, and is paid at once. More than 5 % of the amount is not signed for, unless
+    --max-fee says so.
 
     \b
     With --forced the operation goes to the Inbox on L1, from where a batch must take it; nobody is asked,
@@ -93,8 +94,9 @@ def withdraw(
         standing = look(passage.look())
         if fast:
             standing = passage.follow(look, lambda standing: standing.subject.withdrawal is not None)
-            if standing.subject.withdrawal is not None:
-                standing = withdrawals.exit_early(passage, account, standing.subject.withdrawal, most)
+            if (index := standing.subject.withdrawal) is not None:
+                told.on_the_way = withdrawals.goes_on(index)
+                standing = withdrawals.exit_early(passage, account, index, most)
         elif wait or travel:
             standing = passage.follow(look, lambda standing: standing.stage is Stage.CLAIMABLE)
             if standing.stage is Stage.CLAIMABLE and standing.subject.withdrawal is not None:

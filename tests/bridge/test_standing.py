@@ -231,7 +231,7 @@ def test_a_deposit_that_the_frozen_state_holds_is_paid_by_the_escape_hatch(l1: L
     l1.freeze()
     found = deposit_at(l1, deposit)
     assert (found.stage, found.then) == (Stage.FROZEN, "l2kit escape --for alice")
-    assert "frozen in the state after batch 2, which holds it" in told(found)
+    assert "frozen in the state after batch 2, which knows it" in told(found)
     l1.bridge(b.ESCAPED, 1, OWNER, data=(TOKEN, 5))
     assert deposit_at(l1, deposit) == found  # that is another account of alice's
     l1.bridge(b.ESCAPED, 0, OWNER, data=(ETH, ETHER))

@@ -67,6 +67,12 @@ class Onlooker:
         self._l1.close()
         self._loop.close()
 
+    @property
+    def head(self) -> int:
+        """The number of L1's block up to which it has looked; -1 before."""
+        known = self._copy.head()
+        return -1 if known is None else known[0]
+
     def look(self) -> View:
         """The rollup as L1 holds it now."""
         return self._run(self._look())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from toolkit.bridge.amounts import Words, moment, span
+from toolkit.bridge.escape import escapes, final_state
 from toolkit.bridge.standing import Promise, Stage, Standing, Subject, Windows
 from toolkit.devnet.l1 import hex_of
 from toolkit.rollup.codec import WHOLE_BALANCE, RegisterRecord, TransferRecord, decode_record
@@ -101,6 +102,14 @@ class View:
             return subject.at(Stage.CLAIMED, [*happened, *self._owed(payee, token)])
         return self._on_its_way(subject, index, happened)
 
+    def owed_said(self, standing: Standing) -> str:
+        """What the bridge keeps for who was to be paid for a withdrawal, because it did not take it; "" if nothing."""
+        subject, claimed = standing.subject, self.replica.bridge.claimed
+        payee = subject.owner if subject.withdrawal is None else claimed.get(subject.withdrawal, subject.owner)
+        if payee is None or subject.token is None:
+            return ""
+        return "".join(self._owed(payee, subject.token))
+
     # --- through the Inbox ---
 
     def _deposit(self, subject: Subject, arrival: Arrival, place: Place | None) -> Standing:
@@ -130,10 +139,13 @@ class View:
             happened += self._alarm_said()
             return subject.at(Stage.CREDITED, happened, waits_for, until=until, news=credited)
         if place.batch <= frozen:
-            escaped = self._escaped(owner, token)
-            happened += [f"{self._frozen_said()}, which holds it", *escaped]
-            waits_for = "" if escaped else f"somebody to have {who} paid out; anybody may"
-            return subject.at(Stage.FROZEN, happened, waits_for, then="" if escaped else escape)
+            left, escaped = self._left(owner, token), self._escaped(owner, token)
+            happened += [f"{self._frozen_said()}, which knows it", *escaped]
+            if not left:
+                happened += [] if escaped else [f"{who} holds nothing of it there: it was spent before"]
+                return subject.at(Stage.FROZEN, happened)
+            happened.append(f"{who} holds {self.words.amount(token, left)} there")
+            return subject.at(Stage.FROZEN, happened, f"somebody to have {who} paid out; anybody may", then=escape)
         happened.append(f"{self._frozen_said()}, which does not hold it")
         if (place.batch, place.position - self._records(place.batch)) in self.replica.bridge.recovered:
             happened += [f"it was paid back to {who} on L1", *self._owed(owner, token)]
@@ -367,6 +379,12 @@ class View:
             return []
         amount = self.words.amount(token, sum(each.amount for each in escaped))
         return [f"{self.words.who(owner)} has escaped with {amount}", *self._owed(owner, token)]
+
+    def _left(self, owner: bytes, token: bytes) -> int:
+        """What the escape hatch still owes an owner of a token."""
+        paid = self.replica.bridge.escaped
+        held = (each for each in escapes(final_state(self.replica)) if (each.owner, each.token) == (owner, token))
+        return sum(each.amount for each in held if each.account not in paid)
 
     def _frozen_said(self) -> str:
         return f"the rollup is frozen in the state after batch {self._frozen_batch}"

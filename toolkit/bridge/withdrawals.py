@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import cast
 
 from toolkit.bridge.amounts import Words, span, utc
-from toolkit.bridge.passage import POLL_SECONDS, Deed, Passage
+from toolkit.bridge.passage import POLL_SECONDS, Deed, Look, Passage
 from toolkit.bridge.provider_client import ProviderClient, Quote
 from toolkit.bridge.standing import Stage, Standing
 from toolkit.bridge.view import View
@@ -72,7 +72,7 @@ def promised(passage: Passage, view: View, account: Account, token: bytes, amoun
 def forced(passage: Passage, view: View, account: Account, token: bytes, amount: int) -> Deed:
     """Bring a withdrawal to the Inbox on L1, past the sequencer, from what L1 alone says of the account.
 
-    Arguments and errors as of `promised`; also Reverted: InboxFull (Inbox).
+    Arguments and errors as of `promised`.
     """
     check_amount(view.words, token, amount)
     _check_lives(view, account)
@@ -86,12 +86,7 @@ def forced(passage: Passage, view: View, account: Account, token: bytes, amount:
     record = operation.record(operation.sign(state.genesis.domain, account.key)).encode()
     what = f"all its {words.unit(token).symbol}" if amount == WHOLE_BALANCE else words.amount(token, amount)
     inbox = passage.local.contract("inbox")
-    try:
-        receipt = passage.local.chain.send(account, inbox.functions.send(forced_data(record)))
-    except Reverted as error:
-        if error.error != "InboxFull":
-            raise
-        raise BadInput(f"the Inbox is full ({error}): try again after the next batch") from error
+    receipt = passage.local.chain.send(account, inbox.functions.send(forced_data(record)))
     return Deed.of(f"{account.name} sent a withdrawal of {what} to the Inbox on L1", receipt)
 
 
@@ -199,8 +194,19 @@ def claim(passage: Passage, name: str, *, wait: bool) -> Standing:
     if not _is_claimable(view, standing):
         then = f", and waits for {standing.waits_for}" if standing.waits_for else f": {standing.happened[-1]}"
         raise BadInput(f"the withdrawal {name} cannot be claimed: it is {standing.stage.value}{then}")
-    passage.claim(view, cast(int, standing.subject.withdrawal))
-    return look(passage.look())
+    return collect(passage, view, look)
+
+
+def collect(passage: Passage, view: View, look: Look) -> Standing:
+    """Claim what ``look`` finds claimable; returns where it is then, and tells where that is not as one might think."""
+    is_ours = passage.claim(view, cast(int, look(view).subject.withdrawal))
+    view = passage.look()
+    standing = look(view)
+    if not is_ours:
+        passage.teller.note(f"somebody else was faster: {standing.news}")
+    elif owed := view.owed_said(standing):
+        passage.teller.note(owed)
+    return standing
 
 
 def claim_credit(passage: Passage, account: Account, token: bytes, to: bytes) -> None:

@@ -11,7 +11,7 @@ import click
 
 from toolkit.cli import show
 from toolkit.cli.signals import Ended
-from toolkit.errors import L2KitError
+from toolkit.errors import L2KitError, Reverted
 
 if TYPE_CHECKING:
     from toolkit.bridge.amounts import Words
@@ -87,6 +87,16 @@ class Told:
         self.deeds.append(deed)
         self.note(f"{deed.said}, {deed.gas:,} gas ({deed.transaction})")
 
+    def going_on(self, sent: Sequence[str]) -> str:
+        """What goes on without us, where we end; ``sent`` are the transactions that went out."""
+        told = {deed.transaction for deed in self.deeds}
+        waiting = [name for name in sent if name not in told][-1:]
+        said = [
+            f"the transaction {name} may be under way, and 'l2kit status {name}' says what became of it"
+            for name in waiting
+        ]
+        return "; ".join([*said, *([self.on_the_way] if self.on_the_way else [])])
+
     def note(self, what: str) -> None:
         """Something else happens."""
         if not self._quiet:
@@ -110,12 +120,13 @@ def passing(
             try:
                 yield Passage(local, onlooker, told, payer=account, travel=travel), told
             except Ended as ended:
-                if told.on_the_way:
-                    ended.sentence = f"interrupted; {told.on_the_way}"
+                if going_on := told.going_on(local.sent):
+                    ended.sentence = f"interrupted; {going_on}"
                 raise
             except L2KitError as error:
-                if told.on_the_way:
-                    error.args = (f"{error}; {told.on_the_way}",)
+                is_over = isinstance(error, Reverted) or isinstance(error.__cause__, Reverted)
+                if going_on := told.going_on([] if is_over else local.sent):
+                    error.args = (f"{error}; {going_on}",)
                 raise
 
 

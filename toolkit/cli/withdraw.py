@@ -99,14 +99,13 @@ def withdraw(
                 standing = withdrawals.exit_early(passage, account, index, most)
         elif wait or travel:
             standing = passage.follow(look, lambda standing: standing.stage is Stage.CLAIMABLE)
-            if standing.stage is Stage.CLAIMABLE and standing.subject.withdrawal is not None:
-                passage.claim(passage.look(), standing.subject.withdrawal)
-                standing = look(passage.look())
+            if standing.stage is Stage.CLAIMABLE:
+                standing = withdrawals.collect(passage, passage.look(), look)
     if as_json:
         deeds = [deed.as_json() for deed in told.deeds]
         show.as_json({**standing.as_json(), "operation": operation, "transactions": deeds})
     elif not (wait or travel or fast):
-        show.out.print(f"waits for {standing.waits_for}", markup=False)
+        show.out.print(f"waits for {standing.waits_for}" if standing.waits_for else standing.happened[-1], markup=False)
         show.out.print(f"'l2kit status {name}' says where it is", markup=False)
     if standing.failed:
         raise click.exceptions.Exit(1)

@@ -168,3 +168,20 @@ def test_a_quote_that_was_asked_for_by_number_is_of_that_number(monkeypatch: pyt
     with pytest.raises(ProtocolError, match="where it was asked for 0"):
         client.quote(0)
     assert client.quote(3).withdrawal == Withdrawal(3, OWNER, ETH, ETHER)
+
+
+def test_who_comes_second_hears_who_was_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = Counter(monkeypatch)
+    lending, passage = counter.lending, counter.passage
+    lending.settle(len(lending.replica.history.posted))
+    view = passage.look()
+
+    def claim(view: View, index: int) -> bool:
+        lending.claim(view.replica.state.withdrawals[index], OWNER)
+        return False
+
+    monkeypatch.setattr(passage, "claim", claim)
+    found = withdrawals.collect(passage, view, lambda view: view.of_withdrawal(0))
+    assert found.stage is Stage.CLAIMED
+    (said,) = counter.ear.notes
+    assert said.startswith("somebody else was faster: ") and "was paid 1 ETH on L1" in said

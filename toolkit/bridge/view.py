@@ -12,9 +12,11 @@ from typing import cast
 from toolkit.bridge.amounts import Words, moment, span
 from toolkit.bridge.escape import escapes, final_state
 from toolkit.bridge.standing import Promise, Stage, Standing, Subject, Windows
+from toolkit.bridge.underwriting import last_right
 from toolkit.devnet.l1 import hex_of
 from toolkit.rollup.codec import WHOLE_BALANCE, RegisterRecord, TransferRecord, decode_record
 from toolkit.rollup.derive import Arrival, Assertion, Replica
+from toolkit.rollup.dispute.moves import is_sound
 from toolkit.rollup.machine import Outcome, deposit_of, is_forced
 from toolkit.rollup.places import Place
 from toolkit.rollup.sequencer import REASONS
@@ -260,7 +262,7 @@ class View:
     @property
     def claimable(self) -> int:
         """Withdrawals that can be claimed, or were: those in the last right state that L1 has confirmed."""
-        return self.replica.derived[self._good_batch].withdrawals
+        return last_right(self.replica).withdrawals
 
     @property
     def late_from(self) -> int:
@@ -278,8 +280,7 @@ class View:
 
     @property
     def _good_batch(self) -> int:
-        assertions = self.replica.assertions.values()
-        return max((each.batch for each in assertions if each.status == "confirmed" and each.agree), default=0)
+        return last_right(self.replica).batch
 
     @property
     def _frozen_batch(self) -> int | None:
@@ -289,8 +290,7 @@ class View:
     @property
     def _sound(self) -> bool:
         """Whether what L1 has confirmed last is right."""
-        confirmed = self.replica.assertions.get(self.replica.confirmed)
-        return confirmed is None or confirmed.agree
+        return is_sound(self.replica, self.replica.confirmed)
 
     def _finality(self, batch: int) -> tuple[Stage, list[str], str, int | None]:
         """How far L1 is with the state after a batch: the stage, what happened, what it waits for, and until when."""

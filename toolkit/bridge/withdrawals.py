@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
@@ -44,11 +45,14 @@ def check_amount(words: Words, token: bytes, amount: int) -> None:
     )
 
 
-def promised(passage: Passage, view: View, account: Account, token: bytes, amount: int) -> bytes:
+def promised(
+    passage: Passage, view: View, account: Account, token: bytes, amount: int, before: Callable[[bytes], object]
+) -> bytes:
     """Have the sequencer take a withdrawal; returns the operation's hash when it is on its disk.
 
     Args:
         amount: in base units; ``codec.WHOLE_BALANCE`` is all.
+        before: is told the operation's hash before it goes out.
 
     Raises:
         BadInput: the account does not hold as much, or the amount cannot be carried.
@@ -60,7 +64,7 @@ def promised(passage: Passage, view: View, account: Account, token: bytes, amoun
     client = passage.local.service("sequencer")
     try:
         _check_held(view.words, account, token, amount, client.account(account.address_bytes, token).balance)
-        return client.withdraw(account, amount, token).hash
+        return client.withdraw(account, amount, token, before=before).hash
     except ServiceError as error:
         raise ServiceError(f"{error}: 'l2kit withdraw --forced' goes through L1 without it") from error
     except OperationRefused as error:

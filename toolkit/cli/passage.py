@@ -87,6 +87,11 @@ class Told:
         self.deeds.append(deed)
         self.note(f"{deed.said}, {deed.gas:,} gas ({deed.transaction})")
 
+    def may_be_taken(self, operation: bytes) -> None:
+        """An operation (its hash) goes out to the sequencer."""
+        name = f"0x{operation.hex()}"
+        self.on_the_way = f"the sequencer may have taken the operation {name}, and 'l2kit status {name}' says so"
+
     def going_on(self, sent: Sequence[str]) -> str:
         """What goes on without us, where we end; ``sent`` are the transactions that went out."""
         told = {deed.transaction for deed in self.deeds}

@@ -68,6 +68,7 @@ def withdraw(
     from toolkit.bridge.amounts import parse_units
     from toolkit.bridge.passage import Look
     from toolkit.bridge.standing import Stage
+    from toolkit.rollup.client import OperationRefused
     from toolkit.rollup.codec import WHOLE_BALANCE
 
     if max_fee is not None and not fast:
@@ -85,7 +86,11 @@ def withdraw(
             name = deed.transaction
             look = lambda view: passage.in_transaction(view, name)  # noqa: E731
         else:
-            promised = withdrawals.promised(passage, view, account, asset, units)
+            try:
+                promised = withdrawals.promised(passage, view, account, asset, units, told.may_be_taken)
+            except OperationRefused:
+                told.on_the_way = ""
+                raise
             name = operation = "0x" + promised.hex()
             what = f"all its {unit.symbol}" if amount == "all" else view.words.amount(asset, units)
             told.note(f"{owner} signed a withdrawal of {what}; the sequencer has it on disk ({name})")

@@ -123,10 +123,22 @@ class RollupClient:
         operations = (Transfer(account, to, token, amount, fee, nonce + i) for i, (to, amount) in enumerate(payments))
         return self._send_own("l2_sendTransfers", operations, sender)
 
-    def withdraw(self, sender: Account, amount: int, token: bytes = ETH, *, fee: int = 0) -> Receipt:
-        """Withdraw to the sender's own address on L1; ``amount`` and errors as of `transfer`."""
+    def withdraw(
+        self,
+        sender: Account,
+        amount: int,
+        token: bytes = ETH,
+        *,
+        fee: int = 0,
+        before: Callable[[bytes], object] = lambda _: None,
+    ) -> Receipt:
+        """Withdraw to the sender's own address on L1; ``amount`` and errors as of `transfer`.
+
+        ``before`` is told the operation's hash (32 bytes) before it goes out.
+        """
         account, nonce = self._from(sender, token)
         operation = Withdraw(account, token, amount, fee, nonce)
+        before(operation.digest(self._domain))
         return self._send_own("l2_sendWithdrawals", [operation], sender)[0]
 
     def signed(self, operation: Transfer | Withdraw, signer: Account) -> dict[str, Any]:

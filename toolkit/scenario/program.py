@@ -33,7 +33,7 @@ def check(names: Collection[str], options: Options) -> None:
     """
     if options.l1_rpc is None:
         if "reorg" in names and options.node != "anvil":
-            raise BadInput(f"the scenario reorg needs a node that forgets blocks; {options.node} cannot, Anvil can")
+            raise BadInput(f"{options.node} cannot forget blocks; Anvil can")
         return
     node = attach(options.l1_rpc)
     try:

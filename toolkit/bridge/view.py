@@ -17,6 +17,7 @@ from toolkit.devnet.l1 import hex_of
 from toolkit.rollup.codec import WHOLE_BALANCE, RegisterRecord, TransferRecord, decode_record
 from toolkit.rollup.derive import Arrival, Assertion, Replica
 from toolkit.rollup.dispute.moves import is_sound
+from toolkit.rollup.late import late_from
 from toolkit.rollup.machine import Outcome, deposit_of, is_forced
 from toolkit.rollup.places import Place
 from toolkit.rollup.sequencer import REASONS
@@ -267,10 +268,7 @@ class View:
     @property
     def late_from(self) -> int:
         """From when on (seconds of L1's time) anybody may post the next batch."""
-        history = self.replica.history
-        last = history.posted[-1].batch.timestamp if history.posted else self.windows.born
-        since = min(last, history.queue.since) if history.required else last
-        return since + self.windows.sequencer
+        return late_from(self.replica, self.windows.sequencer, self.windows.born)
 
     @property
     def due(self) -> int | None:

@@ -62,8 +62,9 @@ class Walk:
         monkeypatch.setattr(module, "Rpc", lambda url, *_: SimpleNamespace(
             call=self.node.call, close=self.node.close, shown=url))  # fmt: skip
         local = SimpleNamespace(
-            source=SimpleNamespace(l1_rpc="http://l1"), sent=[], node=lambda: self.node, url=lambda role: role
-        )
+            source=SimpleNamespace(l1_rpc="http://l1"), sent=[], node=lambda: self.node, url=lambda role: role,
+            chain=None, contract=lambda name: name,
+        )  # fmt: skip
         onlooker = SimpleNamespace(look=self.look, head=10**6)
         self.passage = Passage(cast(Local, local), cast(Onlooker, onlooker), self.ear, travel=travel)
 

@@ -85,7 +85,7 @@ class Wreck:
     def post_late(self) -> None:
         window = self.contracts.inbox.functions.SEQUENCER_WINDOW().call()
         replica, now = self.replica(), self.chain.w3.eth.get_block("latest")["timestamp"]
-        self.driver.node.travel(max(0, late_from(self.chain, replica, window) - now))
+        self.driver.node.travel(max(0, late_from(replica, window, born=0) - now))
         post_late_batch(self.chain, self.contracts.inbox, self.heidi, replica)
 
     def held(self, who: Account | str) -> tuple[int, int]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pytest
 from rollup_services.test_moves import WRONG
-from rollup_services.test_parts import DOMAIN, KEY, OWNER, PAYEE
+from rollup_services.test_parts import DOMAIN, KEY, OWNER, PAYEE, ROLLUP
 
 from toolkit.bridge import ledger as b
-from toolkit.bridge.leave import owed, wrong_said
-from toolkit.errors import BadInput
+from toolkit.bridge import passage
+from toolkit.bridge.leave import Leaving, owed, wrong_said
+from toolkit.errors import BadInput, NodeError, ServiceError
 from toolkit.rollup.codec import RegisterRecord
+from toolkit.rollup.contracts import ALARMED
 from toolkit.rollup.operations import Transfer
 
-from .test_standing import ETH, ETHER, L1, PROVIDER, TOKEN
+from .test_passage import Walk
+from .test_standing import ETH, ETHER, L1, PROVIDER, TOKEN, word
 
 
 @pytest.fixture
@@ -86,3 +89,19 @@ def test_nobody_can_be_told_what_a_wrong_state_owes(l1: L1) -> None:
     l1.confirm(l1.assert_state(l1.replica.confirmed, 5, wrong=WRONG))
     with pytest.raises(BadInput, match="only its proposer could show what it takes to leave"):
         owed(l1.view, None)
+
+
+def test_who_hurries_does_not_run_over_the_window_of_a_wrong_assertion(monkeypatch: pytest.MonkeyPatch) -> None:
+    walk = Walk(monkeypatch, travel=True)
+    walk.l1.deposit(5, PAYEE, TOKEN)
+    walk.l1.post()
+    walk.l1.post()
+    walk.l1.settle()
+    walk.l1.post()
+    walk.l1.assert_state(walk.l1.replica.confirmed, 3, wrong=WRONG, who=OWNER)
+    walk.l1.log(ROLLUP, (ALARMED, walk.l1.replica.confirmed), word(walk.l1.now + 30 * 86400))
+    walk.node.answers["l2_status"] = NodeError("no proposer")
+    monkeypatch.setattr(passage, "HONEST_SECONDS", 0.0)
+    with pytest.raises(ServiceError, match="alice asserts a wrong state after batch 3, and nobody disputes it"):
+        Leaving(walk.passage, PAYEE).go(wait=False)
+    assert walk.node.travelled == []

@@ -231,13 +231,31 @@ def test_a_deposit_that_the_frozen_state_holds_is_paid_by_the_escape_hatch(l1: L
     l1.freeze()
     found = deposit_at(l1, deposit)
     assert (found.stage, found.then) == (Stage.FROZEN, "l2kit escape --for alice")
-    assert "frozen in the state after batch 2, which holds it" in told(found)
+    assert "frozen in the state after batch 2, which knows it" in told(found)
     l1.bridge(b.ESCAPED, 1, OWNER, data=(TOKEN, 5))
     assert deposit_at(l1, deposit) == found  # that is another account of alice's
     l1.bridge(b.ESCAPED, 0, OWNER, data=(ETH, ETHER))
     found = deposit_at(l1, deposit)
     assert (found.waits_for, found.then) == ("", "")
     assert found.happened[-1] == "alice has escaped with 1 ETH"
+
+
+def test_a_deposit_that_was_spent_before_the_freeze_is_owed_to_nobody(l1: L1) -> None:
+    deposit = l1.fund()
+    l1.withdraw()
+    l1.settle()
+    l1.freeze()
+    found = deposit_at(l1, deposit)
+    assert (found.stage, found.then) == (Stage.FROZEN, "l2kit escape --for alice")
+    assert "alice holds 0.75 ETH there" in told(found), "what is left of it"
+    other = L1()
+    deposit = other.fund()
+    other.withdraw(WHOLE_BALANCE)
+    other.settle()
+    other.freeze()
+    found = deposit_at(other, deposit)
+    assert (found.stage, found.waits_for, found.then) == (Stage.FROZEN, "", "")
+    assert found.happened[-1] == "alice holds nothing of it there: it was spent before"
 
 
 def test_a_deposit_after_the_frozen_state_comes_back_once_a_batch_has_consumed_it(l1: L1) -> None:

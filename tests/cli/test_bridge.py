@@ -10,14 +10,18 @@ import re
 import signal
 import subprocess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from desk import ETHER, L2KIT, Desk
 from waiting import eventually
 
 from toolkit import Devnet
+from toolkit.bridge.passage import Passage
+from toolkit.bridge.standing import Stage, Subject
 from toolkit.cli.main import cli
-from toolkit.errors import BadInput
+from toolkit.errors import BadInput, ServiceError
+from toolkit.rollup.client import RollupClient
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +54,13 @@ def test_tokens_go_to_somebody_else_by_a_permit_or_an_approval(desk: Desk) -> No
     )
     assert [each["did"] for each in found["transactions"]] == ["dave deposited 3 DEV for erin"]
     address = desk.devnet.accounts["erin"].address
+    token, dave = desk.devnet.contracts["Token"].functions, desk.devnet.accounts["dave"]
+    desk.devnet.l1.send(dave, token.approve(desk.devnet.contracts["Bridge"].address, 5))
     found = desk.ask(
         "deposit", "4", "--from", "dave", "--to", address, "--token", desk.devnet.contracts["Token"].address
     )
     assert [each["did"] for each in found["transactions"]] == [
+        "dave took back what it had let the bridge take",
         "dave let the bridge take 4 DEV",
         "dave deposited 4 DEV for erin",
     ]
@@ -133,9 +140,12 @@ def test_a_payment_that_is_not_taken_waits_as_a_credit(desk: Desk) -> None:
     desk.ask("deposit", "0.5", "--from", "erin", "--wait")
     name = desk.ask("withdraw", "0.5", "--from", "erin")["operation"]
     rpc.call("anvil_setCode", erin.address, "0x5f5ffd")  # reverts
-    claimed = desk.ask("claim", name, "--from", "bob", "--travel")
+    claimed = desk.run("claim", name, "--from", "bob", "--travel")
     rpc.call("anvil_setCode", erin.address, "0x")
-    assert claimed["happened"][-1].endswith("so the bridge owes it 0.5 ETH: 'l2kit claim --credit --from erin'")
+    assert claimed.code == 0, claimed
+    assert claimed.out.splitlines()[-1] == (
+        "erin has not taken a payment, so the bridge owes it 0.5 ETH: 'l2kit claim --credit --from erin'"
+    )
     before = desk.l1("dave")
     done = desk.run("claim", "--credit", "--from", "erin", "--to", "dave")
     assert "erin had the 0.5 ETH that the bridge owed it paid to dave" in done.out
@@ -158,6 +168,30 @@ def test_ctrl_c_says_how_to_go_on(desk: Desk) -> None:
     assert process.returncode == 130
     assert re.search(
         r"l2kit: interrupted; the withdrawal goes on by itself: 'l2kit status 0x[0-9a-f]{64}' says where it is", errors
+    )
+
+
+def test_what_came_to_nothing_is_told_with_its_reason_and_a_failure(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = Subject("deposit", "0x1").at(Stage.REFUSED, ["batch 2 holds it, but it is without effect"], failed=True)
+    monkeypatch.setattr(Passage, "follow", lambda *_: refused)
+    assert desk.run("deposit", "0.001", "--from", "carol", "--wait").code == 1
+    dropped = Subject("withdrawal", "0x1").at(Stage.DROPPED, ["the sequencer has dropped it: L1 changed"], failed=True)
+    monkeypatch.setattr(Passage, "of_operation", lambda *_: dropped)
+    done = desk.run("withdraw", "0.001", "--from", "carol")
+    assert done.code == 1
+    assert done.out.splitlines()[1] == "the sequencer has dropped it: L1 changed"
+
+
+def test_an_operation_whose_answer_is_lost_is_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def send(*_: object) -> NoReturn:
+        raise ServiceError("the sequencer does not answer")
+
+    monkeypatch.setattr(RollupClient, "send", send)
+    error = desk.refused("withdraw", "0.001", "--from", "carol")
+    assert re.search(r"the sequencer may have taken the operation (0x[0-9a-f]{64}), and 'l2kit status \1'", error), (
+        error
     )
 
 

@@ -40,7 +40,7 @@ class Table:
         start = genesis_accumulator(1, inbox.address_bytes, self.evm.now)
         machine = self.evm.deploy(artifact("PaymentsMachine"), inbox.address, checksum(ANYONE), 31, 32)
         rollup = self.evm.deploy(
-            artifact("Rollup"), inbox.address, machine.address, checksum(place), WINDOW, BOND, WINDOW
+            artifact("Rollup"), inbox.address, machine.address, checksum(place), WINDOW, BOND, 2 * WINDOW
         )
         rules = (RULES.clock, RULES.extension, RULES.max_rounds, RULES.bond)
         self.dispute = self.evm.deploy(artifact("Dispute"), rollup.address, *rules)

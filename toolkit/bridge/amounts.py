@@ -56,11 +56,11 @@ class Words:
         return f"{decimal(amount, unit.decimals)} {unit.symbol}"
 
 
-def decimal(amount: int, decimals: int) -> str:
-    """``amount`` base units, exact: "1,234.5"."""
-    whole, fraction = divmod(amount, 10**decimals)
+def decimal(amount: int, decimals: int, sign: str = "") -> str:
+    """``amount`` base units, exact: "1,234.5"; with ``sign`` "+" what is above zero has that before it."""
+    whole, fraction = divmod(abs(amount), 10**decimals)
     digits = str(fraction).rjust(decimals, "0").rstrip("0") if fraction else ""
-    return f"{whole:,}{'.' if digits else ''}{digits}"
+    return f"{'-' if amount < 0 else sign if amount else ''}{whole:,}{'.' if digits else ''}{digits}"
 
 
 def parse_units(text: str, unit: Unit) -> int:

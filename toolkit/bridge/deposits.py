@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from toolkit.bridge.passage import Deed, Passage
 from toolkit.bridge.view import View
 from toolkit.devnet.accounts import Account, checksum
-from toolkit.errors import BadInput, L2KitError, Reverted
+from toolkit.devnet.l1 import bytes_of
+from toolkit.errors import BadInput, L2KitError, Reverted, RpcError
 from toolkit.rollup.client import ETH
 from toolkit.rollup.machine import MAX_BALANCE
+
+if TYPE_CHECKING:
+    from web3.contract import Contract
+    from web3.types import TxReceipt
+
+    from toolkit.devnet.chain import Chain
+
+_WORD = 32
 
 
 def deposit(
     passage: Passage, view: View, account: Account, token: bytes, amount: int, to: bytes, *, permit: bool = False
-) -> list[Deed]:
-    """Deposit ``amount`` base units for ``to``; returns the transactions, the deposit itself last.
+) -> Deed:
+    """Deposit ``amount`` base units for ``to``; returns the deposit, of which the teller was told, as of all before it.
 
     Args:
         permit: approve a token by a signature (EIP-2612) instead of by a transaction of its own.
@@ -30,22 +41,31 @@ def deposit(
     if amount > MAX_BALANCE:
         raise BadInput(f"{what} is more than an account can hold, {words.amount(token, MAX_BALANCE)}")
     said = f"{account.name} deposited {what}" + ("" if to == account.address_bytes else f" for {words.who(to)}")
+
+    def told(what: str, receipt: TxReceipt) -> Deed:
+        deed = Deed.of(what, receipt)
+        passage.teller.deed(deed)
+        return deed
+
     try:
         if token == ETH:
             if permit:
                 raise BadInput("ETH needs no permit: --permit is for tokens")
             _check(view, account, token, amount, chain.balance(account.address))
-            return [Deed.of(said, deposit_eth(chain, bridge, account, amount, receiver))]
+            return told(said, deposit_eth(chain, bridge, account, amount, receiver))
         coin = chain.contract("Token", checksum(token))
         _check(view, account, token, amount, chain.call(coin.functions.balanceOf(account.address)))
         if permit:
-            return [Deed.of(said, deposit_erc20_with_permit(chain, bridge, account, coin, amount, receiver))]
-        deeds = []
-        if chain.call(coin.functions.allowance(account.address, bridge.address)) < amount:
+            _check_permits(chain, coin, account, words.unit(token).symbol)
+            return told(said, deposit_erc20_with_permit(chain, bridge, account, coin, amount, receiver))
+        allowed = chain.call(coin.functions.allowance(account.address, bridge.address))
+        if 0 < allowed < amount:  # some tokens change an allowance only from zero, or to it
+            undone = chain.send(account, coin.functions.approve(bridge.address, 0))
+            told(f"{account.name} took back what it had let the bridge take", undone)
+        if allowed < amount:
             approval = chain.send(account, coin.functions.approve(bridge.address, amount))
-            deeds.append(Deed.of(f"{account.name} let the bridge take {what}", approval))
-        deposited = deposit_erc20(chain, bridge, account, coin.address, amount, receiver)
-        return [*deeds, Deed.of(said, deposited)]
+            told(f"{account.name} let the bridge take {what}", approval)
+        return told(said, deposit_erc20(chain, bridge, account, coin.address, amount, receiver))
     except Reverted as error:
         raise _explained(error, view, to, what) from error
 
@@ -58,11 +78,22 @@ def _check(view: View, account: Account, token: bytes, amount: int, owned: int) 
         )
 
 
+def _check_permits(chain: Chain, token: Contract, account: Account, symbol: str) -> None:
+    """Raise BadInput where a token does not know what a permit (EIP-2612) needs."""
+    for function in (token.functions.DOMAIN_SEPARATOR(), token.functions.nonces(account.address)):
+        request = {"to": token.address, "data": function._encode_transaction_data()}
+        try:
+            found = chain.rpc.call("eth_call", request, "latest")
+        except RpcError:
+            found = "0x"
+        if len(bytes_of(found)) != _WORD:
+            raise BadInput(f"{symbol} has no permits (EIP-2612: {function.fn_name}): deposit it without --permit")
+
+
 def _explained(error: Reverted, view: View, to: bytes, what: str) -> L2KitError:
     who = view.words.who(to)
     sentences = {
         "BadRecipient": f"nobody could sign on L2 for {who}: it is the zero address, the bridge, or a contract",
-        "InboxFull": f"as many messages wait in the Inbox as one batch can take; try {what} again after the next batch",
         "InexactTransfer": f"the token does not hand over {what} exactly; those that take a fee cannot be deposited",
         "TransferFromFailed": f"the token does not hand over {what}",
     }

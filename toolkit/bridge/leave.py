@@ -182,6 +182,7 @@ class Leaving:
         Raises:
             BadInput: there is nothing to leave with, or L1 has confirmed a wrong state.
             RollupLives: the rollup does.
+            ServiceError: the clock is to be moved past what somebody honest should do, and does not.
         """
         while True:
             view = self._passage.look()
@@ -191,8 +192,10 @@ class Leaving:
             elif pause.until is None or not (wait or self._passage.travel):
                 return Left(tuple(self._paid), pause.until, pause.why)
             elif self._passage.travel and view.now < pause.until:
-                self._passage.move_clock(pause.until - view.now)
-                self._since = time.monotonic()
+                if self._passage.travel_to(view, pause.until):
+                    self._since = time.monotonic()
+                else:
+                    self._passage.pause(self._since)
             else:
                 self._passage.pause(self._since)
 
@@ -231,7 +234,8 @@ class Leaving:
             passage.confirm(view)  # what L1 can still confirm is more than what it has confirmed
             self._alarmed = None
             return None
-        if (danger := wrong_said(view)) is not None and danger[0] not in self._warned:
+        danger = None if passage.travel else wrong_said(view)  # a clock that is moved stops before that
+        if danger is not None and danger[0] not in self._warned:
             self._warned.add(danger[0])
             passage.teller.note(f"WARNING: {danger[1]}")
         if replica.alarm is None:

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.bridge.amounts import ETHER_UNIT, Unit, Words
 from toolkit.bridge.onlooker import Onlooker
+from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import Account, parse_address
+from toolkit.devnet.l1 import bytes_of, hex_of
 from toolkit.devnet.nodes import Node, attach
+from toolkit.devnet.rpc import Rpc
 from toolkit.devnet.running import find_devnet
-from toolkit.errors import BadInput, ServiceError
+from toolkit.errors import BadInput, RpcError, ServiceError
 from toolkit.rollup.client import ETH, RollupClient
 from toolkit.rollup.rebuild import Source, read_devnet
 
@@ -27,6 +30,25 @@ if TYPE_CHECKING:
 _TOKEN = Unit("DEV", 18)
 
 
+class _Sender(Rpc):
+    """Keeps the names of the transactions that it sends, before they go out; those with blobs are named otherwise."""
+
+    def __init__(self, url: str, sent: list[str]) -> None:
+        super().__init__(url)
+        self._sent = sent
+
+    def call(self, method: str, *params: Any) -> Any:
+        if method != "eth_sendRawTransaction":
+            return super().call(method, *params)
+        name = hex_of(keccak256(bytes_of(params[0])))
+        self._sent.append(name)
+        try:
+            return super().call(method, *params)
+        except RpcError:
+            self._sent.remove(name)  # the node did not take it
+            raise
+
+
 @dataclass(frozen=True)
 class Local:
     """The rollup of one devnet.
@@ -36,12 +58,14 @@ class Local:
         accounts: the devnet's, by name; their keys are known to everybody.
         tokens: addresses (20 bytes) by symbol; ETH is the zero address.
         services: the URLs of the services by role, whether or not they still answer.
+        sent: the transactions (0x-hex) that `chain` has sent; each is here before it goes out.
     """
 
     source: Source
     accounts: Mapping[str, Account]
     tokens: Mapping[str, bytes]
     services: Mapping[str, str] = field(default_factory=dict)
+    sent: list[str] = field(default_factory=list, compare=False)
 
     @classmethod
     def find(cls, file: Path | None) -> Local:
@@ -97,7 +121,10 @@ class Local:
         """L1, for transactions. Raises NodeError where it does not answer."""
         from toolkit.devnet.chain import Chain  # web3 takes its time, and who only looks does not need it
 
-        return Chain(self.source.l1_rpc)
+        chain = Chain(self.source.l1_rpc)
+        chain.rpc.close()
+        chain.rpc = _Sender(self.source.l1_rpc, self.sent)
+        return chain
 
     def contract(self, name: str) -> Contract:
         """A contract of the rollup: "inbox", "rollup" or "bridge"."""

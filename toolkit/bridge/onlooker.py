@@ -16,10 +16,11 @@ from toolkit.bridge.standing import Windows
 from toolkit.bridge.view import View
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import L1, selector
-from toolkit.errors import BadInput, NodeError, ProtocolError, RpcError
-from toolkit.rollup.contracts import Contracts, load_contracts
+from toolkit.devnet.rpc import Rpc
+from toolkit.errors import BadInput, NodeError, RpcError
+from toolkit.rollup.contracts import load_contracts
 from toolkit.rollup.derive import Replica
-from toolkit.rollup.inbox import genesis_accumulator
+from toolkit.rollup.late import born
 from toolkit.rollup.machine import deposit_of
 from toolkit.rollup.rebuild import LOOKS, Source
 from toolkit.rollup.store import L1Copy
@@ -67,6 +68,12 @@ class Onlooker:
         self._l1.close()
         self._loop.close()
 
+    @property
+    def head(self) -> int:
+        """The number of L1's block up to which it has looked; -1 before."""
+        known = self._copy.head()
+        return -1 if known is None else known[0]
+
     def look(self) -> View:
         """The rollup as L1 holds it now."""
         return self._run(self._look())
@@ -111,18 +118,16 @@ class Onlooker:
             await self._number(inbox, "SEQUENCER_WINDOW"),
             await self._number(rollup, "CHALLENGE_WINDOW"),
             await self._number(rollup, "ESCAPE_DELAY"),
-            await self._born(self._contracts),
+            self._born(),
         )
 
-    async def _born(self, contracts: Contracts) -> int:
-        """When the Inbox was deployed, which its first accumulator tells."""
-        first = next(self._copy.logs()).block  # the Rollup's first log; the Inbox is there before
-        for number in range(first, -1, -1):
-            block = await self._l1.block(number)
-            timestamp = int(block["timestamp"], 16) if block else 0
-            if genesis_accumulator(self._config.chain_id, contracts.inbox, timestamp) == contracts.genesis.accumulator:
-                return timestamp
-        raise ProtocolError(f"no block of L1 at {self._l1.shown} is that in which the Inbox was deployed")
+    def _born(self) -> int:
+        """When the Inbox was deployed."""
+        rpc, first = Rpc(self._source.l1_rpc), next(self._copy.logs()).block  # the Rollup's first log comes after that
+        try:
+            return born(rpc, self._config.chain_id, self._contracts, first)
+        finally:
+            rpc.close()
 
     async def _name_tokens(self) -> None:
         """Learn what new tokens are counted in."""

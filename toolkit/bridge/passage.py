@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from toolkit.bridge.amounts import Unit, span
 from toolkit.bridge.claims import withdrawal_claim
+from toolkit.bridge.clocks import reach
 from toolkit.bridge.local import Local
 from toolkit.bridge.onlooker import Onlooker
-from toolkit.bridge.standing import Promise, Stage, Standing
+from toolkit.bridge.standing import Promise, Stage, Standing, Subject
 from toolkit.bridge.view import View
 from toolkit.devnet.accounts import Account, checksum
 from toolkit.devnet.l1 import bytes_of, hex_of
@@ -27,11 +28,13 @@ DAY = 24 * 3600
 POLL_SECONDS, SLOW_POLL_SECONDS = 0.1, 2.0
 GRACE_SECONDS = 3.0
 """How long who is in charge may take to do what is due, before we do it."""
+HONEST_SECONDS = 15.0
+"""How long those who have something to dispute or to answer may take, before a devnet's clock is moved."""
 ANSWER_SECONDS = 5.0
 """How long a service may take to answer a question."""
 PATIENCE_SECONDS = 60.0
-"""How long a devnet whose clock is moved may stand still before we give up."""
-_HASH_SIZE = 66
+"""How long a devnet whose clock is moved may stand still, or a node be silent, before we give up."""
+_HASH_SIZE, _TOKEN_SIZE = 66, 20
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,23 @@ class Teller(Protocol):
 Look = Callable[[View], Standing]
 
 
+@dataclass
+class _Pursuit:
+    """What is remembered of something that is followed.
+
+    Attributes:
+        told: its progress when it was last told of.
+        since: when something last happened (`time.monotonic`).
+        silent: since when the node does not answer; None while it does.
+        has_warned: whether it was told that nobody asserts anything.
+    """
+
+    told: tuple[object, ...] = ()
+    since: float = field(default_factory=time.monotonic)
+    silent: float | None = None
+    has_warned: bool = False
+
+
 class Passage:
     """What somebody does with a running rollup: look, wait, bring further.
 
@@ -87,10 +107,17 @@ class Passage:
         self.local, self.payer, self.travel = local, payer, travel
         self.teller, self._onlooker = teller, onlooker
         self._promises: dict[bytes, Promise] = {}
+        self._court: tuple[object, ...] = ()
+        self._court_since = time.monotonic()
 
     def look(self) -> View:
         """The rollup as L1 holds it now."""
-        return self._onlooker.look()
+        view = self._onlooker.look()
+        replica = view.replica
+        court = len(replica.assertions), len(replica.pending), len(replica.disputes.moves)
+        if court != self._court:
+            self._court, self._court_since = court, time.monotonic()
+        return view
 
     def find(self, name: str, view: View | None = None) -> list[Standing]:
         """Where something is, by the hash of an L1 transaction or of an L2 operation, or by a withdrawal's index.
@@ -114,6 +141,8 @@ class Passage:
         operation = view.of_operation(wanted, promise)
         if operation is not None:
             return [operation]
+        if self._is_waiting(name):
+            raise BadInput(f"the transaction {name} is in no block of L1 yet; its node has it, so look again")
         asked = "nor does the sequencer" if answers else "and the sequencer does not answer"
         raise BadInput(f"L1 knows no deposit or withdrawal {name}, {asked}")
 
@@ -132,13 +161,38 @@ class Passage:
         """What a token is counted in. Raises BadInput where it does not tell."""
         return self._onlooker.unit(token)
 
-    @staticmethod
-    def in_transaction(view: View, name: str) -> Standing:
-        """Where that is which an L1 transaction of ours (0x-hex) sent to the Inbox."""
+    def in_transaction(self, view: View, name: str) -> Standing:
+        """Where that is which an L1 transaction of ours (0x-hex) sent to the Inbox.
+
+        Raises:
+            L2KitError: a reorganisation took it away, or had it reverted.
+        """
         found = view.of_transaction(bytes_of(name))
-        if not found:
-            raise L2KitError(f"L1 has no trace of the transaction {name} any more: it has reorganised; send it again")
-        return found[-1]
+        if found:
+            return found[-1]
+        if not self._is_waiting(name):
+            raise L2KitError(
+                f"L1 has reorganised, and its node knows no transaction {name} any more; it may come again by itself, "
+                f"and count twice where it is sent anew: see first whether 'l2kit status {name}' finds it"
+            )
+        happened = ["L1 has reorganised, and the transaction is in no block now; the node still has it"]
+        return Subject("message", name).at(Stage.SENT, happened, "L1 to take the transaction into a block again")
+
+    def _is_waiting(self, name: str) -> bool:
+        """Whether L1's node knows a transaction (0x-hex), which the rollup does not. Raises L2KitError: it reverted."""
+        rpc = Rpc(self.local.source.l1_rpc)
+        try:
+            known = rpc.call("eth_getTransactionByHash", name)
+            receipt = rpc.call("eth_getTransactionReceipt", name) if known and known.get("blockNumber") else None
+        finally:
+            rpc.close()
+        if receipt and int(receipt["status"], 16) == 0:
+            raise L2KitError(f"the transaction {name} was reverted on L1: nothing has moved")
+        return known is not None and not (receipt and self._is_old(receipt))
+
+    def _is_old(self, receipt: dict[str, Any]) -> bool:
+        """Whether a transaction is in a block that we have seen."""
+        return int(receipt["blockNumber"], 16) <= self._onlooker.head
 
     def of_operation(self, view: View, name: bytes) -> Standing:
         """Where an operation of ours is, by its hash."""
@@ -158,8 +212,11 @@ class Passage:
         """What the sequencer says of an operation, by its hash, if it knows it; and whether it answers at all."""
         try:
             found = self.ask("sequencer", "l2_receipt", hex_of(name))
-            account, token, amount = found["account"], bytes_of(found["token"]), int(found["amount"])
-            said = (found["status"], found["batch"], found.get("reason", ""))
+            account, batch = int(found["account"]), found["batch"]
+            token, amount = bytes_of(found["token"]), int(found["amount"])
+            if min(account, amount, 0 if batch is None else int(batch)) < 0 or len(token) != _TOKEN_SIZE:
+                return None, True
+            said = (str(found["status"]), None if batch is None else int(batch), str(found.get("reason", "")))
             return Promise(name, *said, account, token, amount, found["kind"] == "withdrawal"), True
         except ServiceError:
             return None, False
@@ -196,23 +253,60 @@ class Passage:
         Raises:
             ServiceError: the devnet's clock is moved, and nothing happens all the same.
         """
-        told: tuple[object, ...] = ()
-        since = time.monotonic()
+        pursuit = _Pursuit()
         while True:
-            view = self.look()
-            standing = look(view)
-            new = _progress(standing, view.now)
-            if new != told:
-                self.teller.stage(standing, view.now)
-                told, since = new, time.monotonic()
-            if standing.over or done(standing):
-                return standing
-            waited = time.monotonic() - since
-            if self._bring_further(view, standing, waited):
+            try:
+                standing = self._pursue(look, done, pursuit)
+            except RpcError:
+                raise
+            except NodeError as error:
+                self._bear(error, pursuit)
                 continue
-            if self.travel and waited > GRACE_SECONDS:
-                self._check_hope(standing, waited)
-            self.pause(since)
+            pursuit.silent = None
+            if standing is not None:
+                return standing
+
+    def _pursue(self, look: Look, done: Callable[[Standing], bool], pursuit: _Pursuit) -> Standing | None:
+        """Look, and do what is missing, or wait a moment; where it is, once it is done or over."""
+        view = self.look()
+        standing = look(view)
+        new = _progress(standing, view.now)
+        if new != pursuit.told:
+            self.teller.stage(standing, view.now)
+            pursuit.told, pursuit.since = new, time.monotonic()
+        if standing.over or done(standing):
+            return standing
+        pursuit.since = max(pursuit.since, self._court_since)
+        waited = time.monotonic() - pursuit.since
+        if self._bring_further(view, standing, waited):
+            return None
+        if self.travel and waited > GRACE_SECONDS:
+            self._check_hope(standing, waited)
+        self._warn_of_silence(view, standing, waited, pursuit)
+        self.pause(pursuit.since)
+        return None
+
+    def _bear(self, error: NodeError, pursuit: _Pursuit) -> None:
+        """Wait for a node that does not answer, for a while; else raise."""
+        if pursuit.silent is None:
+            pursuit.silent = time.monotonic()
+            self.teller.note(f"{error}; looking again")
+        if time.monotonic() - pursuit.silent > PATIENCE_SECONDS:
+            raise error
+        time.sleep(POLL_SECONDS)
+
+    def _warn_of_silence(self, view: View, standing: Standing, waited: float, pursuit: _Pursuit) -> None:
+        """Say once where what was asked for waits for an assertion, and nobody makes one."""
+        if standing.stage is not Stage.POSTED or waited < PATIENCE_SECONDS or pursuit.has_warned:
+            return
+        if not self.answers("proposer"):
+            owner = standing.subject.owner
+            whom = "everybody" if owner is None else view.words.who(owner)
+            self.teller.note(
+                f"nobody asserts the state after batch {standing.subject.batch}, and no proposer answers: if nobody "
+                f"ever does, 'l2kit escape --for {whom}' is the way out"
+            )
+            pursuit.has_warned = True
 
     def _check_hope(self, standing: Standing, waited: float) -> None:
         """Raise ServiceError where it is no use to wait longer while time stands still."""
@@ -238,16 +332,34 @@ class Passage:
             if now >= until:
                 return self.post_late(view)
         if self.travel and now < until and (stage is not Stage.DISPUTED or waited > GRACE_SECONDS):
-            self.move_clock(until - now)
-            return True
+            return self.travel_to(view, until)
         return False
 
-    def move_clock(self, seconds: int) -> None:
+    def travel_to(self, view: View, until: int) -> bool:
+        """Move the devnet's clock to ``until`` (L1's time), or as far on the way as harms nobody; whether it was moved.
+
+        Raises:
+            ServiceError: somebody honest would have to act before, and does not.
+        """
+        found = reach(view, until)
+        if not found.is_quiet and time.monotonic() - self._court_since < HONEST_SECONDS:
+            return False
+        if found.refusal:
+            raise ServiceError(found.refusal)
+        self._move_clock(found.until - view.now)
+        self._court_since = time.monotonic()
+        return True
+
+    def _move_clock(self, seconds: int) -> None:
         """Move the devnet's clock forward."""
         self.teller.note(f"the devnet's clock is moved by {span(seconds)}")
         node = self.local.node()
         try:
             node.travel(seconds)
+        except NodeError as error:
+            if isinstance(error.__cause__, RpcError):  # it answers, and has no such thing
+                raise BadInput(str(error)) from error
+            raise
         finally:
             node.stop()
 
@@ -291,6 +403,7 @@ class Passage:
         try:
             receipt = send(self.payer)
         except Reverted as error:
+            self.local.sent.clear()
             if error.error in _OVERTAKEN:
                 return False
             raise

@@ -19,6 +19,7 @@ from toolkit.rollup.jsonrpc import BUSY, REJECTED
 from toolkit.rollup.machine import Withdrawal
 
 _POLL_SECONDS = 0.1
+_ADDRESS_SIZE, _HASH_SIZE = 20, 32
 
 
 class ExitRefused(L2KitError):
@@ -58,6 +59,7 @@ class ProviderClient:
     Raises (every method):
         ServiceError: the provider does not answer.
         RpcError: it answers with an error.
+        ProtocolError: its answer makes no sense.
     """
 
     def __init__(self, url: str, *, chain_id: int, bridge: bytes) -> None:
@@ -68,7 +70,7 @@ class ProviderClient:
             bridge: 20-byte address of the Bridge, which they are bound to as well.
         """
         self.url = url
-        self._domain = bridge_domain(chain_id, bridge)
+        self._bridge, self._domain = bridge, bridge_domain(chain_id, bridge)
         self._rpc = Rpc(url)
 
     def status(self) -> dict[str, Any]:
@@ -84,11 +86,36 @@ class ProviderClient:
 
         Raises:
             ExitRefused: it does not pay that.
+            ProtocolError: it answers with what nobody could sign: another withdrawal, a fee that leaves nothing, no
+                provider's address, no time.
         """
         index, told = _told(withdrawal)
         found = self._ask("lp_quote", index, told)
-        known = Withdrawal(found["index"], bytes_of(found["owner"]), bytes_of(found["token"]), int(found["amount"]))
-        return Quote(known, int(found["fee"]), bytes_of(found["provider"]), found["expiry"], found["secondsUntilClaim"])
+        try:
+            known = Withdrawal(
+                int(found["index"]), bytes_of(found["owner"]), bytes_of(found["token"]), int(found["amount"])
+            )
+            times = int(found["expiry"]), int(found["secondsUntilClaim"])
+            quote = Quote(known, int(found["fee"]), bytes_of(found["provider"]), *times)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ProtocolError(f"the provider at {self.url} answers lp_quote with {found!r:.200}") from error
+        self._check(quote, withdrawal)
+        return quote
+
+    def _check(self, quote: Quote, asked: int | Withdrawal) -> None:
+        """Raise ProtocolError where a quote is not about what was asked for, or is none: nothing of it is signed."""
+        known, provider = quote.withdrawal, quote.provider
+        if known != asked if isinstance(asked, Withdrawal) else known.index != asked:
+            wrong = f"{known} where it was asked for {asked}"
+        elif not 0 <= quote.fee < known.amount:
+            wrong = f"a fee of {quote.fee} for a withdrawal of {known.amount} (base units)"
+        elif len(provider) != _ADDRESS_SIZE or not any(provider) or provider in (known.owner, self._bridge):
+            wrong = f"a provider {hex_of(provider)}, which nobody can be"
+        elif quote.expiry < 0 or quote.seconds < 0:
+            wrong = f"the expiry {quote.expiry} and {quote.seconds} s until the claim"
+        else:
+            return
+        raise ProtocolError(f"the provider at {self.url} answers lp_quote with {wrong}; nothing was signed")
 
     def sign(self, owner: Account, quote: Quote) -> bytes:
         """The owner's consent to a quote (64 bytes).
@@ -105,7 +132,7 @@ class ProviderClient:
         return terms.sign(self._domain, quote.withdrawal, owner.key)
 
     def exit(self, owner: Account, quote: Quote, *, seconds: float = 60.0) -> bytes:
-        """Be paid on the terms of a quote; returns the L1 transaction that did it, which is in a block.
+        """Be paid on the terms of a quote; returns the L1 transaction that did it, as the provider says.
 
         Raises:
             ExitRefused: the provider does not pay.
@@ -119,10 +146,20 @@ class ProviderClient:
         index, told = _told(quote.withdrawal)
         while True:
             answer = self._ask("lp_exit", index, str(quote.fee), quote.expiry, hex_of(signature), told)
-            if answer["status"] == "paid":
-                return bytes_of(answer["transaction"])
+            if answer.get("status") == "paid":
+                return self._transaction(answer)
             if time.monotonic() > deadline:
                 raise ServiceError(f"the provider at {self.url} has not paid withdrawal {index} within {seconds:g} s")
+
+    def _transaction(self, answer: dict[str, Any]) -> bytes:
+        """The L1 transaction that an answer names."""
+        try:
+            name = bytes_of(answer["transaction"])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            name = b""
+        if len(name) != _HASH_SIZE:
+            raise ProtocolError(f"the provider at {self.url} says that it has paid, and names no transaction")
+        return name
 
     def call(self, method: str, *params: Any) -> Any:
         """One JSON-RPC call. Raises ExitRefused where the provider does not do it."""

@@ -19,7 +19,7 @@ class Stage(str, Enum):
     DROPPED = "dropped"
     """The sequencer had promised it, and L1's reorganisation made that impossible."""
     SENT = "sent"
-    """It waits in the Inbox for the batch that must consume it."""
+    """It waits in the Inbox for the batch that must consume it; or, after a reorganisation, for L1 to take it again."""
     REFUSED = "refused"
     """A batch holds it, and it is without effect."""
     CREDITED = "credited"
@@ -150,7 +150,7 @@ class Standing:
         claimable_from: from when on (seconds of L1's time) a withdrawal can be claimed, if nobody disputes; None where
             nobody can say yet, or nothing will be.
         then: the command that brings it on.
-        failed: whether it will never happen; nothing is lost by that, and ``happened`` says why.
+        failed: whether it will never happen; ``happened`` says why. A withdrawal or a transfer has then moved nothing.
         news: what brought it to this stage, in a sentence; one of those in ``happened``.
     """
 

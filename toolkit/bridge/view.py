@@ -10,10 +10,14 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from toolkit.bridge.amounts import Words, moment, span
+from toolkit.bridge.escape import escapes, final_state
 from toolkit.bridge.standing import Promise, Stage, Standing, Subject, Windows
+from toolkit.bridge.underwriting import last_right
 from toolkit.devnet.l1 import hex_of
 from toolkit.rollup.codec import WHOLE_BALANCE, RegisterRecord, TransferRecord, decode_record
 from toolkit.rollup.derive import Arrival, Assertion, Replica
+from toolkit.rollup.dispute.moves import is_sound
+from toolkit.rollup.late import late_from
 from toolkit.rollup.machine import Outcome, deposit_of, is_forced
 from toolkit.rollup.places import Place
 from toolkit.rollup.sequencer import REASONS
@@ -101,6 +105,14 @@ class View:
             return subject.at(Stage.CLAIMED, [*happened, *self._owed(payee, token)])
         return self._on_its_way(subject, index, happened)
 
+    def owed_said(self, standing: Standing) -> str:
+        """What the bridge keeps for who was to be paid for a withdrawal, because it did not take it; "" if nothing."""
+        subject, claimed = standing.subject, self.replica.bridge.claimed
+        payee = subject.owner if subject.withdrawal is None else claimed.get(subject.withdrawal, subject.owner)
+        if payee is None or subject.token is None:
+            return ""
+        return "".join(self._owed(payee, subject.token))
+
     # --- through the Inbox ---
 
     def _deposit(self, subject: Subject, arrival: Arrival, place: Place | None) -> Standing:
@@ -130,10 +142,13 @@ class View:
             happened += self._alarm_said()
             return subject.at(Stage.CREDITED, happened, waits_for, until=until, news=credited)
         if place.batch <= frozen:
-            escaped = self._escaped(owner, token)
-            happened += [f"{self._frozen_said()}, which holds it", *escaped]
-            waits_for = "" if escaped else f"somebody to have {who} paid out; anybody may"
-            return subject.at(Stage.FROZEN, happened, waits_for, then="" if escaped else escape)
+            left, escaped = self._left(owner, token), self._escaped(owner, token)
+            happened += [f"{self._frozen_said()}, which knows it", *escaped]
+            if not left:
+                happened += [] if escaped else [f"{who} holds nothing of it there: it was spent before"]
+                return subject.at(Stage.FROZEN, happened)
+            happened.append(f"{who} holds {self.words.amount(token, left)} there")
+            return subject.at(Stage.FROZEN, happened, f"somebody to have {who} paid out; anybody may", then=escape)
         happened.append(f"{self._frozen_said()}, which does not hold it")
         if (place.batch, place.position - self._records(place.batch)) in self.replica.bridge.recovered:
             happened += [f"it was paid back to {who} on L1", *self._owed(owner, token)]
@@ -248,15 +263,12 @@ class View:
     @property
     def claimable(self) -> int:
         """Withdrawals that can be claimed, or were: those in the last right state that L1 has confirmed."""
-        return self.replica.derived[self._good_batch].withdrawals
+        return last_right(self.replica).withdrawals
 
     @property
     def late_from(self) -> int:
         """From when on (seconds of L1's time) anybody may post the next batch."""
-        history = self.replica.history
-        last = history.posted[-1].batch.timestamp if history.posted else self.windows.born
-        since = min(last, history.queue.since) if history.required else last
-        return since + self.windows.sequencer
+        return late_from(self.replica, self.windows.sequencer, self.windows.born)
 
     @property
     def due(self) -> int | None:
@@ -266,8 +278,7 @@ class View:
 
     @property
     def _good_batch(self) -> int:
-        assertions = self.replica.assertions.values()
-        return max((each.batch for each in assertions if each.status == "confirmed" and each.agree), default=0)
+        return last_right(self.replica).batch
 
     @property
     def _frozen_batch(self) -> int | None:
@@ -277,8 +288,7 @@ class View:
     @property
     def _sound(self) -> bool:
         """Whether what L1 has confirmed last is right."""
-        confirmed = self.replica.assertions.get(self.replica.confirmed)
-        return confirmed is None or confirmed.agree
+        return is_sound(self.replica, self.replica.confirmed)
 
     def _finality(self, batch: int) -> tuple[Stage, list[str], str, int | None]:
         """How far L1 is with the state after a batch: the stage, what happened, what it waits for, and until when."""
@@ -367,6 +377,12 @@ class View:
             return []
         amount = self.words.amount(token, sum(each.amount for each in escaped))
         return [f"{self.words.who(owner)} has escaped with {amount}", *self._owed(owner, token)]
+
+    def _left(self, owner: bytes, token: bytes) -> int:
+        """What the escape hatch still owes an owner of a token."""
+        paid = self.replica.bridge.escaped
+        held = (each for each in escapes(final_state(self.replica)) if (each.owner, each.token) == (owner, token))
+        return sum(each.amount for each in held if each.account not in paid)
 
     def _frozen_said(self) -> str:
         return f"the rollup is frozen in the state after batch {self._frozen_batch}"

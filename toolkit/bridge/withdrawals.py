@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
-from toolkit.bridge.amounts import Words, span
-from toolkit.bridge.passage import POLL_SECONDS, Deed, Passage
-from toolkit.bridge.provider_client import ExitRefused, ProviderClient
+from toolkit.bridge.amounts import Words, span, utc
+from toolkit.bridge.passage import POLL_SECONDS, Deed, Look, Passage
+from toolkit.bridge.provider_client import ProviderClient, Quote
 from toolkit.bridge.standing import Stage, Standing
 from toolkit.bridge.view import View
 from toolkit.devnet.accounts import Account, checksum
-from toolkit.errors import BadInput, Reverted, ServiceError
+from toolkit.devnet.l1 import hex_of
+from toolkit.errors import BadInput, ProtocolError, Reverted, ServiceError
 from toolkit.rollup.client import OperationRefused
 from toolkit.rollup.codec import WHOLE_BALANCE, is_representable, round_amount_down
 from toolkit.rollup.machine import State, account_hint, apply_message, forced_data
@@ -20,6 +22,12 @@ from toolkit.rollup.operations import Withdraw
 
 SEEN_SECONDS = 10.0
 """How long the provider may take to look at L1."""
+PAID_SECONDS = 30.0
+"""How long a payment that the provider tells of may take to be seen on L1."""
+MOST_FEE_PERCENT = 5
+"""Of a withdrawal's amount, what a fast exit may cost where nobody says more."""
+MOST_QUOTE_SECONDS = 24 * 3600
+"""How long terms may be good: who could pay on them for long would do so when the fee is no longer earned."""
 UNPOSTED_SECONDS = 15.0
 """How long the sequencer may take to post what it has promised, before a withdrawal goes past it."""
 
@@ -37,11 +45,14 @@ def check_amount(words: Words, token: bytes, amount: int) -> None:
     )
 
 
-def promised(passage: Passage, view: View, account: Account, token: bytes, amount: int) -> bytes:
+def promised(
+    passage: Passage, view: View, account: Account, token: bytes, amount: int, before: Callable[[bytes], object]
+) -> bytes:
     """Have the sequencer take a withdrawal; returns the operation's hash when it is on its disk.
 
     Args:
         amount: in base units; ``codec.WHOLE_BALANCE`` is all.
+        before: is told the operation's hash before it goes out.
 
     Raises:
         BadInput: the account does not hold as much, or the amount cannot be carried.
@@ -53,7 +64,7 @@ def promised(passage: Passage, view: View, account: Account, token: bytes, amoun
     client = passage.local.service("sequencer")
     try:
         _check_held(view.words, account, token, amount, client.account(account.address_bytes, token).balance)
-        return client.withdraw(account, amount, token).hash
+        return client.withdraw(account, amount, token, before=before).hash
     except ServiceError as error:
         raise ServiceError(f"{error}: 'l2kit withdraw --forced' goes through L1 without it") from error
     except OperationRefused as error:
@@ -65,7 +76,7 @@ def promised(passage: Passage, view: View, account: Account, token: bytes, amoun
 def forced(passage: Passage, view: View, account: Account, token: bytes, amount: int) -> Deed:
     """Bring a withdrawal to the Inbox on L1, past the sequencer, from what L1 alone says of the account.
 
-    Arguments and errors as of `promised`; also Reverted: InboxFull (Inbox).
+    Arguments and errors as of `promised`.
     """
     check_amount(view.words, token, amount)
     _check_lives(view, account)
@@ -79,12 +90,7 @@ def forced(passage: Passage, view: View, account: Account, token: bytes, amount:
     record = operation.record(operation.sign(state.genesis.domain, account.key)).encode()
     what = f"all its {words.unit(token).symbol}" if amount == WHOLE_BALANCE else words.amount(token, amount)
     inbox = passage.local.contract("inbox")
-    try:
-        receipt = passage.local.chain.send(account, inbox.functions.send(forced_data(record)))
-    except Reverted as error:
-        if error.error != "InboxFull":
-            raise
-        raise BadInput(f"the Inbox is full ({error}): try again after the next batch") from error
+    receipt = passage.local.chain.send(account, inbox.functions.send(forced_data(record)))
     return Deed.of(f"{account.name} sent a withdrawal of {what} to the Inbox on L1", receipt)
 
 
@@ -93,12 +99,13 @@ def exit_early(passage: Passage, account: Account, index: int, most: int | None 
 
     Args:
         account: the withdrawal's owner, who signs.
-        most: base units that the fee may be at most; None: whatever it is.
+        most: base units that the fee may be at most; None: `MOST_FEE_PERCENT` of the amount.
 
     Raises:
         BadInput: it is not the account's, or was paid, or the fee is higher.
-        ExitRefused: the provider does not pay it.
-        ServiceError: the provider does not answer.
+        ExitRefused (`toolkit.bridge.provider_client`): the provider does not pay it.
+        ServiceError: the provider does not answer, or L1 does not show the payment that it tells of.
+        ProtocolError: what it answers is no quote for this withdrawal.
     """
     view = passage.look()
     standing, words, withdrawal = view.of_withdrawal(index), view.words, view.replica.state.withdrawals[index]
@@ -106,34 +113,67 @@ def exit_early(passage: Passage, account: Account, index: int, most: int | None 
         raise BadInput(f"withdrawal {index} is {words.who(withdrawal.owner)}'s, who alone can have it paid early")
     if standing.over or standing.stage is Stage.CLAIMABLE:
         raise BadInput(f"withdrawal {index} is {standing.stage.value} already: there is nothing to be paid early")
-    instead = f"withdrawal {index} goes on without it: 'l2kit claim {index} --wait'"
     client = passage.local.provider()
     try:
         _wait_until_seen(client, view.replica.places.withdrawal(index).block)
         quote = client.quote(withdrawal)
-        fee, token, provider = quote.fee, withdrawal.token, words.who(quote.provider)
-        if most is not None and fee > most:
-            allowed = words.amount(token, most)
-            raise BadInput(f"the fee would be {words.amount(token, fee)}, more than {allowed}; {instead}")
+        _check_terms(words, quote, passage.look().now, most)
+        provider, paid = words.who(quote.provider), words.amount(withdrawal.token, quote.paid)
         passage.teller.note(
-            f"{provider} offers {words.amount(token, quote.paid)} now, a fee of {words.amount(token, fee)} "
-            f"({100 * fee / withdrawal.amount:.2f} %) less; without it {account.name} waits {span(quote.seconds)}"
+            f"{provider} offers {paid} now, a fee of {words.amount(withdrawal.token, quote.fee)} "
+            f"({100 * quote.fee / withdrawal.amount:.2f} %) less; without it {account.name} waits {span(quote.seconds)}"
         )
-        paid = client.exit(account, quote)
-    except (ExitRefused, ServiceError) as error:
-        raise type(error)(f"{error}; {instead}") from error
+        named = client.exit(account, quote)
     finally:
         client.close()
-    (receipt,) = passage.local.chain.receipts([paid])
-    said = f"{provider} paid {words.amount(token, quote.paid)} to {account.name} on L1"
-    passage.teller.deed(Deed.of(said, receipt))
+    (receipt,) = passage.local.chain.receipts([_wait_until_paid(passage, quote, named)])
+    passage.teller.deed(Deed.of(f"{provider} paid {paid} to {account.name} on L1", receipt))
     return passage.look().of_withdrawal(index)
+
+
+def goes_on(index: int) -> str:
+    """What becomes of a withdrawal that no provider pays early."""
+    return f"withdrawal {index} goes on without it: 'l2kit claim {index} --wait'"
+
+
+def _check_terms(words: Words, quote: Quote, now: int, most: int | None) -> None:
+    """Raise where what a provider asks for is not to be signed at ``now`` (L1's time)."""
+    withdrawal = quote.withdrawal
+    token, fee = withdrawal.token, words.amount(withdrawal.token, quote.fee)
+    if most is None and quote.fee * 100 > withdrawal.amount * MOST_FEE_PERCENT:
+        raise BadInput(
+            f"the fee would be {fee}, more than {MOST_FEE_PERCENT} % of {words.amount(token, withdrawal.amount)}, and "
+            "only --max-fee allows that"
+        )
+    if most is not None and quote.fee > most:
+        raise BadInput(f"the fee would be {fee}, more than {words.amount(token, most)}")
+    if not now <= quote.expiry <= now + MOST_QUOTE_SECONDS:
+        raise ProtocolError(
+            f"{words.who(quote.provider)} wants a signature that is good until {quote.expiry}, which is not within a "
+            f"day from {now} (L1's time in seconds): nothing was signed"
+        )
+
+
+def _wait_until_paid(passage: Passage, quote: Quote, named: bytes) -> bytes:
+    """The L1 transaction (its hash) that paid a withdrawal early, as L1 shows it; the provider names one."""
+    leaf, deadline = quote.withdrawal.leaf(), time.monotonic() + PAID_SECONDS
+    while (seen := passage.look().replica.bridge.exits.get(leaf)) is None:
+        if time.monotonic() > deadline:
+            raise ServiceError(
+                f"the provider says that {hex_of(named)} has paid withdrawal {quote.withdrawal.index}, but L1 shows no "
+                f"such payment within {PAID_SECONDS:g} s; it may still pay until {utc(quote.expiry)}"
+            )
+        time.sleep(POLL_SECONDS)
+    return seen
 
 
 def _wait_until_seen(client: ProviderClient, block: int) -> None:
     """Wait until the provider has looked at L1 up to a block; it says what it makes of that."""
     deadline = time.monotonic() + SEEN_SECONDS
-    while client.status()["l1Block"] < block and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        seen = client.status().get("l1Block")
+        if isinstance(seen, int) and seen >= block:
+            break
         time.sleep(POLL_SECONDS)
 
 
@@ -158,8 +198,19 @@ def claim(passage: Passage, name: str, *, wait: bool) -> Standing:
     if not _is_claimable(view, standing):
         then = f", and waits for {standing.waits_for}" if standing.waits_for else f": {standing.happened[-1]}"
         raise BadInput(f"the withdrawal {name} cannot be claimed: it is {standing.stage.value}{then}")
-    passage.claim(view, cast(int, standing.subject.withdrawal))
-    return look(passage.look())
+    return collect(passage, view, look)
+
+
+def collect(passage: Passage, view: View, look: Look) -> Standing:
+    """Claim what ``look`` finds claimable; returns where it is then, and tells where that is not as one might think."""
+    is_ours = passage.claim(view, cast(int, look(view).subject.withdrawal))
+    view = passage.look()
+    standing = look(view)
+    if not is_ours:
+        passage.teller.note(f"somebody else was faster: {standing.news}")
+    elif owed := view.owed_said(standing):
+        passage.teller.note(owed)
+    return standing
 
 
 def claim_credit(passage: Passage, account: Account, token: bytes, to: bytes) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import show
-from toolkit.cli.passage import devnet_option, json_option, max_fee_option, passing, token_option, travel_option
+from toolkit.cli.passage import Told, devnet_option, json_option, max_fee_option, passing, token_option, travel_option
 from toolkit.errors import BadInput
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def claim(
 
     \b
     ID is what 'l2kit status' takes. A claim is good for ever once the withdrawal is confirmed. With --fast
-    one that is not yet confirmed is paid by the liquidity provider, which then has the claim.
+    one that is not yet confirmed is paid by the liquidity provider, which then has the claim; more than 5 %
+    of the amount is not signed for, unless --max-fee says so.
 
     \b
     Examples:
@@ -65,14 +66,15 @@ def claim(
         if name is None or to is not None:
             raise BadInput("name a withdrawal to claim; --to is for a credit (--credit --from NAME)")
         with passing(file, travel=travel, quiet=as_json) as (passage, told):
-            told.on_the_way = f"the withdrawal goes on by itself: 'l2kit claim {name} --wait' waits for it again"
-            standing, deeds = _claim(passage, name, payer, wait or travel, fast, max_fee), told.deeds
+            standing, deeds = _claim(passage, told, name, payer, wait or travel, fast, max_fee), told.deeds
     if as_json:
         where = {} if standing is None else standing.as_json()
         show.as_json({**where, "transactions": [deed.as_json() for deed in deeds]})
 
 
-def _claim(passage: Passage, name: str, payer: str | None, wait: bool, fast: bool, max_fee: str | None) -> Standing:
+def _claim(
+    passage: Passage, told: Told, name: str, payer: str | None, wait: bool, fast: bool, max_fee: str | None
+) -> Standing:
     from toolkit.bridge import withdrawals
     from toolkit.bridge.amounts import parse_units
 
@@ -81,10 +83,13 @@ def _claim(passage: Passage, name: str, payer: str | None, wait: bool, fast: boo
     owner = owners.get(subject.owner or b"")
     passage.payer = passage.local.account(payer or ("alice" if owner is None else owner.name))
     if not fast:
+        if wait:
+            told.on_the_way = f"what is not claimed yet goes on by itself: 'l2kit status {name}' says where it is"
         return withdrawals.claim(passage, name, wait=wait)
     if subject.withdrawal is None or subject.token is None:
         raise BadInput(f"the withdrawal {name} is not on L1 yet: no provider pays it")
     most = None if max_fee is None else parse_units(max_fee, passage.unit(subject.token))
+    told.on_the_way = withdrawals.goes_on(subject.withdrawal)
     return withdrawals.exit_early(passage, passage.payer, subject.withdrawal, most)
 
 

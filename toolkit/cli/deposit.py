@@ -52,9 +52,7 @@ def deposit(
         receiver = account.address_bytes if to is None else local.address(to)
         units = parse_units(amount, passage.unit(asset))
         made = deposits.deposit(passage, passage.look(), account, asset, units, receiver, permit=permit)
-        for deed in made:
-            told.deed(deed)
-        name = made[-1].transaction
+        name = made.transaction
         told.on_the_way = f"the deposit goes on by itself, and 'l2kit status {name}' says where it is"
         if wait or travel:
             standing = passage.follow(lambda view: passage.in_transaction(view, name), lambda s: s.stage != Stage.SENT)
@@ -65,3 +63,5 @@ def deposit(
     elif not (wait or travel):
         show.out.print(f"waits for {standing.waits_for}" if standing.waits_for else standing.happened[-1], markup=False)
         show.out.print(f"'l2kit status {name}' says where it is", markup=False)
+    if standing.failed:
+        raise click.exceptions.Exit(1)

@@ -66,12 +66,16 @@ def escape(whom: str, payer: str | None, wait: bool, travel: bool, file: Path | 
 
 
 def _show(left: Left, words: Words) -> None:
+    if left.paid:
+        _show_paid(left, words)
     if left.waits_until is not None:
-        show.out.print(f"waits for {left.waits_for}; run the same again then", markup=False)
-        return
-    if not left.paid:
+        so_far = "the rest" if left.paid else "nothing has been paid yet: it"
+        show.out.print(f"{so_far} waits for {left.waits_for}; run the same again then", markup=False)
+    elif not left.paid:
         show.out.print("nothing is left to be paid", markup=False)
-        return
+
+
+def _show_paid(left: Left, words: Words) -> None:
     sums: dict[tuple[bytes, bytes], int] = defaultdict(int)
     for each in left.paid:
         sums[each.owner, each.token] += each.amount

@@ -11,6 +11,7 @@ import click
 
 from toolkit.cli import show
 from toolkit.cli.signals import Ended
+from toolkit.errors import L2KitError, Reverted
 
 if TYPE_CHECKING:
     from toolkit.bridge.amounts import Words
@@ -52,7 +53,8 @@ def travel_option(command: F) -> F:
 
 def max_fee_option(command: F) -> F:
     """How much a fast exit may cost."""
-    return click.option("--max-fee", metavar="AMOUNT", help="With --fast: what the fee may be at most.")(command)
+    most = "With --fast: what the fee may be at most [default: 5 % of the amount]."
+    return click.option("--max-fee", metavar="AMOUNT", help=most)(command)
 
 
 class Told:
@@ -60,7 +62,7 @@ class Told:
 
     Attributes:
         deeds: the transactions that were sent.
-        on_the_way: what to say when somebody interrupts us; "" while nothing was begun.
+        on_the_way: what to say when somebody or an error interrupts us; "" while nothing was begun.
     """
 
     def __init__(self, words: Words, step: Callable[[str], None], *, quiet: bool) -> None:
@@ -85,6 +87,21 @@ class Told:
         self.deeds.append(deed)
         self.note(f"{deed.said}, {deed.gas:,} gas ({deed.transaction})")
 
+    def may_be_taken(self, operation: bytes) -> None:
+        """An operation (its hash) goes out to the sequencer."""
+        name = f"0x{operation.hex()}"
+        self.on_the_way = f"the sequencer may have taken the operation {name}, and 'l2kit status {name}' says so"
+
+    def going_on(self, sent: Sequence[str]) -> str:
+        """What goes on without us, where we end; ``sent`` are the transactions that went out."""
+        told = {deed.transaction for deed in self.deeds}
+        waiting = [name for name in sent if name not in told][-1:]
+        said = [
+            f"the transaction {name} may be under way, and 'l2kit status {name}' says what became of it"
+            for name in waiting
+        ]
+        return "; ".join([*said, *([self.on_the_way] if self.on_the_way else [])])
+
     def note(self, what: str) -> None:
         """Something else happens."""
         if not self._quiet:
@@ -108,8 +125,13 @@ def passing(
             try:
                 yield Passage(local, onlooker, told, payer=account, travel=travel), told
             except Ended as ended:
-                if told.on_the_way:
-                    ended.sentence = f"interrupted; {told.on_the_way}"
+                if going_on := told.going_on(local.sent):
+                    ended.sentence = f"interrupted; {going_on}"
+                raise
+            except L2KitError as error:
+                is_over = isinstance(error, Reverted) or isinstance(error.__cause__, Reverted)
+                if going_on := told.going_on([] if is_over else local.sent):
+                    error.args = (f"{error}; {going_on}",)
                 raise
 
 

@@ -46,24 +46,36 @@ class SomebodyLost(L2KitError):
 def scenario(name: str, as_json: bool, **given: Any) -> None:
     from toolkit.cli.tell import Told
     from toolkit.demo.story import Story
-    from toolkit.scenario.program import run
+    from toolkit.scenario.program import check, run
     from toolkit.world import Options
 
-    outcomes = []
-    for each in SCENARIOS if name == "all" else (name,):
+    names = tuple(SCENARIOS) if name == "all" else (name,)
+    options = Options(**given)
+    check(names, options)
+    outcomes, failed = [], list[str]()
+    for each in names:
         with show.steps() as step:
             if not as_json:
                 show.out.print(
                     f"{'' if each == name else chr(10)}{each}: {SCENARIOS[each]}", style="bold", markup=False
                 )
-            outcome = run(each, options=Options(**given), story=Story() if as_json else Told(), step=step)
+            try:
+                outcome = run(each, options=options, story=Story() if as_json else Told(), step=step)
+            except L2KitError as error:
+                if name != "all":
+                    raise
+                failed.append(f"{each}: {error}")
+                continue
         outcomes.append(outcome)
         if not as_json:
             _tell(outcome)
     if as_json:
         found = [outcome.as_json() for outcome in outcomes]
-        show.as_json({"ok": all(each.ok for each in outcomes), "scenarios": found} if name == "all" else found[0])
+        ok = not failed and all(each.ok for each in outcomes)
+        show.as_json({"ok": ok, "scenarios": found, "failed": failed} if name == "all" else found[0])
     wrong = [sentence for outcome in outcomes for sentence in outcome.wrong()]
+    if failed:
+        raise L2KitError("; ".join([*wrong, *failed]))
     if wrong:
         raise SomebodyLost("; ".join(wrong))
 

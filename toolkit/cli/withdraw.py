@@ -50,7 +50,8 @@ def withdraw(
 
     \b
     With --fast the liquidity provider is asked for its fee once the withdrawal is on L1, the account signs
-    that it may have the claim, and is paid at once.
+    that it may have the claim, and is paid at once. More than 5 % of the amount is not signed for, unless
+    --max-fee says so.
 
     \b
     With --forced the operation goes to the Inbox on L1, from where a batch must take it; nobody is asked,
@@ -67,6 +68,7 @@ def withdraw(
     from toolkit.bridge.amounts import parse_units
     from toolkit.bridge.passage import Look
     from toolkit.bridge.standing import Stage
+    from toolkit.rollup.client import OperationRefused
     from toolkit.rollup.codec import WHOLE_BALANCE
 
     if max_fee is not None and not fast:
@@ -84,7 +86,11 @@ def withdraw(
             name = deed.transaction
             look = lambda view: passage.in_transaction(view, name)  # noqa: E731
         else:
-            promised = withdrawals.promised(passage, view, account, asset, units)
+            try:
+                promised = withdrawals.promised(passage, view, account, asset, units, told.may_be_taken)
+            except OperationRefused:
+                told.on_the_way = ""
+                raise
             name = operation = "0x" + promised.hex()
             what = f"all its {unit.symbol}" if amount == "all" else view.words.amount(asset, units)
             told.note(f"{owner} signed a withdrawal of {what}; the sequencer has it on disk ({name})")
@@ -93,18 +99,18 @@ def withdraw(
         standing = look(passage.look())
         if fast:
             standing = passage.follow(look, lambda standing: standing.subject.withdrawal is not None)
-            if standing.subject.withdrawal is not None:
-                standing = withdrawals.exit_early(passage, account, standing.subject.withdrawal, most)
+            if (index := standing.subject.withdrawal) is not None:
+                told.on_the_way = withdrawals.goes_on(index)
+                standing = withdrawals.exit_early(passage, account, index, most)
         elif wait or travel:
             standing = passage.follow(look, lambda standing: standing.stage is Stage.CLAIMABLE)
-            if standing.stage is Stage.CLAIMABLE and standing.subject.withdrawal is not None:
-                passage.claim(passage.look(), standing.subject.withdrawal)
-                standing = look(passage.look())
+            if standing.stage is Stage.CLAIMABLE:
+                standing = withdrawals.collect(passage, passage.look(), look)
     if as_json:
         deeds = [deed.as_json() for deed in told.deeds]
         show.as_json({**standing.as_json(), "operation": operation, "transactions": deeds})
     elif not (wait or travel or fast):
-        show.out.print(f"waits for {standing.waits_for}", markup=False)
+        show.out.print(f"waits for {standing.waits_for}" if standing.waits_for else standing.happened[-1], markup=False)
         show.out.print(f"'l2kit status {name}' says where it is", markup=False)
     if standing.failed:
         raise click.exceptions.Exit(1)

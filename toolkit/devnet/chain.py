@@ -34,6 +34,7 @@ BURST = 2 * BATCH
 """Transactions that wait to be mined at the same time; Anvil's automine stands still when about 1,000 do."""
 _TIP = 10**9
 _MINED_SECONDS = 120.0
+_STUCK_SECONDS = 30.0
 _POLL_SECONDS = 0.02
 
 
@@ -217,6 +218,7 @@ class Chain:
         """The receipts of transactions in order, waiting for each to be mined."""
         pending, found = [HexBytes(tx_hash) for tx_hash in tx_hashes], []
         deadline = time.monotonic() + _MINED_SECONDS
+        stuck = time.monotonic() + _STUCK_SECONDS
         while pending:
             part = pending[:BATCH]
             try:
@@ -227,6 +229,10 @@ class Chain:
             except TransactionNotFound as error:
                 if time.monotonic() > deadline:
                     raise NodeError(f"{error} within {_MINED_SECONDS} s") from error
+                if time.monotonic() > stuck:  # a busy Anvil has left the last of a burst in its pool (seen once)
+                    stuck = time.monotonic() + _STUCK_SECONDS
+                    with suppress(RpcError):
+                        self.rpc.call("evm_mine")
                 time.sleep(_POLL_SECONDS)
             else:
                 del pending[: len(part)]

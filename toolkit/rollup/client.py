@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -107,6 +107,7 @@ class RollupClient:
         Raises:
             BadInput: the sender has no account of the token.
             OperationRefused: the sequencer does not take it.
+            ServiceError: also where it names another operation than this.
         """
         return self.transfers(sender, [(to, amount)], token, fee=fee)[0]
 
@@ -120,13 +121,25 @@ class RollupClient:
         """
         account, nonce = self._from(sender, token)
         operations = (Transfer(account, to, token, amount, fee, nonce + i) for i, (to, amount) in enumerate(payments))
-        return self.send("l2_sendTransfers", (self.signed(operation, sender) for operation in operations))
+        return self._send_own("l2_sendTransfers", operations, sender)
 
-    def withdraw(self, sender: Account, amount: int, token: bytes = ETH, *, fee: int = 0) -> Receipt:
-        """Withdraw to the sender's own address on L1; ``amount`` and errors as of `transfer`."""
+    def withdraw(
+        self,
+        sender: Account,
+        amount: int,
+        token: bytes = ETH,
+        *,
+        fee: int = 0,
+        before: Callable[[bytes], object] = lambda _: None,
+    ) -> Receipt:
+        """Withdraw to the sender's own address on L1; ``amount`` and errors as of `transfer`.
+
+        ``before`` is told the operation's hash (32 bytes) before it goes out.
+        """
         account, nonce = self._from(sender, token)
         operation = Withdraw(account, token, amount, fee, nonce)
-        return self.send("l2_sendWithdrawals", [self.signed(operation, sender)])[0]
+        before(operation.digest(self._domain))
+        return self._send_own("l2_sendWithdrawals", [operation], sender)[0]
 
     def signed(self, operation: Transfer | Withdraw, signer: Account) -> dict[str, Any]:
         """An operation as JSON-RPC takes it, signed."""
@@ -246,6 +259,22 @@ class RollupClient:
         if found.account is None:
             raise BadInput(f"{sender.name} ({sender.address}) has no account of the token {checksum(token)} on L2")
         return found.account, found.nonce
+
+    def _send_own(self, method: str, operations: Iterable[Transfer | Withdraw], sender: Account) -> list[Receipt]:
+        """Sign and send. Raises ServiceError where the sequencer names something else than what was sent."""
+        names: list[bytes] = []
+
+        def signed() -> Iterator[dict[str, Any]]:
+            for operation in operations:
+                names.append(operation.digest(self._domain))
+                yield self.signed(operation, sender)
+
+        receipts = self.send(method, signed())
+        if (answered := [each.hash for each in receipts]) != names:
+            wrong = next((pair for pair in zip(names, answered, strict=False) if pair[0] != pair[1]), None)
+            what = f"{len(answered)} names" if wrong is None else f"the name 0x{wrong[1].hex()} for 0x{wrong[0].hex()}"
+            raise ServiceError(f"the sequencer at {self.url} answers {len(names)} operations with {what}")
+        return receipts
 
     def _patiently(self, method: str, chunk: list[dict[str, Any]], seconds: float = 60.0) -> list[dict[str, Any]]:
         deadline = time.monotonic() + seconds

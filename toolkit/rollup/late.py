@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit.devnet.l1 import hex_of
-from toolkit.errors import BadInput
+from toolkit.devnet.rpc import Rpc
+from toolkit.errors import ProtocolError
 from toolkit.rollup.codec import Header
-from toolkit.rollup.contracts import encode_post_late_batch
+from toolkit.rollup.contracts import Contracts, encode_post_late_batch
 from toolkit.rollup.derive import Replica
-from toolkit.rollup.inbox import GENESIS_CHAIN, Batch, extend
+from toolkit.rollup.inbox import GENESIS_CHAIN, Batch, genesis_accumulator
 from toolkit.rollup.machine import account_hint
 
 if TYPE_CHECKING:
@@ -48,10 +49,30 @@ def late_batch_call(replica: Replica, before_last: bytes, last: Batch, records: 
     return encode_post_late_batch(before_last, last, number, header, records, hinted)
 
 
-def late_from(chain: Chain, replica: Replica, window: int) -> int:
-    """From when on (seconds of L1's time) anybody may post; ``window`` is the Inbox's SEQUENCER_WINDOW."""
-    last, queue = _last(chain, replica)[1].timestamp, replica.history.queue
+def late_from(replica: Replica, window: int, born: int) -> int:
+    """From when on (seconds of L1's time) anybody may post; pure.
+
+    Args:
+        window: the Inbox's SEQUENCER_WINDOW.
+        born: when the Inbox was deployed, which counts where there is no batch yet (L1's time).
+    """
+    posted, queue = replica.history.posted, replica.history.queue
+    last = posted[-1].batch.timestamp if posted else born
     return (min(last, queue.since) if queue.required else last) + window
+
+
+def born(rpc: Rpc, chain_id: int, contracts: Contracts, block: int) -> int:
+    """When the Inbox was deployed (L1's time), in ``block`` or before, which its first accumulator tells.
+
+    Raises:
+        ProtocolError: in none of these blocks.
+    """
+    for number in range(block, -1, -1):
+        found = rpc.call("eth_getBlockByNumber", hex(number), False)
+        timestamp = int(found["timestamp"], 16) if found else 0
+        if genesis_accumulator(chain_id, contracts.inbox, timestamp) == contracts.genesis.accumulator:
+            return timestamp
+    raise ProtocolError(f"no block of L1 at {rpc.shown} is that in which the Inbox was deployed")
 
 
 def _last(chain: Chain, replica: Replica) -> tuple[bytes, Batch]:
@@ -64,11 +85,7 @@ def _last(chain: Chain, replica: Replica) -> tuple[bytes, Batch]:
 
 def _genesis(chain: Chain, replica: Replica) -> Batch:
     """The batch 0, which says which Inbox it is and when it was deployed."""
-    deployed = Batch(chain.chain_id.to_bytes(32, "big"), (), (), 0, replica.contracts.inbox)
     query = {"address": hex_of(replica.contracts.rollup), "fromBlock": "0x0"}
     first = int(chain.rpc.call("eth_getLogs", query)[0]["blockNumber"], 16)
-    for number in range(first, -1, -1):  # the Inbox was there before the Rollup
-        found = replace(deployed, timestamp=chain.w3.eth.get_block(number)["timestamp"])
-        if extend(GENESIS_CHAIN, found.hash) == replica.contracts.genesis.accumulator:
-            return found
-    raise BadInput("no block of L1 is that in which the Inbox was deployed")
+    deployed = born(chain.rpc, chain.chain_id, replica.contracts, first)
+    return Batch(chain.chain_id.to_bytes(32, "big"), (), (), deployed, replica.contracts.inbox)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from toolkit.bridge.amounts import ETHER_UNIT, decimal, span
 from toolkit.devnet.accounts import checksum
 from toolkit.scenario.ledger import ETH, Funds, Line, losses
 from toolkit.technique.workload import ETHER
-from toolkit.world import DAY
 
 Table = tuple[str, list[list[str]]]
 """A title, and rows, of which the first is the header."""
@@ -146,7 +146,7 @@ class Outcome:
         ]
         if after.burned > before.burned:
             found.append(f"{exact(after.burned - before.burned)} ETH of lost bonds are burned")
-        return [*found, f"L1: {blocks} blocks in {duration(seconds)}; here it took {self.seconds:.1f} s"]
+        return [*found, f"L1: {blocks} blocks in {span(seconds)}; here it took {self.seconds:.1f} s"]
 
     def as_json(self) -> dict[str, Any]:
         """Everything for JSON; amounts in base units as decimal text, gas as numbers, times in seconds."""
@@ -184,10 +184,8 @@ class Outcome:
 
 
 def exact(amount: int, sign: str = "") -> str:
-    """An amount of an 18-decimal token to the last base unit, without useless zeros; ``sign`` "+" shows it always."""
-    whole, rest = divmod(abs(amount), ETHER)
-    digits = f".{rest:018}".rstrip("0") if rest else ""
-    return f"{'-' if amount < 0 else sign if amount else ''}{whole:,}{digits}"
+    """An amount of ETH or DEV to the last base unit."""
+    return decimal(amount, ETHER_UNIT.decimals, sign)
 
 
 def _rounded(amount: int) -> str:
@@ -196,10 +194,3 @@ def _rounded(amount: int) -> str:
 
 def _result(lost: int) -> str:
     return f"won {exact(-lost)}" if lost < 0 else exact(lost)
-
-
-def duration(seconds: int) -> str:
-    """Seconds in words, to the hour where there are any."""
-    days, hours = seconds // DAY, seconds % DAY // 3600
-    parts = [f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in ((days, "day"), (hours, "hour")) if count]
-    return " and ".join(parts) or f"{seconds} seconds"

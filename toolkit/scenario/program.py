@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from toolkit.demo.story import Story
+from toolkit.devnet.nodes import attach
 from toolkit.errors import BadInput
 from toolkit.scenario import SCENARIOS, censor, equivocate, reorg, stale, vanish, withhold
 from toolkit.scenario.crew import Pace
@@ -21,6 +22,27 @@ _PLAYS: dict[str, Callable[[Stage], None]] = {
     "stale": stale.play,
     "reorg": reorg.play,
 }
+
+
+def check(names: Collection[str], options: Options) -> None:
+    """See before anything starts whether scenarios can be played on such a node.
+
+    Raises:
+        BadInput: one of them cannot.
+        NodeError: the node that already runs does not answer.
+    """
+    if options.l1_rpc is None:
+        if "reorg" in names and options.node != "anvil":
+            raise BadInput(f"{options.node} cannot forget blocks; Anvil can")
+        return
+    node = attach(options.l1_rpc)
+    try:
+        if "reorg" in names:
+            reorg.check_node(node)
+        else:
+            node.check_alive()
+    finally:
+        node.stop()
 
 
 def run(

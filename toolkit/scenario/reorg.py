@@ -17,7 +17,7 @@ WITHDRAWN = 4 * ETHER
 
 def play(stage: Stage) -> None:
     """The services put back what is theirs, users send again what is gone, and nothing is paid twice."""
-    _check_node(stage.devnet.node)
+    check_node(stage.devnet.node)
     story, token, chain = stage.story, stage.token, stage.chain
     alice, bob, carol, provider = stage.people("alice", "bob", "carol", "provider")
     story.section("A deposit, a batch and a fast exit")
@@ -67,7 +67,7 @@ def play(stage: Stage) -> None:
     stage.checked("alice was paid once, the provider has its money back, and every deposit is on L2 once")
 
 
-def _check_node(node: Node) -> None:
+def check_node(node: Node) -> None:
     """Raise BadInput where a node cannot forget blocks."""
     if not node.version().startswith("anvil/"):
         raise BadInput(f"{node.version()} at {node.rpc.shown} cannot forget blocks; Anvil can")

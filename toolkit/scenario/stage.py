@@ -12,6 +12,7 @@ from typing import Any
 from web3.contract.contract import ContractFunction
 from web3.types import TxReceipt
 
+from toolkit.bridge.amounts import span
 from toolkit.bridge.claims import withdrawal_claim
 from toolkit.bridge.client import claim, deposit_erc20, deposit_eth
 from toolkit.demo.story import Story
@@ -27,7 +28,7 @@ from toolkit.rollup.rebuild import Source, fetch
 from toolkit.scenario.books import Books
 from toolkit.scenario.crew import Crew, Pace
 from toolkit.scenario.ledger import ETH, Funds, Ledger
-from toolkit.scenario.outcome import Deed, Outcome, duration, exact
+from toolkit.scenario.outcome import Deed, Outcome, exact
 from toolkit.technique.meter import CheckFailed
 from toolkit.world import Devnet
 
@@ -123,7 +124,7 @@ class Stage(Crew):
     def travel(self, seconds: int, why: str) -> None:
         """Let time pass on L1."""
         self.devnet.travel(seconds=seconds)
-        self.story.step(f"{duration(seconds)} pass: {why}")
+        self.story.step(f"{span(seconds)} pass: {why}")
 
     # --- users ---
 

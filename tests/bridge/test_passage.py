@@ -107,6 +107,7 @@ def test_where_nobody_asserts_the_way_out_is_named_once(walk: Walk, monkeypatch:
     walk.l1.withdraw()
     walk.node.answers["l2_status"] = NodeError("gone")
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(module, "SLOW_POLL_SECONDS", 0.0)
     left = [0] * 5
     walk.follow(lambda _: not left or left.pop() != 0)
     said = [each for each in walk.ear.notes if "nobody asserts" in each]

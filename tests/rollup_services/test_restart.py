@@ -15,7 +15,7 @@ from toolkit.rollup.client import ETH, RollupClient
 from toolkit.rollup.operations import Transfer
 
 UNIT = 10**12
-ROUNDS = 4
+ROUNDS = {"calldata": 4, "blobs": 2}  # in blobs each takes the setting up of the cryptography anew
 
 
 class Payer(threading.Thread):
@@ -59,7 +59,7 @@ def test_kill_at_random_moments_loses_and_repeats_nothing(fresh_rig: Rig, batch_
     rig.deposit("alice", 10 * ETHER)
     sequencer.client.wait_for_balance(alice.address_bytes, 10 * ETHER)
     acknowledged: list[bytes] = []
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS[batch_data]):
         payer = Payer(rig, sequencer, sequencer.client.account(alice.address_bytes).nonce, dice.randrange(1, 200))
         payer.start()
         assert payer.enough.wait(60.0)

@@ -12,6 +12,9 @@ from toolkit.gas import lab
 SNAPSHOT = Path(__file__).parent / "gas.json"
 TOLERANCE = 0.001
 """Timestamps and hashes have more zero bytes one time than another, and calldata costs accordingly."""
+WHOLE_GAME = "dispute: whole game, 1,000-transfer assertion, both sides"
+TOLERANCES = {WHOLE_GAME: 0.005}
+"""Eight transactions that are full of hashes, most of them sent twice."""
 
 
 def test_gas_is_what_the_snapshot_says(devnet: Devnet) -> None:
@@ -23,6 +26,6 @@ def test_gas_is_what_the_snapshot_says(devnet: Devnet) -> None:
     moved = [
         f"{name}: {known[name]:,} -> {gas:,} ({gas - known[name]:+,})"
         for name, gas in measured.items()
-        if abs(gas - known[name]) > TOLERANCE * known[name]
+        if abs(gas - known[name]) > TOLERANCES.get(name, TOLERANCE) * known[name]
     ]
     assert not moved, "\n".join(moved)

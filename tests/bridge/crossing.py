@@ -48,6 +48,8 @@ RING = 6
 """Accumulators that the Inbox keeps: few, so that some must be brought back."""
 RICH = 2**140
 """What everybody has of everything at first."""
+_ALLOWING = (PROVIDER, CARELESS, STRANGER)
+"""Whose plain tokens the bridge may have without a permit."""
 _HANDS = ("claims", "games", "opened", "ended", "proved", "burned")
 """What an `Arena` knows."""
 _BALANCE_OF = selector("balanceOf(address)")
@@ -96,46 +98,61 @@ class Crossing(Arena):
             return evm.deploy(artifact("PaymentsMachine"), inbox.address, checksum(place), 31, 32)
 
         super().__init__(deploy_machine, RULES, ring_size=RING, sequencer=SEQUENCER)
-        evm = self.evm
-        self.bridge = evm.deploy(artifact("Bridge"), self.inbox.address, self.rollup.address, 32)
+        self.bridge = self.evm.deploy(artifact("Bridge"), self.inbox.address, self.rollup.address, 32)
         assert self.bridge.address_bytes == place
-        self.coin = evm.deploy(artifact("Token"), "Coin", "COIN", RICH * len(KEYS))
-        self.odd = evm.deploy(odd("OddToken"))
-        self.tokens = {ETH: None, self.coin.address_bytes: self.coin, self.odd.address_bytes: self.odd}
-        evm.errors[keccak256(b"TransferFromFailed()")[:4]] = ("TransferFromFailed", [])
-        wallet = odd("OddParty")
-        self._odd[CAROL] = evm.deploy(wallet)  # for the errors and functions
-        self._odd[CAROL].address = checksum(CAROL)
-        evm.vm.insert_account_info(checksum(CAROL), pyrevm.AccountInfo(code=wallet.runtime))
-        for who in EVERYBODY:
-            evm.vm.set_balance(checksum(who), RICH)
-            evm.call(self.coin, "transfer", checksum(who), RICH)
-            evm.call(self.odd, "mint", checksum(who), RICH)
-        evm.faucet = False
-        for who in (PROVIDER, CARELESS, STRANGER):
-            evm.call(self.coin, "approve", self.bridge.address, INFINITE, sender=checksum(who))
-
+        self._make_everybody_rich()
         inbox, machine = self.inbox.address_bytes, self.machine.address_bytes
         start = genesis_accumulator(CHAIN_ID, inbox, self.genesis_time)
         self.contracts = Contracts(
-            inbox, self.rollup.address_bytes, Genesis(rollup_domain(CHAIN_ID, machine), place, start), self.genesis.id,
-            SEQUENCER, BOND, self.dispute.address_bytes, self.rules, RING, WINDOW,
-        )  # fmt: skip
+            inbox=inbox,
+            rollup=self.rollup.address_bytes,
+            genesis=Genesis(rollup_domain(CHAIN_ID, machine), place, start),
+            genesis_assertion=self.genesis.id,
+            sequencer=SEQUENCER,
+            bond=BOND,
+            dispute=self.dispute.address_bytes,
+            rules=self.rules,
+            ring_size=RING,
+            window=WINDOW,
+        )
         self.domain = bridge_domain(CHAIN_ID, place)
         self.replica = Replica(self.contracts)
         self.model = Model(
-            SEQUENCER, place, {CAROL, self.coin.address_bytes, self.odd.address_bytes}, self.coin.address_bytes,
-            RING, self.rules.bond,
-            [Batch(CHAIN_ID.to_bytes(32, "big"), (), (), self.genesis_time, inbox)], [start],
-            self.genesis, {self.replica.derived[0].outbox_root: 0},
-            Counter(dict.fromkeys((PROVIDER, CARELESS, STRANGER), INFINITE)),
-            Counter({(who, token): RICH for who in EVERYBODY for token in self.tokens}),
-        )  # fmt: skip
+            sequencer=SEQUENCER,
+            bridge=place,
+            with_code={CAROL, self.coin.address_bytes, self.odd.address_bytes},
+            coin=self.coin.address_bytes,
+            ring=RING,
+            bond=self.rules.bond,
+            batches=[Batch(CHAIN_ID.to_bytes(32, "big"), (), (), self.genesis_time, inbox)],
+            accumulators=[start],
+            last=self.genesis,
+            outboxes={self.replica.derived[0].outbox_root: 0},
+            allowance=Counter(dict.fromkeys(_ALLOWING, INFINITE)),
+            worth=Counter({(who, token): RICH for who in EVERYBODY for token in self.tokens}),
+        )
         self.logs: list[L1Log] = []
         self.sent: list[Callable[[], bool]] = []
         self.marks: list[Mark] = []
         self._transactions = 0
         self._final: tuple[Replica, State] | None = None
+
+    def _make_everybody_rich(self) -> None:
+        """Of ETH and both tokens; from here on everybody has what he has. Carol's account gets its code."""
+        evm, wallet = self.evm, odd("OddParty")
+        self.coin = evm.deploy(artifact("Token"), "Coin", "COIN", RICH * len(EVERYBODY))
+        self.odd = evm.deploy(odd("OddToken"))
+        self.tokens = {ETH: None, self.coin.address_bytes: self.coin, self.odd.address_bytes: self.odd}
+        evm.errors[keccak256(b"TransferFromFailed()")[:4]] = ("TransferFromFailed", [])
+        self._odd[CAROL] = Contract(checksum(CAROL), evm.deploy(wallet).functions)
+        evm.vm.insert_account_info(checksum(CAROL), pyrevm.AccountInfo(code=wallet.runtime))
+        for who in EVERYBODY:
+            evm.vm.set_balance(checksum(who), RICH)
+            evm.call(self.coin, "transfer", checksum(who), RICH)
+            evm.call(self.odd, "mint", checksum(who), RICH)
+        for who in _ALLOWING:
+            evm.call(self.coin, "approve", self.bridge.address, INFINITE, sender=checksum(who))
+        evm.faucet = False
 
     # L1
 

@@ -46,6 +46,17 @@ def test_everybody_leaves_and_nothing_is_left(freeze: bool, refused: Person | No
     started(freeze=freeze, refused=refused).teardown()
 
 
+def test_equal_deposits_of_one_second_come_back_each(machine: Crossings) -> None:
+    """Their messages are the same bytes, so that one's proof may be the other's."""
+    world = machine.world
+    before = gain(world, BOB)
+    for _ in range(3):
+        assert machine.deposits(ALICE, BOB, 0, 5)
+    machine.teardown()
+    assert gain(world, BOB) - before == 15
+    assert len({place for place, event in world.replica.bridge.recovered.items() if event.owner == BOB}) == 3
+
+
 def test_a_provider_is_paid_what_it_has_paid_and_its_fee(machine: Crossings) -> None:
     world = machine.world
     before = gain(world, CAROL)

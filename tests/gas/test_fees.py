@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -515,10 +516,10 @@ def test_more_zeros_leave_less_execution_free(size: int, zeros: int, payments: i
         {"batch_tokens": -1},
     ],
 )
-def test_a_batch_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
-    right = {"bytes_per_payment": 1, "zero_share": Fraction(0), "payments_per_blob": 1}
+def test_a_batch_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+    right: dict[str, Any] = {"bytes_per_payment": 1, "zero_share": Fraction(0), "payments_per_blob": 1}
     with pytest.raises(BadInput, match=r"batch"):
-        Posting(**{**right, **wrong})  # type: ignore[arg-type] # what is wrong has many types
+        Posting(**{**right, **wrong})
 
 
 def test_a_payment_that_no_transaction_holds_is_refused() -> None:
@@ -538,7 +539,8 @@ def test_a_figure_says_its_origin() -> None:
 
 
 def test_a_figure_without_origin_is_refused() -> None:
+    guessed: Any = "guessed"
     with pytest.raises(BadInput, match="has no source"):
         measured(1, "")
     with pytest.raises(BadInput, match="'guessed'"):
-        Figure(1, "guessed", "somewhere")  # type: ignore[arg-type] # the mistake that is to be caught
+        Figure(1, guessed, "somewhere")

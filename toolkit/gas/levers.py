@@ -114,7 +114,7 @@ def effective_share(attacker: float, stale: float) -> float:
 def double_spend_nakamoto(attacker: float, confirmations: int) -> float:
     """The probability that the attacker catches up from so many blocks behind (Nakamoto 2008, section 11).
 
-    The attacker's progress is taken as Poisson, which is a little too hopeful: see `double_spend_rosenfeld`.
+    The attacker's progress is taken as Poisson, which is too hopeful where the risk is small: `double_spend_rosenfeld`.
 
     Raises:
         BadInput: an argument is out of range.

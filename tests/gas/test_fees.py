@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.devnet.blobs import BLOB_SIZE, MAX_BLOBS
@@ -183,6 +183,7 @@ def test_a_blob_never_costs_less_than_one_wei_a_gas(rules: Fork, excess: int) ->
 
 @EVERY_FORK
 @given(st.integers(1, 10**12))
+@settings(deadline=None)
 def test_the_excess_of_a_fee_is_the_least_that_gives_it(rules: Fork, fee: int) -> None:
     excess = excess_blob_gas_of(fee, rules)
     assert get_base_fee_per_blob_gas(excess, rules) >= fee
@@ -263,6 +264,7 @@ def test_a_schedule_keeps_prague_s_ratio_and_sensitivity(name: str) -> None:
 
 
 @given(st.integers(17, 10**12))
+@settings(deadline=None)
 def test_the_reserve_price_keeps_blobs_from_falling_below_a_sixteenth_of_the_base_fee(base_fee: int) -> None:
     rules = LATEST
     reserve = reserve_blob_base_fee(base_fee, rules)
@@ -274,6 +276,7 @@ def test_the_reserve_price_keeps_blobs_from_falling_below_a_sixteenth_of_the_bas
 
 
 @given(st.integers(10**6, 10**11), st.integers(1, 40), st.lists(st.integers(0, 21), min_size=200, max_size=200))
+@settings(deadline=None)
 def test_while_anybody_posts_blobs_their_fee_stays_near_the_reserve_or_above(
     base_fee: int, start: int, blobs: list[int]
 ) -> None:
@@ -415,6 +418,7 @@ def test_the_measured_batch_in_a_blob_is_one_blob() -> None:
 
 
 @given(st.integers(1, 5_000), st.integers(0, 76), st.integers(0, 10**12), st.integers(0, 10**12))
+@settings(deadline=None)
 def test_the_sequencer_s_own_prices_are_the_model_s(count: int, zeros: int, gas: int, blob: int) -> None:
     posting = Posting(RECORD_SIZE, Fraction(zeros, RECORD_SIZE), BLOB_RECORDS, batch_gas=14_000, payment_gas=650)
     records = [bytes(zeros) + b"\1" * (RECORD_SIZE - zeros)] * count
@@ -438,6 +442,7 @@ def test_at_the_switch_both_ways_cost_the_same(payments: int) -> None:
 
 
 @given(st.integers(1, 300), st.integers(1, 4_000))
+@settings(deadline=None)
 def test_blobs_are_cheaper_from_the_switch_on(gas: int, blob: int) -> None:
     prices = Prices(100 * gas, blob)
     found = switch_payments(ROLLUP, prices, LATEST, most=300)

@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.errors import BadInput
@@ -148,6 +148,7 @@ def test_without_an_attacker_one_confirmation_is_enough_and_against_half_none_ar
 
 @BOTH
 @given(SHARE.filter(lambda share: share < 0.45), st.floats(1e-6, 0.9))
+@settings(deadline=None)
 def test_the_confirmations_found_are_the_fewest(double_spend: Any, share: float, risk: float) -> None:
     found = confirmations_for(share, risk, double_spend)
     assert found is not None and found > 0

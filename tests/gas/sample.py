@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from toolkit.gas.cell import SIZES, TECHNIQUES, Cell, Timing, Usage
 from toolkit.gas.fees import Prices
-from toolkit.gas.figure import derived, measured, modelled
+from toolkit.gas.figure import Figure, derived, measured, modelled
 from toolkit.gas.render import WAYS, Document, Exit
 from toolkit.gas.sheet import Column, Sheet
 
@@ -95,7 +95,7 @@ def matrix() -> Sheet:
         "rollup-calldata": "one honest verifier that watches",
         "rollup-blobs": "one honest verifier that watches, and keeps what blobs held after 18 days",
     }
-    rows = []
+    rows: list[dict[str, Figure | str]] = []
     for each in CELLS:
         if each.payments not in (100, 10_000):
             continue
@@ -116,9 +116,12 @@ def matrix() -> Sheet:
                 "capital": measured(each.capital, "balances of the contracts, read after each block"),
                 "versus": derived(per / 21_000, "L1 gas in all / L1 gas of ETH transfers"),
                 "exit_alone": measured(gas, nothing if gas is None else "l2kit scenario vanish"),
-                "withdrawal": derived(seconds, nothing if seconds is None else "challenge window, mainnet-like profile"),
+                "withdrawal": derived(
+                    seconds, nothing if seconds is None else "challenge window, mainnet-like profile"
+                ),
                 "usd": modelled(
-                    Decimal(str(per)) * 5 * 3_000 / 10**9, "(gas * gas price + blob gas * blob base fee) * USD an ETH / n"
+                    Decimal(str(per)) * 5 * 3_000 / 10**9,
+                    "(gas * gas price + blob gas * blob base fee) * USD an ETH / n",
                 ),
                 "survives": measured(True, "l2kit scenario vanish" if not is_l1 else "there is no operator"),
                 "trust": trust[each.technique],
@@ -129,11 +132,16 @@ def matrix() -> Sheet:
 
 def small() -> Sheet:
     """Narrow, and with text that tries to be markup, a formula, and Markdown."""
-    columns = [Column("claim", "claim"), Column("said", "said", "USD"), Column("found", "found", "USD"), Column("verdict", "verdict")]
-    rows = [
+    columns = [
+        Column("claim", "claim"),
+        Column("said", "said", "USD"),
+        Column("found", "found", "USD"),
+        Column("verdict", "verdict"),
+    ]
+    rows: list[dict[str, Figure | str]] = [
         {
             "claim": "<script>alert(1)</script> costs & more",
-            "said": modelled(Decimal("0.0004"), "=HYPERLINK(\"x\")"),
+            "said": modelled(Decimal("0.0004"), '=HYPERLINK("x")'),
             "found": derived(Decimal("0.00512"), "gas * price"),
             "verdict": derived("outdated", "gas * price"),
         },
@@ -151,7 +159,14 @@ def small() -> Sheet:
 def document() -> Document:
     return Document(
         title="l2kit: one workload, every technique",
-        meta={"hardfork": "osaka", "node": "anvil 1.7.1", "solc": "0.8.37", "seed": 7, "parties": 8, "sizes": list(SIZES)},
+        meta={
+            "hardfork": "osaka",
+            "node": "anvil 1.7.1",
+            "solc": "0.8.37",
+            "seed": 7,
+            "parties": 8,
+            "sizes": list(SIZES),
+        },
         sheets=[matrix(), small()],
         cells=CELLS,
         exits=EXITS,

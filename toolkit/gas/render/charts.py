@@ -16,15 +16,16 @@ from toolkit.gas.cell import TECHNIQUES
 from toolkit.gas.render import points
 from toolkit.gas.render.document import WAYS, Document
 from toolkit.gas.render.palette import DASHES, MARKERS, ROLES
-from toolkit.gas.render.text import duration
+from toolkit.gas.render.text import duration, gwei
 from toolkit.toolchain.folders import home, make_folder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Picture
+    from matplotlib.figure import SubFigure as SubPicture
 
 PARTS = {"open": "open", "pay": "pay", "settle": "settle", "exit": "exit", "blobs": "blob gas"}
-_SECONDS = {1: "1 s", 60: "1 min", 3_600: "1 h", 86_400: "1 day", 604_800: "7 days", 2_592_000: "30 days"}
+_SECONDS = {1: "1 s", 60: "1 min", 3_600: "1 h", 86_400: "1 d", 604_800: "7 d"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Look:
         width, height: inches.
         font: size of its text (points).
         stroke: width of its lines (points).
-        is_slide: names beside their lines rather than in a legend, and the title in the picture.
+        is_slide: it has margins of its own.
+        names_beside: on a slide, names stand beside their lines rather than in a legend.
         colours: by role.
     """
 
@@ -44,13 +46,16 @@ class Look:
     font: float
     stroke: float
     is_slide: bool = False
+    names_beside: bool = True
     colours: Mapping[str, str] = field(default_factory=lambda: {role: each.light for role, each in ROLES.items()})
 
 
-PAGE = Look(width=5.2, height=4.5, font=10.8, stroke=1.8)
-"""374 units wide: on a phone of 360 pixels a unit is about 0.85, and text 9 pixels and more."""
+PAGE = Look(width=5, height=4.4, font=11, stroke=1.8)
+"""360 units wide: on a phone of 360 pixels a unit is about 0.87, and text 9 pixels and more."""
 SLIDE = Look(width=40 / 3, height=7.5, font=20, stroke=3.6, is_slide=True)
 """16:9, 1,920 x 1,080 at 144 dots an inch."""
+OVERVIEW = Look(width=40 / 3, height=7.5, font=17, stroke=3, is_slide=True, names_beside=False)
+"""The same for two charts side by side."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +66,15 @@ class Chart:
         key: its name in files and in the page's ids.
         title: what it says, for people.
         text: the same figures in words, for those who do not see it.
+        under: a sentence or two below it, what it holds for.
         draw: on a picture, with a look.
     """
 
     key: str
     title: str
     text: str
-    draw: Callable[[Picture, Look], None]
+    under: str
+    draw: Callable[[Picture | SubPicture, Look], None]
 
 
 def charts(document: Document) -> list[Chart]:
@@ -90,7 +97,7 @@ def drawing(look: Look) -> Iterator[Picture]:
     import matplotlib
     from matplotlib.figure import Figure
 
-    ours: dict[str, Any] = {
+    ours: Any = {
         "font.family": "DejaVu Sans",  # comes with matplotlib
         "font.size": look.font,
         "axes.edgecolor": look.colours["muted"],
@@ -116,14 +123,18 @@ def drawing(look: Look) -> Iterator[Picture]:
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(ours)
-        yield Figure(figsize=(look.width, look.height), facecolor="none", layout="constrained")
+        picture = Figure(figsize=(look.width, look.height), facecolor="none", layout="constrained")
+        layout = picture.get_layout_engine()
+        if layout and look.is_slide:
+            layout.set(w_pad=0.3, h_pad=0.2)  # type: ignore[call-arg]  # of the constrained layout
+        yield picture
 
 
 def _cost(document: Document) -> Chart:
     found = points.lines(document.cells, document.prices)
     last = {technique: line[-1] for technique, line in found.items()}
 
-    def draw(picture: Picture, look: Look) -> None:
+    def draw(picture: Picture | SubPicture, look: Look) -> None:
         axes = picture.add_subplot()
         for technique, line in found.items():
             axes.plot(*zip(*line, strict=True), label=TECHNIQUES[technique], **_stroke(technique, look))
@@ -132,7 +143,7 @@ def _cost(document: Document) -> Chart:
         axes.minorticks_off()
         _count_axis(axes, "x", sorted({count for line in found.values() for count, _ in line}))
         _count_axis(axes, "y")
-        if look.is_slide:
+        if look.is_slide and look.names_beside:
             _names_at_the_end(axes, last, look)
         else:
             _legend(picture, axes, 2, look)
@@ -141,7 +152,12 @@ def _cost(document: Document) -> Chart:
         f"{TECHNIQUES[technique]}: " + ", ".join(f"{_short(cost)} at {count:,}" for count, cost in line)
         for technique, line in found.items()
     )
-    return Chart("cost", "Cost of one payment", f"Gas a payment by the number of payments. {words}.", draw)
+    under = (
+        f"Everyone's gas on L1, from the first deposit to the last exit, divided by the payments, at {_at(document)}."
+    )
+    if document.eth_usd is not None:
+        under += f" 10,000 gas cost {points.usd(10_000, document.prices, document.eth_usd):.2g} USD."
+    return Chart("cost", "Cost of one payment", f"Gas a payment by the number of payments. {words}.", under, draw)
 
 
 def _break_even(document: Document) -> Chart:
@@ -154,10 +170,10 @@ def _break_even(document: Document) -> Chart:
     def says(technique: str) -> str:
         value = found[technique].value
         if value is None:
-            return "never"
+            return f"not up to {most:,}"
         return f"from {value:,}" if isinstance(value, int) and value > least else f"from {least:,}"
 
-    def draw(picture: Picture, look: Look) -> None:
+    def draw(picture: Picture | SubPicture, look: Look) -> None:
         axes = picture.add_subplot()
         for at, technique in enumerate(rows):
             value, colour = found[technique].value, look.colours[technique]
@@ -165,7 +181,6 @@ def _break_even(document: Document) -> Chart:
             if isinstance(value, int | float):
                 start = min(max(float(value), least), most)
                 axes.hlines(at, start, most, color=colour, linewidth=look.stroke * 5)
-                axes.plot([start], [at], MARKERS[technique], color=colour, markersize=look.font * 0.9, clip_on=False)
             _row_label(axes, at, f"{TECHNIQUES[technique]}: {says(technique)}", look)
         axes.set(xscale="log", xlabel="payments", xlim=(least, most), ylim=(len(rows) - 0.5, -0.75))
         axes.minorticks_off()
@@ -175,14 +190,16 @@ def _break_even(document: Document) -> Chart:
         _count_axis(axes, "x", sorted(set(sizes)))
 
     words = "; ".join(f"{TECHNIQUES[technique]}: {says(technique)}" for technique in rows)
-    title = "Cheaper than L1 ETH transfers"
-    return Chart("break-even", title, f"Payments from which a technique is cheaper. {words}.", draw)
+    under = f"The bar begins at the payments from which a technique stays cheaper, at {_at(document)}."
+    under += "" if given is not None else " Interpolated between the sizes that were measured."
+    text = f"Payments from which a technique is cheaper. {words}."
+    return Chart("break-even", "Cheaper than L1 ETH transfers", text, under, draw)
 
 
 def _exits(document: Document) -> Chart:
     rows = [technique for technique in TECHNIQUES if any(each.technique == technique for each in document.exits)]
 
-    def draw(picture: Picture, look: Look) -> None:
+    def draw(picture: Picture | SubPicture, look: Look) -> None:
         panels = picture.subplots(1, 2, sharey=True) if look.is_slide else picture.subplots(2, 1)
         for axes, what in zip(panels, ("gas", "seconds"), strict=True):
             ways: dict[str, Any] = {}
@@ -191,7 +208,9 @@ def _exits(document: Document) -> Chart:
                     for each in document.exits:
                         value = getattr(each, what).value
                         if each.technique == technique and each.way == way and isinstance(value, int | float):
-                            ways[way] = axes.plot([max(value, 1)], [at + offset], **_dot(way, getattr(each, what).kind, look))[0]
+                            ways[way] = axes.plot(
+                                [max(value, 1)], [at + offset], **_dot(way, getattr(each, what).kind, look)
+                            )[0]
             axes.set(xscale="log", ylim=(len(rows) - 0.5, -0.5))
             axes.set_xlabel("gas of one exit" if what == "gas" else "time until the money is on L1")
             axes.set_yticks(range(len(rows)), [TECHNIQUES[technique] for technique in rows])
@@ -199,8 +218,8 @@ def _exits(document: Document) -> Chart:
             axes.minorticks_off()
             axes.margins(x=0.08)
             axes.grid(True, axis="x")
-            for at in range(len(rows) - 1):
-                axes.axhline(at + 0.5, color=look.colours["line"], linewidth=look.stroke / 2)
+            for at in range(1, len(rows), 2):  # stripes lead the eye to the name
+                axes.axhspan(at - 0.5, at + 0.5, color=look.colours["head"], zorder=0, linewidth=0)
             if what == "gas":
                 _count_axis(axes, "x")
             else:
@@ -212,7 +231,11 @@ def _exits(document: Document) -> Chart:
         f"{TECHNIQUES[each.technique]}, {each.way}: {_words(each.gas.value)} gas, {_time_words(each.seconds.value)}"
         for each in document.exits
     )
-    return Chart("exits", "Leaving: what it costs and takes", f"Gas and time of one exit. {words}.", draw)
+    under = (
+        "Cooperative: everybody helps; alone: nobody does; disputed: somebody cheats. Hollow: not measured."
+        " A technique that is not shown has nothing to leave."
+    )
+    return Chart("exits", "Leaving: what it costs and takes", f"Gas and time of one exit. {words}.", under, draw)
 
 
 def _parts(document: Document) -> Chart:
@@ -225,7 +248,7 @@ def _parts(document: Document) -> Chart:
     }
     used = [part for part in PARTS if any(each[part] for each in found.values())]
 
-    def draw(picture: Picture, look: Look) -> None:
+    def draw(picture: Picture | SubPicture, look: Look) -> None:
         axes = picture.add_subplot()
         for at, (technique, amounts) in enumerate(found.items()):
             total = sum(amounts.values()) or 1
@@ -234,7 +257,13 @@ def _parts(document: Document) -> Chart:
                 share = amounts[part] / total
                 if share:
                     axes.barh(
-                        at, share, 0.42, left, color=look.colours[part], hatch=_HATCHES[part], edgecolor=look.colours["card"]
+                        at,
+                        share,
+                        0.42,
+                        left,
+                        color=look.colours[part],
+                        hatch=_HATCHES[part],
+                        edgecolor=look.colours["card"],
                     )
                 left += share
             _row_label(axes, at, f"{TECHNIQUES[technique]}: {_short(total)}", look)
@@ -246,10 +275,13 @@ def _parts(document: Document) -> Chart:
 
     words = "; ".join(
         f"{TECHNIQUES[technique]}: {_short(sum(amounts.values()))} gas, of it "
-        + ", ".join(f"{PARTS[part]} {amounts[part] / (sum(amounts.values()) or 1):.0%}" for part in used if amounts[part])
+        + ", ".join(
+            f"{PARTS[part]} {amounts[part] / (sum(amounts.values()) or 1):.0%}" for part in used if amounts[part]
+        )
         for technique, amounts in found.items()
     )
-    return Chart("parts", f"What {size:,} payments cost, and for what", f"Cost by its parts. {words}.", draw)
+    under = f"Beside each name all its gas, blob gas counted at its price in gas, at {_at(document)}."
+    return Chart("parts", f"What {size:,} payments cost, and for what", f"Cost by its parts. {words}.", under, draw)
 
 
 _HATCHES = {"open": "", "pay": "", "settle": "//", "exit": "", "blobs": ".."}
@@ -292,7 +324,9 @@ def _patch(part: str, look: Look) -> Any:
     return Patch(facecolor=look.colours[part], hatch=_HATCHES[part], edgecolor=look.colours["card"], label=PARTS[part])
 
 
-def _legend(picture: Picture, axes: Axes | None, columns: int, look: Look, handles: Sequence[Any] | None = None) -> None:
+def _legend(
+    picture: Picture | SubPicture, axes: Axes | None, columns: int, look: Look, handles: Sequence[Any] | None = None
+) -> None:
     given = handles if handles is not None else (axes.get_legend_handles_labels()[0] if axes else [])
     picture.legend(
         handles=given,
@@ -308,7 +342,14 @@ def _legend(picture: Picture, axes: Axes | None, columns: int, look: Look, handl
 
 def _row_label(axes: Axes, at: int, text: str, look: Look) -> None:
     """What a row is about, above its bar: long names do not take width from it."""
-    axes.annotate(text, (0, at - 0.27), xycoords=("axes fraction", "data"), va="bottom", ha="left", fontsize=look.font)
+    axes.annotate(
+        text,
+        (0, at - 0.27),
+        xycoords=("axes fraction", "data"),
+        va="bottom",
+        fontsize=look.font,
+        bbox={"facecolor": look.colours["card"], "edgecolor": "none", "pad": 0.5},
+    )
 
 
 def _names_at_the_end(axes: Axes, last: Mapping[str, tuple[int, float]], look: Look) -> None:
@@ -346,7 +387,11 @@ def _count_axis(axes: Axes, which: str, ticks: Sequence[int] | None = None) -> N
     axis = axes.xaxis if which == "x" else axes.yaxis
     if ticks is None:
         low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
-        ticks = [10**power for power in range(math.floor(math.log10(max(low, 1e-9))) , math.ceil(math.log10(high)) + 1) if power >= 0]
+        ticks = [
+            10**power
+            for power in range(math.floor(math.log10(max(low, 1e-9))), math.ceil(math.log10(high)) + 1)
+            if power >= 0
+        ]
         ticks = [tick for tick in ticks if low <= tick <= high]
     axis.set_ticks(ticks, [_short(tick) for tick in ticks])
 
@@ -355,6 +400,11 @@ def _time_axis(axes: Axes) -> None:
     low, high = axes.get_xlim()
     ticks = {seconds: text for seconds, text in _SECONDS.items() if low <= seconds <= high}
     axes.xaxis.set_ticks(list(ticks), list(ticks.values()))
+
+
+def _at(document: Document) -> str:
+    prices = document.prices
+    return f"{gwei(prices.gas_price)} gwei a gas and {gwei(prices.blob_base_fee)} a blob gas"
 
 
 def _short(number: float) -> str:

@@ -9,17 +9,15 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from html import escape
 from typing import Any
 
-from toolkit.gas.render import points
-from toolkit.gas.render.charts import PARTS, Chart, charts
+from toolkit.gas.render.charts import Chart, charts
 from toolkit.gas.render.document import Document
 from toolkit.gas.render.palette import ROLES
 from toolkit.gas.render.style import STYLE
 from toolkit.gas.render.svg import to_svg
-from toolkit.gas.render.text import MARKS, Heading, Text, Written, written
+from toolkit.gas.render.text import MARKS, Heading, Text, Written, gwei, written
 
 _WIDE = 9  # columns: wider tables are printed across
 
@@ -32,7 +30,7 @@ def to_html(document: Document) -> str:
     """
     classes: dict[str, str] = {}
     found = charts(document)
-    drawn = [_chart(document, chart, classes) for chart in found]
+    drawn = [_chart(chart, classes) for chart in found]
     sheets = [written(sheet) for sheet in document.sheets]
     style = _style(classes)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -51,7 +49,6 @@ def to_html(document: Document) -> str:
             '<main id="main">\n',
             _contents(found, sheets),
             f'<section class="charts" aria-label="Charts">\n{"".join(drawn)}</section>\n' if drawn else "",
-            _legend(),
             *(_sheet(sheet) for sheet in sheets),
             "</main>\n</body>\n</html>\n",
         ]
@@ -69,12 +66,12 @@ def _style(classes: Mapping[str, str]) -> str:
 
 def _header(document: Document) -> str:
     facts = [(name, _fact(value)) for name, value in document.meta.items()]
-    facts.append(("gas price", f"{_gwei(document.prices.gas_price)} gwei"))
-    facts.append(("blob base fee", f"{_gwei(document.prices.blob_base_fee)} gwei"))
+    facts.append(("gas price", f"{gwei(document.prices.gas_price)} gwei"))
+    facts.append(("blob base fee", f"{gwei(document.prices.blob_base_fee)} gwei"))
     if document.eth_usd is not None:
         facts.append(("ETH", f"{document.eth_usd:,} USD"))
     items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in facts)
-    return f'<header>\n<h1>{escape(document.title)}</h1>\n<dl class="facts">{items}</dl>\n</header>\n'
+    return f'<header>\n<h1>{escape(document.title)}</h1>\n<dl class="facts">{items}</dl>\n{_legend()}</header>\n'
 
 
 def _fact(value: Any) -> str:
@@ -87,11 +84,6 @@ def _fact(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_fact, value))
     return str(value)
-
-
-def _gwei(wei: int) -> str:
-    text = f"{Decimal(wei) / 10**9:,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _contents(found: Iterable[Chart], sheets: Iterable[Written]) -> str:
@@ -110,28 +102,11 @@ def _legend() -> str:
     )
 
 
-def _chart(document: Document, chart: Chart, classes: dict[str, str]) -> str:
+def _chart(chart: Chart, classes: dict[str, str]) -> str:
     return (
         f'<figure id="chart-{chart.key}">\n<h2>{escape(chart.title)}</h2>\n{to_svg(chart, classes)}\n'
-        f"<figcaption>{escape(_caption(document, chart))}</figcaption>\n</figure>\n"
+        f"<figcaption>{escape(chart.under)}</figcaption>\n</figure>\n"
     )
-
-
-def _caption(document: Document, chart: Chart) -> str:
-    prices = f"{_gwei(document.prices.gas_price)} gwei a gas and {_gwei(document.prices.blob_base_fee)} a blob gas"
-    if chart.key == "cost":
-        text = f"Everyone's gas on L1 from the first deposit to the last exit, divided by the payments, at {prices}."
-        if document.eth_usd is not None:
-            cents = points.usd(10_000, document.prices, document.eth_usd)
-            text += f" 10k gas are {cents:.3g} USD."
-        return text
-    if chart.key == "break-even":
-        given = "" if document.break_evens is not None else " Between two measured sizes it is interpolated."
-        return f"The bar begins at the number of payments from which a technique stays cheaper.{given}"
-    if chart.key == "exits":
-        return "Cooperative: everybody helps; alone: nobody does; disputed: somebody cheats. Hollow: not measured."
-    parts = ", ".join(PARTS.values())
-    return f"Beside each name all its gas, blob gas counted at its price in gas ({prices}). Parts: {parts}."
 
 
 def _sheet(sheet: Written) -> str:
@@ -148,10 +123,12 @@ def _sheet(sheet: Written) -> str:
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
     )
     sources = "".join(
-        f'<li id="source-{key}-{each.number}"><span class="{each.kind}">{each.kind}</span> {escape(each.text)}</li>'
+        f'<li id="source-{key}-{each.number}"><span class="{each.kind}">{each.kind}:</span> {escape(each.text)}</li>'
         for each in sheet.sources
     )
-    below = f"<details open><summary>Where the figures come from</summary><ol>{sources}</ol></details>\n" if sources else ""
+    below = (
+        f"<details open><summary>Where the figures come from</summary><ol>{sources}</ol></details>\n" if sources else ""
+    )
     notes = "".join(f"<p>{escape(note)}</p>" for note in sheet.notes)
     return (
         f'<section class="sheet{wide}" id="sheet-{key}">\n<h2>{escape(sheet.title)}</h2>\n{table}'

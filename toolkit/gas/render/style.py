@@ -25,18 +25,18 @@ nav a:hover{text-decoration:underline}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr));gap:1rem}
 figure,.sheet{background:var(--card);border:1px solid var(--line);border-radius:.6rem;margin:0;padding:1rem;min-width:0}
 figure{display:flex;flex-direction:column}
-figure svg{display:block;width:100%;max-width:33rem;height:auto;margin:0 auto;overflow:visible}
+figure svg{display:block;width:100%;max-width:30rem;height:auto;margin:0 auto;overflow:visible}
 svg text{font-family:inherit}
 svg *{stroke-linejoin:round;stroke-linecap:butt}
 figcaption,.notes,details,.legend{color:var(--muted);font-size:.86rem;line-height:1.45}
 figcaption{margin-top:.6rem}
-.legend{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;margin:1.5rem 0 1rem}
+.legend{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;margin:0 0 1.2rem}
 .legend b{color:var(--ink);margin-right:.35rem;font-variant-numeric:tabular-nums}
 .derived,.legend b.derived{color:var(--derived)}
 .modelled,.legend b.modelled{color:var(--modelled)}
-.sheet{margin-bottom:1rem}
+.sheet{margin-top:1rem}main{padding-bottom:2rem}
 caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-.box{overflow-x:auto;margin:0 -1rem;padding:0 0 .3rem;position:relative;overscroll-behavior-x:contain}
+.box{overflow-x:auto;margin:0 -1rem;padding:0 0 .3rem;position:relative;overscroll-behavior-x:contain;scrollbar-width:thin;background:linear-gradient(to left,var(--card) 1.2rem,transparent 3rem) right/3rem 100% no-repeat local,linear-gradient(to left,var(--line),transparent) right/1rem 100% no-repeat}
 table{border-collapse:separate;border-spacing:0;width:100%;font-size:.9rem;line-height:1.35;font-variant-numeric:tabular-nums}
 th,td{padding:.45rem .6rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 thead th{vertical-align:bottom;background:var(--head);font-weight:600;font-size:.82rem;min-width:4.5rem}
@@ -44,45 +44,51 @@ thead th{vertical-align:bottom;background:var(--head);font-weight:600;font-size:
 td.number{white-space:nowrap}
 td.prose{min-width:13rem}
 tbody th{font-weight:600;text-align:left;min-width:6.5rem}
-th:first-child{position:sticky;left:0;z-index:1;background:var(--card);padding-left:1rem;max-width:12rem;overflow-wrap:anywhere;border-right:1px solid var(--line)}
+th:first-child{position:sticky;left:0;z-index:1;background:var(--card);padding-left:1rem;min-width:10.5rem;max-width:16rem;overflow-wrap:break-word;border-right:1px solid var(--line)}
 thead th:first-child{background:var(--head)}
 tbody tr:last-child>*{border-bottom:0}
 tbody tr:hover>*{background:var(--head)}
-.unit{display:block;color:var(--muted);font-weight:400;font-size:.78rem}
+.unit{display:block;color:var(--muted);font-weight:400;font-size:.95em}
 sup{font-size:.72em;line-height:0;font-weight:400;margin-left:.12em}
 sup a{text-decoration:none;padding:.35em .2em}
 .notes p{margin:.5rem 0 0}
 details{margin-top:.7rem}
 summary{cursor:pointer}
-details ol{margin:.4rem 0 0;padding-left:1.6rem}
-details li{overflow-wrap:anywhere;margin:.15rem 0}
+details ol{margin:.4rem 0 0;padding-left:1.6rem;columns:24rem;column-gap:2.5rem}
+details li{overflow-wrap:anywhere;margin:0 0 .3rem;break-inside:avoid}
 details li:target{background:var(--head);color:var(--ink)}
-@media (max-width:30rem){th:first-child{max-width:8.5rem}figure,.sheet{border-radius:.4rem}}
+@media (max-width:30rem){header,main{padding:0 .75rem}header{padding-top:1.4rem}figure,.sheet{padding:.75rem .6rem;border-radius:.4rem}.box{margin:0 -.6rem}th:first-child{min-width:7.6rem;max-width:8.5rem;padding-left:.6rem}}
 @page{size:A4;margin:14mm 12mm}
 @page across{size:A4 landscape}
 @media print{
 :root{color-scheme:light}
 body{background:none;font-size:10pt}
 header,main{max-width:none;padding:0}
+h1{font-size:18pt;margin-bottom:3mm}
+h2{font-size:11pt;margin-bottom:1.5mm}
+.facts{gap:1mm 5mm;margin-bottom:3mm}
+.facts dt{font-size:7pt}
+.facts dd{font-size:9pt}
 nav,.skip{display:none}
 .charts{grid-template-columns:1fr 1fr;gap:5mm}
 figure,.sheet{border:0;border-radius:0;padding:0;background:none}
 figure{break-inside:avoid}
-.sheet{margin:0 0 7mm}
+.sheet{margin:7mm 0 0}
 .wide{page:across}
-.box{overflow:visible;margin:0}
+.box{overflow:visible;margin:0;background:none}
 table{font-size:8pt}
 .wide table{font-size:7pt}
 thead{display:table-header-group}
 thead th{min-width:0;font-size:inherit;background:var(--head);print-color-adjust:exact;-webkit-print-color-adjust:exact}
 th,td{padding:1mm 1.2mm}
 th,td,td.prose,tbody th{min-width:0}
-th:first-child{position:static;padding-left:1mm;max-width:none}
+th:first-child{position:static;padding-left:1mm;min-width:0;max-width:none}
 tr{break-inside:avoid}
 h2{break-after:avoid}
 figcaption,.notes,details,.legend{font-size:8pt}
 svg *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
-summary{list-style:none}
+summary{list-style:none;break-after:avoid}
+details ol{columns:2}
 }
 @media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
 """.strip()

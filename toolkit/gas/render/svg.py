@@ -44,6 +44,9 @@ def to_svg(chart: Chart, classes: MutableMapping[str, str], look: Look = PAGE) -
 def _clean(element: ElementTree.Element, key: str, classes: MutableMapping[str, str]) -> None:
     element.tag = element.tag.removeprefix(_SVG)
     style = element.attrib.pop("style", "")
+    for name in ("fill", "stroke"):  # of hatches
+        if element.get(name, "").startswith("#"):
+            style += f";{name}:{element.attrib.pop(name)}"
     if style:
         declarations = _declarations(style, key)
         if declarations:
@@ -57,10 +60,6 @@ def _clean(element: ElementTree.Element, key: str, classes: MutableMapping[str, 
             element.set(name, re.sub(r"(^|url\()#", rf"\1#{key}-", value))
     for child in list(element):
         if child.tag.removeprefix(_SVG) in ("metadata", "style"):
-            element.remove(child)
-        elif child.tag.removeprefix(_SVG) == "defs" and all(
-            each.tag.removeprefix(_SVG) in ("metadata", "style") for each in child
-        ):
             element.remove(child)
         else:
             _clean(child, key, classes)

@@ -29,8 +29,8 @@ def to_terminal(sheets: Sequence[Sheet], width: int) -> list[Line]:
 
     No line is longer than ``width``, but where a sheet's label and one column are.
 
-    A sheet that is too wide is turned, its rows becoming columns, if it then fits, else cut into blocks of columns that each begin
-    with the row's label.
+    A sheet that is too wide is turned, its rows becoming columns, if it then fits, else cut into blocks of columns that
+    each begin with what names the row.
     """
     lines: list[Line] = []
     for sheet in sheets:
@@ -46,10 +46,10 @@ def _sheet(sheet: Written, width: int) -> list[Line]:
         turned = _turned(sheet)
         if _width(columns) <= width:
             blocks = [columns]
-        elif len(sheet.headings) > 2 and _width(turned) <= width:
+        elif sheet.names == 1 and len(sheet.headings) > 2 and _width(turned) <= width:
             blocks = [turned]
         else:
-            blocks = _blocks(columns, width)
+            blocks = _blocks(columns, sheet.names, width)
         for number, block in enumerate(blocks):
             lines += [Line("", "row")] if number else []
             lines += _block(block)
@@ -134,14 +134,16 @@ def _width(columns: Sequence[_Column]) -> int:
     return sum(2 + column.width for column in columns)
 
 
-def _blocks(columns: Sequence[_Column], width: int) -> list[list[_Column]]:
-    label, *rest = columns
+def _blocks(columns: Sequence[_Column], names: int, width: int) -> list[list[_Column]]:
+    if _width(columns[:names]) > width / 2:
+        names = 1
+    labels, rest = list(columns[:names]), columns[names:]
     blocks: list[list[_Column]] = []
     for column in rest:
         if not blocks or _width([*blocks[-1], column]) > width:
-            blocks.append([label])
+            blocks.append(list(labels))
         blocks[-1].append(column)
-    return blocks or [[label]]
+    return blocks or [labels]
 
 
 def _block(columns: Sequence[_Column]) -> list[Line]:

@@ -1,4 +1,4 @@
-"""How a sheet reads: figures as text, their kinds marked, every source listed once. What all renderers for people share."""
+"""How a sheet reads: figures as text, kinds marked, every source listed once. What all renderers for people share."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ LEGEND = "plain: measured   =: derived from measured figures   ~: modelled   -: 
 
 _Number = int | float | Decimal
 _IN_CELL = {"s", "share"}  # units that are written with each figure
+
+
+def names(sheet: Sheet) -> int:
+    """How many of the first columns name a row: as few as tell all rows apart, or the first where none do."""
+    for count in range(1, len(sheet.columns)):
+        keys = [column.key for column in sheet.columns[:count]]
+        if len({tuple(_name(row.get(key)) for key in keys) for row in sheet.rows}) == len(sheet.rows):
+            return count
+    return 1
 
 
 @dataclass(frozen=True)
@@ -67,10 +76,11 @@ class Heading:
 
 @dataclass(frozen=True)
 class Written:
-    """A sheet as text: headings, rows of as many cells, sources by number, notes."""
+    """A sheet as text: headings, rows of as many cells, sources by number, notes; ``names`` columns name a row."""
 
     key: str
     title: str
+    names: int
     headings: Sequence[Heading]
     rows: Sequence[Sequence[Text]]
     sources: Sequence[Source]
@@ -110,7 +120,7 @@ def written(sheet: Sheet) -> Written:
             else:
                 cells.append(Text(value or "", None, number(of_row) if of_row and at == label else None))
         rows.append(cells)
-    return Written(sheet.key, sheet.title, headings, rows, list(sources.values()), list(sheet.notes))
+    return Written(sheet.key, sheet.title, names(sheet), headings, rows, list(sources.values()), list(sheet.notes))
 
 
 def value_text(value: Value, unit: str = "") -> str:
@@ -125,6 +135,16 @@ def duration(seconds: _Number) -> str:
         if abs(seconds) >= 2 * size:
             return f"{seconds / size:.3g} {name}" if abs(seconds) < 100 * size else f"{seconds / size:,.0f} {name}"
     return f"{seconds:.3g} s"
+
+
+def gwei(wei: int) -> str:
+    """Wei as gwei, exactly."""
+    text = f"{Decimal(wei) / 10**9:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _name(cell: CellValue | None) -> Value:
+    return cell.value if isinstance(cell, Figure) else cell
 
 
 def _shared(values: Iterable[CellValue | None]) -> Figure | None:

@@ -7,38 +7,42 @@ import io
 from collections.abc import Sequence
 
 from toolkit.gas.figure import Figure, Value
-from toolkit.gas.sheet import Sheet
+from toolkit.gas.render.text import names
+from toolkit.gas.sheet import CellValue, Sheet
 
 _BEFORE = ("sheet", "row")
 _AFTER = ("column", "unit", "value", "kind", "source")
 
 
 def to_csv(sheets: Sequence[Sheet]) -> str:
-    """One line a figure: sheet, row (from 1), the row's labels, column, unit, value, kind, source.
+    """One line a figure: sheet, row (from 1), what names the row, column, unit, value, kind, source.
 
-    Each column of labels of any sheet is a column here, and empty for the other sheets; one whose key is a name of the
-    others is called ``label.key``. Values are exact and in the sheet's unit; no value is empty, yes and no are true and
-    false. A text that a spreadsheet would take for a formula begins with an apostrophe.
+    The columns that name a row (`names`) are columns here, empty for the sheets that have none of that key; one whose
+    key is a name of the others is called ``row.key``. A text that names no row has a line of its own, without kind and
+    source. Values are exact and in the sheet's unit; no value is empty, yes and no are true and false. A text that a
+    spreadsheet would take for a formula begins with an apostrophe.
     """
-    labels = list(dict.fromkeys(key for sheet in sheets for row in sheet.rows for key in row if _is_label(row[key])))
+    keys = list(dict.fromkeys(column.key for sheet in sheets for column in sheet.columns[: names(sheet)]))
     target = io.StringIO()
     lines = csv.writer(target, lineterminator="\n")
     taken = {*_BEFORE, *_AFTER}
-    lines.writerow([*_BEFORE, *(f"label.{key}" if key in taken else key for key in labels), *_AFTER])
+    lines.writerow([*_BEFORE, *(f"row.{key}" if key in taken else _text(key) for key in keys), *_AFTER])
     for sheet in sheets:
+        naming = {column.key for column in sheet.columns[: names(sheet)]}
         for number, row in enumerate(sheet.rows, 1):
-            named = [_text(label) if _is_label(label := row.get(key, "")) else "" for key in labels]
+            named = [_cell(row.get(key)) if key in naming else "" for key in keys]
             for column in sheet.columns:
-                figure = row.get(column.key)
-                if isinstance(figure, Figure):
-                    before = [_text(sheet.key), number, *named]
-                    after = [_text(column.key), column.unit, _value(figure.value), figure.kind, _text(figure.source)]
-                    lines.writerow([*before, *after])
+                cell = row.get(column.key)
+                if cell is None or (isinstance(cell, str) and column.key in naming):
+                    continue
+                origin = [cell.kind, _text(cell.source)] if isinstance(cell, Figure) else ["", ""]
+                about = [_text(column.key), _text(column.unit), _cell(cell), *origin]
+                lines.writerow([_text(sheet.key), number, *named, *about])
     return target.getvalue()
 
 
-def _is_label(value: object) -> bool:
-    return isinstance(value, str)
+def _cell(cell: CellValue | None) -> str:
+    return _value(cell.value if isinstance(cell, Figure) else cell)
 
 
 def _value(value: Value) -> str:
@@ -49,7 +53,6 @@ def _value(value: Value) -> str:
     return _text(value) if isinstance(value, str) else str(value)
 
 
-def _text(text: object) -> str:
+def _text(text: str) -> str:
     """Text that no spreadsheet runs (OWASP, CSV injection)."""
-    plain = str(text)
-    return f"'{plain}" if plain.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else plain
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text

@@ -1,7 +1,7 @@
 """The charts, drawn by matplotlib: cost, break-even, exits, and what a cost is made of.
 
-matplotlib is imported when the first chart is drawn: no other command waits for it. Its state is put aside while we draw,
-so that a user's settings do not change a report.
+matplotlib is imported when the first chart is drawn: no other command waits for it. Its settings are put aside while we
+draw, so that a user's own do not change a report.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def _break_even(document: Document) -> Chart:
     found = points.break_evens(document.cells, document.prices) if given is None else given
     rows = [technique for technique in TECHNIQUES if technique in found]
     sizes = [cell.payments for cell in document.cells if cell.payments]
-    least, most = min(sizes), max(max(sizes), 10)
+    least, most = min(sizes), max(10, *sizes)
 
     def says(technique: str) -> str:
         value = found[technique].value

@@ -1,21 +1,21 @@
 """The report as one HTML page that needs nothing else: no script, no network, no font of its own.
 
-It is for a phone, a desktop and paper, on light and on dark. Every table scrolls in a box of its own; every figure's kind
-is marked before it, and its source stands below the table, one link away.
+It is for a phone, a desktop and paper, on light and on dark. Every table scrolls in a box of its own; every figure's
+kind is marked before it, and its source stands below the table, one link away.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from toolkit.gas.render.charts import Chart, charts
 from toolkit.gas.render.document import Document
 from toolkit.gas.render.palette import ROLES
-from toolkit.gas.render.style import STYLE
 from toolkit.gas.render.svg import to_svg
 from toolkit.gas.render.text import MARKS, Heading, Text, Written, gwei, written
 
@@ -61,7 +61,7 @@ def _style(classes: Mapping[str, str]) -> str:
     rules = "".join(f".{name}{{{declarations}}}" for declarations, name in classes.items())
     # paper is light, whatever the screen
     scheme = f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
-    return f"{scheme}{STYLE}{rules}"
+    return f"{scheme}\n{Path(__file__).with_name('page.css').read_text('utf-8')}{rules}"
 
 
 def _header(document: Document) -> str:
@@ -113,10 +113,7 @@ def _sheet(sheet: Written) -> str:
     key = _id(sheet.key)
     wide = " wide" if len(sheet.headings) > _WIDE else ""
     head = "".join(_heading(heading, key) for heading in sheet.headings)
-    rows = "".join(
-        f"<tr>{''.join(_cell(cell, heading, key, at == 0) for at, (cell, heading) in enumerate(zip(row, sheet.headings, strict=True)))}</tr>\n"
-        for row in sheet.rows
-    )
+    rows = "".join(f"<tr>{_row(row, sheet.headings, key)}</tr>\n" for row in sheet.rows)
     table = (
         f'<div class="box" role="region" tabindex="0" aria-labelledby="caption-{key}">\n<table>\n'
         f'<caption id="caption-{key}">{escape(sheet.title)}</caption>\n'
@@ -130,9 +127,10 @@ def _sheet(sheet: Written) -> str:
         f"<details open><summary>Where the figures come from</summary><ol>{sources}</ol></details>\n" if sources else ""
     )
     notes = "".join(f"<p>{escape(note)}</p>" for note in sheet.notes)
+    notes = f'<div class="notes">{notes}</div>\n' if notes else ""
     return (
         f'<section class="sheet{wide}" id="sheet-{key}">\n<h2>{escape(sheet.title)}</h2>\n{table}'
-        f"{f'<div class={chr(34)}notes{chr(34)}>{notes}</div>' if notes else ''}{below}</section>\n"
+        f"{notes}{below}</section>\n"
     )
 
 
@@ -140,6 +138,11 @@ def _heading(heading: Heading, key: str) -> str:
     unit = f'<span class="unit">{escape(heading.unit)}</span>' if heading.unit else ""
     number = ' class="number"' if heading.is_number else ""
     return f'<th scope="col"{number}>{escape(heading.text)}{_reference(heading.source, key)}{unit}</th>'
+
+
+def _row(row: Sequence[Text], headings: Sequence[Heading], key: str) -> str:
+    cells = zip(row, headings, strict=True)
+    return "".join(_cell(cell, heading, key, at == 0) for at, (cell, heading) in enumerate(cells))
 
 
 def _cell(cell: Text, heading: Heading, key: str, is_first: bool) -> str:

@@ -1,7 +1,7 @@
 """Colours of charts and page, by role: one set for light, one for dark.
 
-Text has a contrast of 4.5:1 at least to what it stands on, lines and bars 3:1 (WCAG 2.2, 1.4.3 and 1.4.11). Techniques differ
-by marker and dash too, so that no chart needs colour. The hues start from Okabe and Ito's set.
+Text has a contrast of 4.5:1 at least to what it stands on, lines and bars 3:1 (WCAG 2.2, 1.4.3 and 1.4.11). Techniques
+differ by marker and dash too, so that no chart needs colour. The hues start from Okabe and Ito's set.
 """
 
 from __future__ import annotations

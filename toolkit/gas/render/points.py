@@ -30,7 +30,7 @@ def parts(cell: Cell, prices: Prices) -> Mapping[str, float]:
 
 
 def lines(cells: Sequence[Cell], prices: Prices) -> Mapping[str, Sequence[tuple[int, float]]]:
-    """By technique: (payments, gas a payment), by payments. Techniques as in `TECHNIQUES`, those without cells left out."""
+    """By technique, in `TECHNIQUES`' order: (payments, gas a payment), by payments. One without cells is left out."""
     return {
         technique: sorted(
             (cell.payments, gas_equivalent(cell, prices) / cell.payments)
@@ -43,7 +43,7 @@ def lines(cells: Sequence[Cell], prices: Prices) -> Mapping[str, Sequence[tuple[
 
 
 def break_evens(cells: Sequence[Cell], prices: Prices) -> Mapping[str, Figure]:
-    """By technique but L1's: payments from which it stays cheaper than L1 ETH transfers; None where it does not get there.
+    """By technique: payments from which it stays cheaper than L1 ETH transfers; None where it does not get there.
 
     Between two measured sizes the ratio of the costs is taken as a power of the number of payments.
     """
@@ -72,7 +72,7 @@ def _break_even(ratios: Sequence[tuple[int, float]]) -> Figure:
 
 
 def shown_at(cells: Sequence[Cell], wanted: int | None = None) -> int | None:
-    """The size for the chart of parts: the one wanted, or the largest up to 1,000 that every technique was measured at."""
+    """The size for the chart of parts: the wanted one, or the largest up to 1,000 that all techniques have."""
     if wanted is not None:
         return wanted
     sizes = [{cell.payments for cell in cells if cell.technique == each} for each in {c.technique for c in cells}]

@@ -47,7 +47,7 @@ def slide(shown: list[Chart]) -> bytes:
         for chart, part, foot in zip(shown, above, below, strict=True):
             part.suptitle(chart.title, x=0.04, ha="left", fontsize=look.font * 1.4, fontweight="bold")
             chart.draw(part, look)
-            under = textwrap.fill(chart.under, int(1_800 / look.font / len(shown)))
+            under = textwrap.fill(chart.under, int(2_150 / look.font / len(shown)))
             foot.text(0.04, 0.9, under, va="top", fontsize=look.font * 0.72, color=look.colours["muted"])
         picture.savefig(target, format="png", dpi=DOTS, facecolor=look.colours["card"], metadata={"Software": None})
     return target.getvalue()

@@ -1,4 +1,4 @@
-"""A chart as SVG inside a page: text stays text, colours are the page's, nothing is styled inline or comes from outside."""
+"""A chart as SVG inside a page: text stays text, colours are the page's, nothing has a style of its own."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def to_svg(chart: Chart, classes: MutableMapping[str, str], look: Look = PAGE) -
 
     Args:
         chart: to draw.
-        classes: style declarations -> class; what the chart needs is added, and the page must have it in its style sheet.
-            The names are short and follow the order of first use, so the same charts give the same page.
+        classes: style declarations -> class; what the chart needs is added, for the page's style sheet. The names follow
+            the order of first use, so that the same charts give the same page.
         look: to draw it with.
     """
     target = io.StringIO()

@@ -20,8 +20,8 @@ def to_svg(chart: Chart, classes: MutableMapping[str, str], look: Look = PAGE) -
 
     Args:
         chart: to draw.
-        classes: style declarations -> class; what the chart needs is added, for the page's style sheet. The names follow
-            the order of first use, so that the same charts give the same page.
+        classes: style declarations -> class; what the chart needs is added, for the page's style sheet. The names
+            follow the order of first use, so that the same charts give the same page.
         look: to draw it with.
     """
     target = io.StringIO()

@@ -17,9 +17,9 @@ from PIL import Image
 from toolkit.errors import BadInput
 from toolkit.gas.cell import TECHNIQUES
 from toolkit.gas.fees import Prices
-from toolkit.gas.figure import derived
-from toolkit.gas.render import Document, check_writable, to_html, to_png, write
-from toolkit.gas.render.charts import charts
+from toolkit.gas.figure import derived, measured
+from toolkit.gas.render import WAYS, Document, Exit, check_writable, to_html, to_png, write
+from toolkit.gas.render.charts import PAGE, charts, drawing
 from toolkit.gas.render.palette import ROLES, contrast
 from toolkit.gas.render.points import break_evens, gas_equivalent, lines, parts, shown_at
 from toolkit.gas.render.svg import to_svg
@@ -87,6 +87,22 @@ def test_charts_can_be_drawn_from_a_single_cell() -> None:
     document = Document("one", cells=sample.CELLS[:1], exits=sample.EXITS[:1])
     for chart in charts(document):
         assert to_svg(chart, {}).startswith("<svg")
+
+
+@pytest.mark.parametrize("seconds", [(12, 12), (12, 700), (300, 86_400), (1, 604_800)])
+@pytest.mark.parametrize("gas", [(71_240, 71_240), (60_000, 90_000), (21_000, 2_100_000)])
+def test_axes_of_exits_have_ticks_whatever_the_range(gas: tuple[int, int], seconds: tuple[int, int]) -> None:
+    found = [
+        Exit("channel", way, measured(gas[at], "run"), measured(seconds[at], "run")) for at, way in enumerate(WAYS[:2])
+    ]
+    chart = charts(Document("exits", exits=found))[0]
+    with drawing(PAGE) as picture:
+        chart.draw(picture, PAGE)
+        for axes in picture.axes:
+            low, high = axes.get_xlim()
+            ticks = [low <= tick <= high for tick in axes.get_xticks()]
+            assert ticks
+            assert all(ticks)
 
 
 def test_charts_mix_no_hardforks() -> None:

@@ -95,6 +95,11 @@ class Browser:
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
 
+    def log(self, kind: str) -> list[dict[str, Any]]:
+        """What it has logged since it was asked last."""
+        found: list[dict[str, Any]] = self.driver.execute("getLog", {"type": kind})["value"]
+        return found
+
     def picture(self) -> Image.Image:
         data = self.command("Page.captureScreenshot", format="png")["data"]
         return Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")
@@ -190,11 +195,11 @@ def test_no_text_of_a_chart_lies_on_another(browser: Browser, screen: tuple[int,
 
 
 def test_page_reports_no_error_and_asks_for_nothing(browser: Browser, page: Path) -> None:
-    browser.driver.get_log("performance")  # of what the browser showed first
+    browser.log("performance")  # of what the browser showed first
     browser.driver.get(page.as_uri())
-    errors = [entry["message"] for entry in browser.driver.get_log("browser")]
+    errors = [entry["message"] for entry in browser.log("browser")]
     assert not errors
-    messages = [json.loads(entry["message"])["message"] for entry in browser.driver.get_log("performance")]
+    messages = [json.loads(entry["message"])["message"] for entry in browser.log("performance")]
     asked = {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
     assert asked == {page.as_uri()}
 
@@ -202,7 +207,7 @@ def test_page_reports_no_error_and_asks_for_nothing(browser: Browser, page: Path
 def test_page_runs_no_script_of_its_own(browser: Browser) -> None:
     browser.run("const s = document.createElement('script'); s.textContent = 'window.ran = 1'; document.body.append(s)")
     assert browser.run("return window.ran") is None
-    refused = [entry["message"] for entry in browser.driver.get_log("browser")]
+    refused = [entry["message"] for entry in browser.log("browser")]
     assert any("Content Security Policy" in message for message in refused)
     browser.driver.refresh()
 

@@ -23,7 +23,9 @@ SHEETS = [sample.matrix(), sample.small()]
 
 def one_row(unit: str, *values: Figure) -> Sheet:
     """A sheet of one column of figures."""
-    rows = [{"name": str(number), "figure": value} for number, value in enumerate(values)]
+    rows: list[dict[str, Figure | str]] = [
+        {"name": str(number), "figure": value} for number, value in enumerate(values)
+    ]
     return Sheet("one", "One", [Column("name", "name"), Column("figure", "figure", unit)], rows)
 
 
@@ -54,7 +56,16 @@ def test_value_reads_well_in_its_unit(unit: str, value: float | Decimal | str | 
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0 s"), (12, "12 s"), (2_112, "35.2 min"), (18_720, "5.2 h"), (86_400_000, "1,000 d")]
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (12, "12 s"),
+        (2_112, "35.2 min"),
+        (18_720, "5.2 h"),
+        (86_400, "1 d"),
+        (60, "1 min"),
+        (86_400_000, "1,000 d"),
+    ],
 )
 def test_duration_has_the_unit_people_would_take(seconds: int, text: str) -> None:
     assert duration(seconds) == text

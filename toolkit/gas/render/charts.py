@@ -6,10 +6,12 @@ draw, so that a user's own do not change a report.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from toolkit.gas.cell import TECHNIQUES
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import SubFigure as SubPicture
 
 PARTS = {"open": "open", "pay": "pay", "settle": "settle", "exit": "exit", "blobs": "blob gas"}
-_SECONDS = {1: "1 s", 60: "1 min", 3_600: "1 h", 86_400: "1 d", 604_800: "7 d"}
+_SECONDS = (1, 60, 3_600, 86_400, 604_800)
+_FINER_SECONDS = (1, 5, 20, 60, 300, 1_200, 3_600, 14_400, 86_400, 259_200, 604_800, 2_592_000)
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ def drawing(look: Look) -> Iterator[Picture]:
     os.environ.setdefault("MPLCONFIGDIR", str(make_folder(home() / "matplotlib")))
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     ours: Any = {
         "font.family": "DejaVu Sans",  # comes with matplotlib
@@ -123,11 +127,8 @@ def drawing(look: Look) -> Iterator[Picture]:
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(ours)
-        picture = Figure(figsize=(look.width, look.height), facecolor="none", layout="constrained")
-        layout = picture.get_layout_engine()
-        if layout and look.is_slide:
-            layout.set(w_pad=0.3, h_pad=0.2)  # type: ignore[call-arg]  # of the constrained layout
-        yield picture
+        layout = ConstrainedLayoutEngine(w_pad=0.3, h_pad=0.2) if look.is_slide else ConstrainedLayoutEngine()
+        yield Figure(figsize=(look.width, look.height), facecolor="none", layout=layout)
 
 
 def _cost(document: Document) -> Chart:
@@ -169,16 +170,16 @@ def _break_even(document: Document) -> Chart:
 
     def says(technique: str) -> str:
         value = found[technique].value
-        if value is None:
+        if not isinstance(value, int | float | Decimal):
             return f"not up to {most:,}"
-        return f"from {value:,}" if isinstance(value, int) and value > least else f"from {least:,}"
+        return f"from {max(math.ceil(value), least):,}"
 
     def draw(picture: Picture | SubPicture, look: Look) -> None:
         axes = picture.add_subplot()
         for at, technique in enumerate(rows):
             value, colour = found[technique].value, look.colours[technique]
             axes.hlines(at, least, most, color=look.colours["line"], linewidth=look.stroke * 2)
-            if isinstance(value, int | float):
+            if isinstance(value, int | float | Decimal):
                 start = min(max(float(value), least), most)
                 axes.hlines(at, start, most, color=colour, linewidth=look.stroke * 5)
             _row_label(axes, at, f"{TECHNIQUES[technique]}: {says(technique)}", look)
@@ -207,7 +208,7 @@ def _exits(document: Document) -> Chart:
                 for offset, way in zip((-0.24, 0, 0.24), WAYS, strict=True):
                     for each in document.exits:
                         value = getattr(each, what).value
-                        if each.technique == technique and each.way == way and isinstance(value, int | float):
+                        if each.technique == technique and each.way == way and isinstance(value, int | float | Decimal):
                             ways[way] = axes.plot(
                                 [max(value, 1)], [at + offset], **_dot(way, getattr(each, what).kind, look)
                             )[0]
@@ -354,8 +355,6 @@ def _row_label(axes: Axes, at: int, text: str, look: Look) -> None:
 
 def _names_at_the_end(axes: Axes, last: Mapping[str, tuple[int, float]], look: Look) -> None:
     """Each line's name beside its last point, moved apart where two would touch."""
-    import math
-
     low, high = (math.log10(each) for each in axes.get_ylim())
     gap = (high - low) * look.font * 1.45 / (look.height * 72 * 0.74)
     ranked = sorted(last, key=lambda technique: last[technique][1])
@@ -382,24 +381,20 @@ def _names_at_the_end(axes: Axes, last: Mapping[str, tuple[int, float]], look: L
 
 
 def _count_axis(axes: Axes, which: str, ticks: Sequence[int] | None = None) -> None:
-    import math
-
     axis = axes.xaxis if which == "x" else axes.yaxis
     if ticks is None:
         low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
-        ticks = [
-            10**power
-            for power in range(math.floor(math.log10(max(low, 1e-9))), math.ceil(math.log10(high)) + 1)
-            if power >= 0
-        ]
-        ticks = [tick for tick in ticks if low <= tick <= high]
+        powers = [10**power for power in range(18) if low <= 10**power <= high]
+        finer = [tick * 10**power for power in range(18) for tick in (1, 2, 5) if low <= tick * 10**power <= high]
+        ticks = powers if len(powers) > 2 else finer or [math.ceil(math.sqrt(low * high))]
     axis.set_ticks(ticks, [_short(tick) for tick in ticks])
 
 
 def _time_axis(axes: Axes) -> None:
     low, high = axes.get_xlim()
-    ticks = {seconds: text for seconds, text in _SECONDS.items() if low <= seconds <= high}
-    axes.xaxis.set_ticks(list(ticks), list(ticks.values()))
+    seconds = _SECONDS if high / low > 1_000 else _FINER_SECONDS
+    ticks: list[float] = [each for each in seconds if low <= each <= high] or [math.sqrt(low * high)]
+    axes.xaxis.set_ticks(ticks, [duration(tick) for tick in ticks])
 
 
 def _at(document: Document) -> str:
@@ -416,8 +411,8 @@ def _short(number: float) -> str:
 
 
 def _words(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int | float) else "no"
+    return f"{value:,}" if isinstance(value, int | float | Decimal) else "no"
 
 
 def _time_words(value: Any) -> str:
-    return duration(value) if isinstance(value, int | float) else "never"
+    return duration(value) if isinstance(value, int | float | Decimal) else "never"

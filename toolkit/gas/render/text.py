@@ -132,7 +132,7 @@ def duration(seconds: _Number) -> str:
     """Seconds for people, to three digits: 12 s, 35.2 min, 5.2 h, 7 d."""
     seconds = float(seconds)
     for size, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if abs(seconds) >= 2 * size:
+        if abs(seconds) >= size:
             return f"{seconds / size:.3g} {name}" if abs(seconds) < 100 * size else f"{seconds / size:,.0f} {name}"
     return f"{seconds:.3g} s"
 

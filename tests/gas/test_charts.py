@@ -81,6 +81,7 @@ def test_document_has_the_charts_it_has_figures_for() -> None:
     assert [each.key for each in charts(sample.document())] == ["cost", "break-even", "exits", "parts"]
     assert [each.key for each in charts(replace(sample.document(), exits=[]))] == ["cost", "break-even", "parts"]
     assert charts(Document("empty")) == []
+    assert charts(Document("no payments", cells=[replace(sample.CELLS[0], payments=0)])) == []
 
 
 def test_charts_can_be_drawn_from_a_single_cell() -> None:
@@ -108,6 +109,13 @@ def test_axes_of_exits_have_ticks_whatever_the_range(gas: tuple[int, int], secon
 def test_charts_mix_no_hardforks() -> None:
     with pytest.raises(BadInput, match="osaka, prague"):
         Document("two", cells=[sample.CELLS[0], replace(sample.CELLS[1], hardfork="prague")])
+
+
+def test_parts_are_not_shown_at_a_size_that_was_not_measured() -> None:
+    with pytest.raises(BadInput, match="nothing was measured at 7 payments"):
+        replace(sample.document(), shown_at=7)
+    chart = charts(replace(sample.document(), shown_at=10))[-1]
+    assert chart.title == "What 10 payments cost, and for what"
 
 
 def test_nothing_is_compared_at_a_gas_price_of_nothing() -> None:

@@ -83,11 +83,11 @@ class Chart:
 def charts(document: Document) -> list[Chart]:
     """The charts that a document has figures for."""
     found = []
-    if document.cells:
+    if points.lines(document.cells, document.prices):
         found += [_cost(document), _break_even(document)]
     if document.exits:
         found.append(_exits(document))
-    if points.shown_at(document.cells, document.shown_at) is not None:
+    if points.shown_at(document.cells, document.shown_at):
         found.append(_parts(document))
     return found
 

@@ -64,7 +64,8 @@ class Document:
             1,000 that every technique was measured at.
 
     Raises:
-        BadInput: the cells are of several hardforks, or of a technique that is not in `TECHNIQUES`.
+        BadInput: the cells are of several hardforks, or of a technique that is not in `TECHNIQUES`; none is of
+            ``shown_at`` payments; or gas is free.
     """
 
     title: str
@@ -83,5 +84,7 @@ class Document:
             raise BadInput(f"charts show one hardfork at a time, not {', '.join(forks)}")
         if unknown := sorted({cell.technique for cell in self.cells} - set(TECHNIQUES)):
             raise BadInput(f"there is no technique {unknown[0]!r}")
+        if self.shown_at is not None and not any(cell.payments == self.shown_at for cell in self.cells):
+            raise BadInput(f"nothing was measured at {self.shown_at:,} payments")
         if not self.prices.gas_price:
             raise BadInput("at a gas price of 0 nothing can be compared: give one above 0")

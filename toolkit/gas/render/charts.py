@@ -386,7 +386,7 @@ def _count_axis(axes: Axes, which: str, ticks: Sequence[int] | None = None) -> N
         low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
         powers = [10**power for power in range(18) if low <= 10**power <= high]
         finer = [tick * 10**power for power in range(18) for tick in (1, 2, 5) if low <= tick * 10**power <= high]
-        ticks = powers if len(powers) > 2 else finer or [math.ceil(math.sqrt(low * high))]
+        ticks = powers if len(powers) > 1 else finer or [math.ceil(math.sqrt(low * high))]
     axis.set_ticks(ticks, [_short(tick) for tick in ticks])
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from toolkit.channel import receipts as channel_receipts
 from toolkit.channel.technique import ChannelTechnique
-from toolkit.devnet.nodes import HARDFORK
 from toolkit.errors import BadInput
 from toolkit.gas import baseline
 from toolkit.gas.l1 import L1Erc20, L1Eth
@@ -104,5 +103,5 @@ def report(devnet: Devnet, workload: Workload, listen: Listener, step: Callable[
     runs = carry(devnet, workload, listen)
     step("single transactions in a steady state")
     found = receipts(devnet)
-    versions = {"solc": SOLC_VERSION, "node": devnet.node.version(), "hardfork": HARDFORK}
+    versions = {"solc": SOLC_VERSION, "node": devnet.node.version(), "hardfork": devnet.options.hardfork}
     return Report(found, runs, {**versions, "chain_id": devnet.l1.chain_id, "payments": len(workload.payments)})

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from toolkit.channel import receipts as channel_receipts
 from toolkit.channel.technique import ChannelTechnique
+from toolkit.devnet.chain import Chain
 from toolkit.errors import BadInput
 from toolkit.gas import baseline
 from toolkit.gas.l1 import L1Erc20, L1Eth
@@ -74,9 +75,12 @@ def carry(devnet: Devnet, workload: Workload, listen: Listener, only: str | None
     return [run(technique, len(workload.payments), listen) for technique in chosen]
 
 
-def receipts(devnet: Devnet) -> dict[str, int]:
-    """Gas of single transactions by their plain name, each in a steady state."""
-    l1, token, accounts = devnet.l1, devnet.contracts["Token"], devnet.accounts
+def receipts(devnet: Devnet, chain: Chain | None = None) -> dict[str, int]:
+    """Gas of single transactions by their plain name, each in a steady state.
+
+    They go through ``chain`` where it is given, which must be another connection to the devnet's node.
+    """
+    l1, token, accounts = chain or devnet.l1, devnet.contracts["Token"], devnet.accounts
 
     def travel(seconds: int) -> int:
         return devnet.travel(seconds=seconds)

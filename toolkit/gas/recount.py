@@ -2,13 +2,14 @@
 
 Anvil runs each transaction again under a tracer that notes what it does to accounts and storage, the notes become a
 `Work`, and `price` says its gas. At the fork that the node runs the same way must lead to the receipt's own gas, or
-`CheckFailed` is raised: so nothing that the transaction did is missed. Gas that a contract sees (GAS, a call's limit) must
-not decide what it does; ours do not look.
+`CheckFailed` is raised: nothing that the transaction did is missed. What a contract does must not depend on the gas
+that it has left; ours do not look.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +24,9 @@ from toolkit.technique.meter import CheckFailed
 
 _CALLS = ("CALL", "CALLCODE", "STATICCALL", "DELEGATECALL")
 _PRECOMPILES = frozenset([*range(1, 0x12), 0x100])  # until EIP-2537, and EIP-7951's
+_STORAGE_COUNTS = (
+    *("cold_stores", "warm_stores", "set_slots", "unset_slots", "changed_slots", "restored_slots", "cleared_slots"),
+)
 _WARM = 100
 
 
@@ -110,19 +114,23 @@ def _work(
         code_words=-(-code_bytes // 32),
         **counts,
     )
-    # All that was executed, of which all is known but `other`. The last instruction at depth 1 ends the transaction:
-    # STOP and RETURN cost nothing where memory does not grow, and code is paid for after it.
+    # The last instruction at depth 1 ends the transaction: STOP and RETURN cost nothing where memory does not grow, and
+    # code is paid for after it.
     gone = trace["first"] - trace["last"] + work.code_bytes * OSAKA.code_byte
-    rest = gone - executed(work, OSAKA)
-    if rest < 0 or trace["steps"] and trace["first"] != int(tx["gas"], 16) - intrinsic(work, OSAKA):
-        raise CheckFailed(f"{tx['hash']} executed {gone:,} gas, less than what it did costs ({gone - rest:,})")
-    return Work(**{**work.__dict__, "other": rest})
+    begins = int(tx["gas"], 16) - intrinsic(work, OSAKA)
+    if trace["steps"] and trace["first"] != begins:
+        raise CheckFailed(f"{tx['hash']} began with {trace['first']:,} gas, not with {begins:,}")
+    other = gone - executed(work, OSAKA)
+    if other < 0:
+        raise CheckFailed(f"{tx['hash']} executed {gone:,} gas, {-other:,} less than what it did costs")
+    return replace(work, other=other)
 
 
 def _of_storage(notes: Sequence[Sequence[Any]], known: Mapping[str, Any]) -> dict[str, int]:
     """Counts of what SSTORE did. What it cost says whether the slot was cold, and whether this was its first change."""
     counts = dict.fromkeys(
-        ["cold_stores", "warm_stores", "set_slots", "unset_slots", "changed_slots", "restored_slots", "cleared_slots"], 0
+        ["cold_stores", "warm_stores", "set_slots", "unset_slots", "changed_slots", "restored_slots", "cleared_slots"],
+        0,
     )
     present: dict[tuple[str, int], int] = {}
     for note in notes:
@@ -159,14 +167,14 @@ def _of_accounts(notes: Sequence[Sequence[Any]], known: Mapping[str, Any], warm:
         if name == "SSTORE":
             continue
         target = _address(rest[1] if name in _CALLS else rest[0])
-        if target not in touched and int(target, 16) not in _PRECOMPILES:
-            counts["cold_accounts"] += 1
-            touched.add(target)
-        elif name not in _CALLS and rest[1] - rest[-1] >= OSAKA.cold_account:
-            raise CheckFailed(f"{name} of {target} was cold, and it was touched before")
-        else:
-            # A warm touch costs the same in every fork, and is part of `other`.
-            pass
+        cold = target not in touched and int(target, 16) not in _PRECOMPILES
+        if name in ("BALANCE", "EXTCODESIZE", "EXTCODEHASH") and rest[1] - rest[2] != (
+            OSAKA.cold_account if cold else _WARM
+        ):
+            raise CheckFailed(f"{name} of {target} cost {rest[1] - rest[2]} gas, and cold is {cold}")
+        touched.add(target)
+        counts["cold_accounts"] += cold
+        # What a warm touch costs is the same at every fork, and so part of `other`.
         counts["code_reads"] += name in ("EXTCODESIZE", "EXTCODECOPY")
         if name in ("CALL", "CALLCODE") and int(rest[2], 16) > 0:
             counts["value_calls"] += 1

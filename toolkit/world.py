@@ -67,7 +67,6 @@ class Options:
         batch_data: whether the rollup's batches go to L1 as "calldata", in "blobs", or ("auto") the cheaper way each
             time. A devnet's blobs cost next to nothing, whatever they cost elsewhere.
         hardfork: whose rules L1 follows: "prague", "osaka", or on Hardhat "amsterdam".
-        traces: whether Anvil remembers each step of each transaction (debug_traceTransaction). Hardhat always does.
     """
 
     node: str = "anvil"
@@ -79,7 +78,6 @@ class Options:
     services: bool = True
     batch_data: str = "calldata"
     hardfork: str = HARDFORK
-    traces: bool = False
 
 
 @dataclass(frozen=True)
@@ -197,8 +195,7 @@ class Devnet:
             return attach(options.l1_rpc, chain_id=options.chain_id)
         chain_id = DEV_CHAIN_ID if options.chain_id is None else options.chain_id
         if options.node == "anvil":
-            rules = {"hardfork": options.hardfork, "traces": options.traces}
-            return start_anvil(self.folder, port=options.port, chain_id=chain_id, **rules)
+            return start_anvil(self.folder, port=options.port, chain_id=chain_id, hardfork=options.hardfork)
         if options.node == "hardhat":
             return start_hardhat(self.folder, port=options.port, chain_id=chain_id, hardfork=options.hardfork)
         raise BadInput(f"there is no node {options.node!r}; there are anvil and hardhat")

@@ -152,7 +152,6 @@ def start_anvil(
     chain_id: int = DEV_CHAIN_ID,
     timestamp: int | None = None,
     hardfork: str = HARDFORK,
-    traces: bool = False,
 ) -> Node:
     """Start Anvil, from Osaka on with the transaction gas cap of EIP-7825.
 
@@ -162,7 +161,6 @@ def start_anvil(
         chain_id: its EIP-155 chain id.
         timestamp: of the genesis block (seconds); now where None.
         hardfork: whose rules it follows, one of `NODE_HARDFORKS`.
-        traces: whether it remembers each step of each transaction, for debug_traceTransaction.
 
     Raises:
         BadInput: the port is in use, or Anvil cannot run the hardfork.
@@ -178,7 +176,6 @@ def start_anvil(
             str(anvil_path()),
             *("--host", "127.0.0.1", "--port", str(free), "--chain-id", str(chain_id)),
             *("--hardfork", hardfork, *capped, "--gas-limit", str(BLOCK_GAS_LIMIT)),
-            *(["--steps-tracing"] if traces else []),
             *("--mnemonic", DEV_MNEMONIC, "--accounts", str(len(DERIVED)), "--balance", "10000"),
             *("--timestamp", str(int(time.time()) if timestamp is None else timestamp)),
             *("--no-request-size-limit", "--cache-path", str(folder.path / "anvil")),
@@ -190,7 +187,7 @@ def start_anvil(
 def start_hardhat(
     folder: RunFolder, *, port: int | None = None, chain_id: int = DEV_CHAIN_ID, hardfork: str = HARDFORK
 ) -> Node:
-    """Start Hardhat's node; arguments and errors as `start_anvil`. It always has traces."""
+    """Start Hardhat's node; arguments and errors as `start_anvil`."""
     from toolkit.toolchain import hardhat_command, hardhat_modules
 
     check_hardfork("hardhat", hardfork)

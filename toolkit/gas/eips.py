@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.gas.figure import derived
 from toolkit.gas.schedule import AMSTERDAM, OSAKA, Schedule
-from toolkit.gas.sheet import Column, Sheet
+from toolkit.gas.sheet import CellValue, Column, Sheet
 
 MEASURED, PARTLY, DERIVED, NONE = "measured", "measured (Hardhat), derived", "derived", "no gas of ours"
 
@@ -47,12 +47,12 @@ EIPS: Sequence[Eip] = (
     Eip(7691, "prague", "Blob throughput increase", "more blobs a block; the price of blob gas, not its amount"),
     Eip(7594, "osaka", "PeerDAS", "cell proofs in a blob's sidecar, 6 blobs a transaction; gas as before", MEASURED),
     Eip(7823, "osaka", "Set upper bounds for MODEXP", "MODEXP is not used"),
-    Eip(7825, "osaka", "Transaction gas limit cap", f"at most {TX_GAS_CAP:,} gas a transaction; ours are below", MEASURED),
+    Eip(7825, "osaka", "Transaction gas limit cap", f"{TX_GAS_CAP:,} gas a transaction; ours are below", MEASURED),
     Eip(7883, "osaka", "ModExp gas cost increase", "MODEXP is not used"),
     Eip(7892, "osaka", "Blob parameter only hardforks", "the price of blob gas, not its amount"),
     Eip(7918, "osaka", "Blob base fee bounded by execution cost", "the price of blob gas, not its amount"),
     Eip(7934, "osaka", "RLP execution block size limit", "a block of at most 10 MiB; no batch comes near it"),
-    Eip(7939, "osaka", "Count leading zeros opcode", "not used: our code is compiled for Prague", MEASURED),
+    Eip(7939, "osaka", "Count leading zeros opcode", "not used: our code is compiled for Prague"),
     Eip(7951, "osaka", "Precompile for secp256r1", "no passkeys here"),
     Eip(2780, "amsterdam", "Resource-based intrinsic transaction gas",
         "21,000 becomes 12,000, and 3,000 for the recipient, and 6,000 for value: calls without value save 6,000",
@@ -112,7 +112,7 @@ def sheet(hardforks: Iterable[str]) -> Sheet:
 def calldata_sheet(schedules: Sequence[Schedule]) -> Sheet:
     """The largest calldata of a transaction at each fork."""
     columns = [Column("hardfork", "hardfork"), Column("bytes", "most calldata", "bytes")]
-    rows = [
+    rows: list[dict[str, CellValue]] = [
         {
             "hardfork": each.name,
             "bytes": derived(

@@ -160,10 +160,11 @@ def _notes(found: Sequence[ForkReceipts]) -> list[str]:
     notes = []
     gas = {each.key: each.gas for each in found}
     if "prague" in gas and BASE in gas:
-        most = max(abs(gas["prague"][name] - gas[BASE][name]) for name in gas[BASE])
+        both = gas["prague"].keys() & gas[BASE].keys()
+        most = max((abs(gas["prague"][name] - gas[BASE][name]) for name in both), default=0)
         notes.append(
-            f"Between Prague and Osaka no transaction's gas moves by more than {most:,}: their prices are the same, and "
-            "a hash has a zero byte of calldata more one time than another (12 gas)."
+            f"Between Prague and Osaka no transaction's gas moves by more than {most:,}: their prices are the same, "
+            "and a hash has a zero byte more one time than another (12 gas)."
         )
     for each in found:
         if each.key.endswith("_part"):

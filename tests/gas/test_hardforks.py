@@ -12,12 +12,14 @@ from toolkit.bridge import client
 from toolkit.channel import receipts as channel_receipts
 from toolkit.devnet import Chain
 from toolkit.errors import BadInput
-from toolkit.gas import baseline, eips, hardforks, lab
+from toolkit.gas import baseline, eips, hardforks
 from toolkit.gas.figure import Figure
 from toolkit.gas.hardforks import ForkReceipts
 from toolkit.gas.recount import Recounting, work_of
 from toolkit.gas.roomy import Roomy
 from toolkit.gas.schedule import AMSTERDAM, AMSTERDAM_PART, OSAKA, price
+from toolkit.rollup.measure import dispute_receipts
+from toolkit.technique.protocol import blob_gas_of
 from toolkit.world import Devnet, Options
 
 SNAPSHOT = Path(__file__).parent / "gas.json"
@@ -34,6 +36,12 @@ LATER = ForkReceipts("amsterdam", "amsterdam", "derived", "an equation", {"pay":
 def osaka() -> Iterator[Devnet]:
     with Devnet(Options(services=False)) as devnet:
         yield devnet
+
+
+class _WithoutBlobs(Chain):
+    def gives_blobs(self) -> bool:
+        """No: six blobs take seconds to prove."""
+        return False
 
 
 def few(devnet: Devnet, chain: Chain) -> dict[str, int]:
@@ -54,9 +62,22 @@ def few(devnet: Devnet, chain: Chain) -> dict[str, int]:
 @pytest.mark.node
 def test_prague_charges_what_osaka_charges() -> None:
     with Devnet(Options(services=False, hardfork="prague")) as devnet:
-        measured = lab.receipts(devnet)
+        measured = few(devnet, devnet.l1)
+        bridge, alice = devnet.contracts["Bridge"], devnet.accounts["alice"]
+        for _ in range(2):
+            measured["bridge: deposit (ETH)"] = client.deposit_eth(devnet.l1, bridge, alice, 10**18)["gasUsed"]
+        measured |= dispute_receipts.measure(_WithoutBlobs(devnet.node.url), devnet.accounts)
     known: dict[str, int] = json.loads(SNAPSHOT.read_text())
-    assert measured == pytest.approx(known, rel=TOLERANCE)
+    del measured["calldata"]
+    assert len(measured) == 24
+    assert measured == pytest.approx({name: known[name] for name in measured}, rel=TOLERANCE)
+
+
+@pytest.mark.node
+def test_prague_takes_our_blobs() -> None:
+    with Devnet(Options(services=False, hardfork="prague")) as devnet:
+        receipt = devnet.l1.send(devnet.accounts["alice"], to=devnet.accounts["bob"].address, blobs=[bytes(32)])
+    assert blob_gas_of(receipt) == 131_072
 
 
 @pytest.mark.node
@@ -81,8 +102,7 @@ def test_a_deposit_is_recounted_to_the_gas(osaka: Devnet) -> None:
 
 @pytest.mark.node
 def test_what_is_not_understood_is_not_recounted(osaka: Devnet) -> None:
-    caller = bytes.fromhex("5f5f5f5f5f30620186a0f1")  # its initcode calls itself, which has no code yet ...
-    receipt = osaka.l1.send(osaka.accounts["alice"], data=caller + bytes.fromhex("5f5f5ff0"))  # ... and creates
+    receipt = osaka.l1.send(osaka.accounts["alice"], data=bytes.fromhex("5f5f5ff0"))  # creates one of no code
     with pytest.raises(BadInput, match="creates another one is not recounted"):
         work_of(osaka.l1.rpc, receipt)
 

@@ -65,6 +65,7 @@ class Node:
         self._forwarding: set[tuple[bytes, bytes]] = set()  # locks for which the next hop is being promised its part
         self._shown: set[tuple[Session, bytes]] = set()
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
+        self._settling: list[tuple[ChannelPeer, asyncio.Future[None]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connected(self, session: Session) -> None:
@@ -91,7 +92,7 @@ class Node:
         for change in changes:
             if isinstance(change, Cancel):
                 self.book.fail(change.hash, change.reason)
-        if changes or peer.view.locks or self._waiting:
+        if changes or peer.view.locks or self._waiting or self._settling:
             self.look()
 
     def on_secret(self, peer: ChannelPeer, secret: bytes) -> bool:
@@ -153,6 +154,13 @@ class Node:
         finally:
             del self._waiting[hash_]
 
+    async def settled(self, channel: bytes) -> None:
+        """Wait until no lock is pending in a channel, and no change of ours waits for its acknowledgement."""
+        done = asyncio.get_running_loop().create_future()
+        self._settling.append((self.peers[channel], done))
+        self.look()
+        await done
+
     def state_of_payment(self, hash_: bytes) -> str:
         """ "paid", "pending" or "failed" of a payment that started here; raises BadInput where none did."""
         if hash_ not in self.book.payments:
@@ -178,6 +186,10 @@ class Node:
                 done.set_result(secret)
             elif failure is not None:
                 done.set_exception(PaymentFailed(failure))
+        for peer, settled in self._settling:
+            if not settled.done() and not peer.view.pending and not peer.view.locks:
+                settled.set_result(None)
+        self._settling = [each for each in self._settling if not each[1].done()]
 
     def _failure(self, hash_: bytes) -> Failure | None:
         reason = self.book.known.failures.get(hash_)

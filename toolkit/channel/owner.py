@@ -91,9 +91,14 @@ class Owner:
                 return {"hash": _hex(self._service.node.invoice(int(command["units"]), *_asset(command)))}
             case "send":
                 return await self._send(command)
+            case "invoices":
+                node, asset = self._service.node, _asset(command)
+                return {"hashes": [_hex(node.invoice(int(units), *asset)) for units in command["units"]]}
+            case "send_all":
+                return {"sent": await asyncio.gather(*map(self._send_one, command["payments"]))}
             case "payment":
                 return {"state": self._service.node.state_of_payment(hex_bytes(command["hash"], 32))}
-            case "status" | "pay" | "close" | "top_up" | "close_now" | "withdraw" | "leave":
+            case "status" | "pay" | "close" | "top_up" | "close_now" | "withdraw" | "leave" | "settled" | "connect":
                 return await self._about_channel(command, self._peer(command))
             case other:
                 raise BadInput(f"there is no command {other!r}")
@@ -109,6 +114,12 @@ class Owner:
                 expiry = int(command["expiry"])
                 signature = await node.session(channel).agree_to_close(expiry)
                 return {"net": peer.view.agreed.net, "expiry": expiry, "signature": _hex(signature)}
+            case "settled":
+                await node.settled(channel)
+                return {}
+            case "connect":
+                self._service.dial(peer.channel, *host_and_port(command["peer"]))
+                return {}
             case "top_up":
                 return _deed(await self._shore().top_up(peer, int(command["units"])))
             case "close_now":
@@ -131,6 +142,12 @@ class Owner:
         hash_, units = hex_bytes(command["hash"], 32), int(command["units"])
         secret = await self._service.node.pay(hash_, units, to, *_asset(command))
         return {"secret": _hex(secret)}
+
+    async def _send_one(self, command: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return await self._send(command)
+        except L2KitError as error:
+            return {"error": str(error)}
 
     def _status(self, peer: ChannelPeer) -> dict[str, Any]:
         service, channel, view = self._service, peer.channel, peer.view

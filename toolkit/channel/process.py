@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from toolkit.channel.control import Control
@@ -85,6 +86,15 @@ class PeerProcess(Process):
     def kill(self) -> None:
         self.control.close()
         super().kill()
+
+
+def start_peers(folder: RunFolder, told: Sequence[tuple[Account, Mapping[str, Any]]]) -> list[PeerProcess]:
+    """Peers, started at the same time, each with its account and configuration.
+
+    None can be told where another one listens before that one is there: see `Control.connect`.
+    """
+    with ThreadPoolExecutor(len(told)) as threads:
+        return list(threads.map(lambda each: PeerProcess(folder, *each), told))
 
 
 def on_l1(chain_id: int, contract: str, l1_rpc: str, poll_seconds: float = 0.2) -> dict[str, Any]:

@@ -56,8 +56,8 @@ class Rig:
     def on_change(self, peer: ChannelPeer, changes: Sequence[Change]) -> None:
         self.heard.append(tuple(changes))
 
-    def on_secret(self, peer: ChannelPeer, secret: bytes) -> bool:
-        return secret == b"s" * 32
+    def on_secrets(self, peer: ChannelPeer, secrets: Sequence[bytes]) -> int:
+        return secrets.count(b"s" * 32)
 
     async def find(self, wanted: Channel) -> ChannelPeer | None:
         return self.bob if wanted == channel() else None
@@ -176,9 +176,8 @@ def payment(nonce: int, units: int, net: int, key: bytes = KEY_A) -> Message:
 
 
 def change(nonce: int, what: Change, state: State, key: bytes = KEY_A) -> Message:
-    return Message(
-        Kind.CHANGE, nonce.to_bytes(6, "big") + sign(key, SIGNING.state_digest(state)) + changes.encode(what)
-    )
+    body = nonce.to_bytes(6, "big") + sign(key, SIGNING.state_digest(state)) + changes.encode(what)
+    return Message(Kind.CHANGE, len(body).to_bytes(2, "big") + body)
 
 
 def ack(nonce: int, net: int, key: bytes, locks: bytes = bytes(32)) -> Message:
@@ -227,8 +226,8 @@ def test_whoever_goes_on_being_refused_is_cut_off(rig: Rig) -> None:
         ("text", "empty message"),
         (Message(Kind.PAY, bytes(78)).encode(), "sent a PAY instead of a HELLO"),
         (Message(Kind.HELLO, bytes(130)).encode(), "version 0"),
-        (Message(Kind.HELLO, b"\0\2" + bytes(10)).encode(), "HELLO has 130 bytes, not 12"),
-        (Message(Kind.HELLO, b"\0\2" + bytes(128)).encode(), "names no channel"),
+        (Message(Kind.HELLO, b"\0\3" + bytes(10)).encode(), "HELLO has 130 bytes, not 12"),
+        (Message(Kind.HELLO, b"\0\3" + bytes(128)).encode(), "names no channel"),
         (wire.hello(channel(5), bytes(32)).encode(), "none of ours"),
         (None, "went away"),
     ],
@@ -514,8 +513,8 @@ def test_asking_to_withdraw_in_vain_frees_nothing_that_the_other_may_withdraw(ri
 @given(st.sampled_from(Kind), st.binary(max_size=300))
 def test_any_bytes_are_a_message_or_a_protocol_error(kind: Kind, body: bytes) -> None:
     readers: list[Callable[[bytes], object]] = [
-        wire.read_hello, wire.read_resume, wire.read_pay, wire.read_change, wire.read_ack, wire.read_refuse,
-        wire.read_secret, wire.read_ask_close, wire.read_close, wire.read_ask_withdraw, wire.read_withdraw,
+        wire.read_hello, wire.read_resume, wire.read_pay, wire.read_changes, wire.read_ack, wire.read_refuse,
+        wire.read_secrets, wire.read_ask_close, wire.read_close, wire.read_ask_withdraw, wire.read_withdraw,
     ]  # fmt: skip
     for read in readers:
         with contextlib.suppress(ProtocolError):

@@ -13,7 +13,7 @@
                                                                   all at the same time; answered with each one's secret
                                                                   or error, once none is on its way
     {"do": "settled", "channel": "0x..."}                         answered once no lock is pending in the channel
-    {"do": "connect", "channel": "0x...", "peer": "host:port"}    from now on, the other party's peer is looked for there
+    {"do": "connect", "channel": "0x...", "peer": "host:port"}    the other party's peer is looked for there from now on
     {"do": "close", "channel": "0x...", "expiry": unix time}      answered with the other party's signature of the Close
 
 and, where the process was given an L1 node, what needs a transaction, answered with its hash and gas:

@@ -101,7 +101,6 @@ class HubTechnique:
         return self._balances.check({name: self._workload.net(name) for name in self._workload.accounts})
 
 
-
 @dataclass(frozen=True)
 class Network:
     """A hub and its parties, connected.
@@ -142,6 +141,7 @@ class Network:
             network.parties[name].control.connect(channel.id, hub_peer.address)
         for name, channel in channels.items():
             network.parties[name].connected(channel.id)
+            hub_peer.connected(channel.id)
         return network
 
     def pay(self, payments: Sequence[Payment]) -> None:
@@ -199,7 +199,11 @@ def waves(workload: Workload, margin: int = 0, locks: int = MAX_LOCKS) -> Iterat
     pending: Counter[str] = Counter()
     for each in workload.payments:
         full = max(pending[each.payer], pending[each.payee]) >= locks
-        if full or spent[each.payer] + each.amount > party[each.payer] or got[each.payee] + each.amount > hub[each.payee]:
+        if (
+            full
+            or spent[each.payer] + each.amount > party[each.payer]
+            or got[each.payee] + each.amount > hub[each.payee]
+        ):
             yield wave
             for name in workload.accounts:
                 party[name] += got[name] - spent[name]

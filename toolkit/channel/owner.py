@@ -92,10 +92,10 @@ class Owner:
             case "send":
                 return await self._send(command)
             case "invoices":
-                node, asset = self._service.node, _asset(command)
-                return {"hashes": [_hex(node.invoice(int(units), *asset)) for units in command["units"]]}
+                hashes = self._service.node.invoices([int(each) for each in command["units"]], *_asset(command))
+                return {"hashes": [_hex(each) for each in hashes]}
             case "send_all":
-                return {"sent": await asyncio.gather(*map(self._send_one, command["payments"]))}
+                return await self._send_all(command)
             case "payment":
                 return {"state": self._service.node.state_of_payment(hex_bytes(command["hash"], 32))}
             case "status" | "pay" | "close" | "top_up" | "close_now" | "withdraw" | "leave" | "settled" | "connect":
@@ -138,16 +138,15 @@ class Owner:
         return {"channel": _hex(channel.id), "descriptor": _hex(channel.encode()), **_deed(deed)}
 
     async def _send(self, command: dict[str, Any]) -> dict[str, Any]:
-        to = [hex_bytes(each, 20) for each in command["to"]]
-        hash_, units = hex_bytes(command["hash"], 32), int(command["units"])
-        secret = await self._service.node.pay(hash_, units, to, *_asset(command))
-        return {"secret": _hex(secret)}
+        return {"secret": _hex(await self._service.node.pay(*_order(command), *_asset(command)))}
 
-    async def _send_one(self, command: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return await self._send(command)
-        except L2KitError as error:
-            return {"error": str(error)}
+    async def _send_all(self, command: dict[str, Any]) -> dict[str, Any]:
+        sent: list[dict[str, str]] = []
+        for paid in await self._service.node.pay_all([_order(each) for each in command["payments"]], *_asset(command)):
+            if not isinstance(paid, bytes | L2KitError):
+                raise paid
+            sent.append({"secret": _hex(paid)} if isinstance(paid, bytes) else {"error": str(paid)})
+        return {"sent": sent}
 
     def _status(self, peer: ChannelPeer) -> dict[str, Any]:
         service, channel, view = self._service, peer.channel, peer.view
@@ -188,6 +187,12 @@ class Owner:
         if self._service.shore is None:
             raise BadInput("this peer was started without an L1 node")
         return self._service.shore
+
+
+def _order(command: dict[str, Any]) -> tuple[bytes, int, list[bytes]]:
+    """Hash, units and hops of a payment."""
+    to = [hex_bytes(each, 20) for each in command["to"]]
+    return hex_bytes(command["hash"], 32), int(command["units"]), to
 
 
 def _asset(command: dict[str, Any]) -> tuple[bytes, int]:

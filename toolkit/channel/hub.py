@@ -174,6 +174,10 @@ class Network:
                 orders[payment.payer].append((hash_, payment.amount // GWEI, to))
         return [threads.submit(self.parties[payer].control.send_all, own) for payer, own in orders.items()]
 
+    def status(self, name: str) -> dict[str, Any]:
+        """What a party knows of its channel."""
+        return self.parties[name].control.status(self.channels[name].id)
+
     def stop(self) -> None:
         """End all processes."""
         for peer in (*self.parties.values(), self.hub):

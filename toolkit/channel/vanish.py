@@ -77,8 +77,8 @@ class Flight:
 
     @property
     def lost(self) -> int:
-        """Wei that an honest one has lost: paid without having arrived."""
-        return self.amount if self.paid and not self.arrived else 0
+        """Wei that an honest one has lost: it does not arrive, and the payer has paid it, or can prove that it has."""
+        return self.amount if not self.arrived and (self.paid or self.proven) else 0
 
 
 @dataclass(frozen=True)
@@ -169,9 +169,12 @@ def hub(place: Place, account: Account) -> Aftermath:
     channels = {name: _open(place, each, account) for name, each in accounts.items()}
     network = Network.start(place.folder, place.l1, accounts, channels, account)
     acknowledged = [
-        Payment("alice", "carol", 100 * _MILLI), Payment("bob", "alice", 50 * _MILLI), Payment("carol", "dave", 30 * _MILLI),
-        Payment("carol", "bob", 20 * _MILLI), Payment("dave", "alice", 25 * _MILLI),
-    ]  # fmt: skip
+        Payment("alice", "carol", 100 * _MILLI),
+        Payment("bob", "alice", 50 * _MILLI),
+        Payment("carol", "dave", 30 * _MILLI),
+        Payment("carol", "bob", 20 * _MILLI),
+        Payment("dave", "alice", 25 * _MILLI),
+    ]
     for each in acknowledged:
         network.pay([each])
     flying = [Payment("alice", "bob", 12 * _MILLI), Payment("carol", "dave", 11 * _MILLI)]
@@ -249,15 +252,19 @@ def _leave(
 ) -> dict[str, list[TxReceipt]]:
     """Have parties leave alone, one after the other; returns what each of them did on L1 until it was paid out."""
 
-    expiries = []
+    expiries: dict[str, int] = {}
     for name, peer in parties.items():
         peer.control.ask("leave", channel="0x" + channels[name].id.hex())
         closing = _wait(peer, channels[name], lambda status: bool(status["on_l1"] == "closing"), "begin to close")
-        expiries += [lock["expiry"] for lock in closing["locks"]]
-    place.travel(max([CHALLENGE_PERIOD, *(expiry - place.chain.now() for expiry in expiries)]) + 1)
-    found = {}
-    for name, peer in parties.items():
-        deeds = _wait(peer, channels[name], _has_settled, "settle")["deeds"]
+        expiries[name] = max((lock["expiry"] for lock in closing["locks"]), default=0)
+    found: dict[str, list[TxReceipt]] = {}
+    for name in sorted(parties, key=lambda name: expiries[name]):
+        now = place.chain.now()
+        if not found:
+            place.travel(CHALLENGE_PERIOD + 1)
+        elif expiries[name] > now:
+            place.travel(expiries[name] - now + 1)
+        deeds = _wait(parties[name], channels[name], _has_settled, "settle")["deeds"]
         found[name] = place.chain.receipts(bytes.fromhex(deed["transaction"][2:]) for deed in deeds)
     return found
 

@@ -13,10 +13,10 @@ from toolkit import Devnet
 from toolkit.channel.hub import HubTechnique, waves
 from toolkit.crypto import keccak256
 from toolkit.devnet import Account
-from toolkit.errors import BadInput, ServiceError
+from toolkit.errors import BadInput
 from toolkit.technique.meter import CheckFailed, Meter
 from toolkit.technique.protocol import run
-from toolkit.technique.workload import ETHER, GWEI, MARGIN, Payment, Workload
+from toolkit.technique.workload import ETHER, GWEI, Payment, Workload
 
 NAMES = "alice", "bob", "carol"
 
@@ -67,16 +67,18 @@ def test_every_payment_is_locked_to_the_hub_and_from_the_hub(technique: HubTechn
     assert not any(network.status(name)["locks"] for name in NAMES)
     assert {each["net"] for each in network.hub.control.channels()} == {4 * GWEI, -2 * GWEI}
 
-    hop, carol = network.hub.account.address_bytes, network.parties["carol"].account.address_bytes
-    hashes = network.parties["carol"].control.invoices([GWEI, MARGIN // GWEI, 1])
-    orders = [(hash_, units, [hop, carol]) for hash_, units in zip(hashes, [GWEI, MARGIN // GWEI, 1], strict=True)]
-    sent = network.parties["alice"].control.send_all(orders)
-    assert [isinstance(each, ServiceError) for each in sent] == [True, True, True], "the hub has put in no more"
-    hash_ = network.parties["bob"].control.invoice(1)
-    bob = network.parties["bob"].account.address_bytes
-    sent = network.parties["carol"].control.send_all([(hashes[0], GWEI, [hop, carol]), (hash_, 1, [hop, bob])])
-    assert isinstance(sent[1], bytes)
-    assert keccak256(sent[1]) == hash_, "the proof of payment, whatever becomes of the others"
+    hop, bob = network.hub.account.address_bytes, network.parties["bob"].account.address_bytes
+    units = [100 * GWEI, 3 * GWEI, 2 * GWEI, 1]
+    hashes = network.parties["bob"].control.invoices(units)
+    orders = [(hash_, each, [hop, bob]) for hash_, each in zip(hashes, units, strict=True)]
+    too_much, arrived = network.parties["alice"].control.send_all(orders[:2])
+    assert "through which 100000000000 units could be paid" in str(too_much)
+    assert isinstance(arrived, bytes), "whatever becomes of the other one"
+    assert keccak256(arrived) == hashes[1]
+    more_than_the_hub_has, arrived = network.parties["carol"].control.send_all(orders[2:])
+    assert "no channel" in str(more_than_the_hub_has)
+    assert isinstance(arrived, bytes)
+    assert keccak256(arrived) == hashes[3]
     network.stop()
 
 

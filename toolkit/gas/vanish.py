@@ -156,8 +156,8 @@ def rollup(technique: str, outcome: Outcome) -> Vanish:
     lost = [*outcome.wrong(), *outcome.reasons]
     if blobs and seconds > BLOB_SECONDS:
         lost.append(
-            f"Ethereum's nodes keep blobs for {span(BLOB_SECONDS)} only, and this takes {span(_whole_hours(seconds))}: somebody must"
-            " have kept the batches, as the node here has"
+            f"Ethereum's nodes keep blobs for {span(BLOB_SECONDS)} only, and this takes {span(_whole_hours(seconds))}:"
+            " somebody must have kept the batches, as the node here has"
         )
     return Vanish(
         technique,

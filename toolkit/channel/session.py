@@ -356,13 +356,13 @@ class Session:
             room -= len(changes)
         try:
             self._make(lots)
-        except Refused:
+        except Exception:  # a rule, or a full disk, say
             for order, changes in lots:
                 try:
                     self._make([(order, changes)])
-                except Refused as refused:
+                except Exception as error:
                     if not order.done.done():
-                        order.done.set_exception(refused)
+                        order.done.set_exception(error)
                     order.changes.clear()
         if lots[-1][0].changes:
             self._orders.appendleft(lots[-1][0])

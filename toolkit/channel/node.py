@@ -221,9 +221,9 @@ class Node:
         """Do whatever is to be done about the pending locks."""
         held = self._held(self.peers.values())
         pending = {each.lock.hash for each in held} | {hash_ for _, hash_ in self._moving | self._forwarding}
-        intents = route.intents(held, self.book.known, self.policy, int(self._now()), int(self._past()))
         with self.book.together():
             self.book.forget(pending)
+            intents = route.intents(held, self.book.known, self.policy, int(self._now()), int(self._past()))
             due = [self._prepare(intent) for intent in intents]
         for do in due:
             do()

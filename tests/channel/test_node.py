@@ -174,6 +174,65 @@ def test_many_payments_cross_each_other(net: Net) -> None:
     net.play(scene)
 
 
+def test_payments_that_go_at_once_arrive_or_tell_why_each_for_itself(net: Net) -> None:
+    async def scene(net: Net) -> None:
+        alice = net.nodes["alice"]
+        hashes = net.nodes["dave"].invoices([1_000, 2_000, 3_000])
+        orders = [(hash_, 1_000, TO_DAVE) for hash_ in hashes]
+        too_much = (b"\7" * 32, 2 * UNITS, TO_DAVE)
+        paid = await alice.pay_all([orders[0], too_much, orders[0], *orders[1:]])
+        assert isinstance(paid[0], bytes)
+        assert keccak256(paid[0]) == hashes[0]
+        reasons = [str(each) for each in paid[1:]]
+        assert "no open channel" in reasons[0]
+        assert "there twice" in reasons[1]
+        assert ["underpaid" in reason for reason in reasons[2:]] == [True, True]
+        await until(lambda: net.locks() == 0)
+        assert net.net("carol", "dave") == 1_000
+        assert await alice.pay(hashes[1], 2_000, TO_DAVE), "what has failed can be paid again"
+
+    net.play(scene)
+
+
+def test_a_channel_is_settled_once_nothing_of_it_is_pending(net: Net) -> None:
+    async def scene(net: Net) -> None:
+        channel = net.channel("alice", "bob").id
+        net.nodes["dave"].sessions[net.channel("carol", "dave").id]._listener = None  # the payment stands still
+        paying = asyncio.ensure_future(net.nodes["alice"].pay(net.nodes["dave"].invoice(1_000), 1_000, TO_DAVE))
+        await until(lambda: bool(net.nodes["alice"].peers[channel].view.locks))
+        waiting = asyncio.ensure_future(net.nodes["alice"].settled(channel))
+        last = net.nodes["dave"].peers[net.channel("carol", "dave").id]
+        await until(lambda: bool(last.view.locks))
+        assert not waiting.done()
+        net.nodes["dave"].sessions[net.channel("carol", "dave").id]._listener = net.nodes["dave"]
+        net.nodes["dave"].look()
+        await paying
+        await waiting
+        view = net.nodes["alice"].peers[channel].view
+        assert (view.locks, view.pending) == ((), ())
+
+    net.play(scene)
+
+
+def test_what_is_noted_together_is_noted_or_nothing_of_it(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    book = Book(store)
+    hash_ = book.invoice(SECRET, Bill(5))
+    with pytest.raises(OSError, match="full"), book.together():
+        book.learn(b"t" * 32)
+        book.accept(b"c" * 32, hash_)
+        book.fail(hash_, Failure.EXPIRED)
+        raise OSError("full")
+    with book.together():
+        book.forward(hash_, b"c" * 32)
+    after = Knowledge({hash_: SECRET}, {hash_: Bill(5)}, forwarded={hash_: b"c" * 32}, accepted=set())
+    assert book.known == after
+    store.close()
+    again = Store(tmp_path / "store")
+    assert Book(again).known == after
+    again.close()
+
+
 @pytest.mark.parametrize(
     ("units", "promised", "failure"),
     [(10_000, 10_001, Failure.UNDERPAID), (10_000, None, Failure.UNKNOWN_HASH), (UNITS, UNITS, Failure.NO_CHANNEL)],

@@ -8,7 +8,7 @@ import json
 import random
 import sqlite3
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -428,14 +428,13 @@ class Hostile:
     async def _serve(self, config: Path, key: bytes) -> None:
         self._loop = asyncio.get_running_loop()
         self.service = Service(Config.load(config), key)
-        self._honestly = self.service.node._do
+        self._honestly = self.service.node._prepare
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(self.service.node, "_do", self._do)
+            patch.setattr(self.service.node, "_prepare", self._prepare)
             await self.service.run(lambda ready: self._started.set())
 
-    def _do(self, intent: route.Intent) -> None:
-        if not isinstance(intent, self._refuses):
-            self._honestly(intent)
+    def _prepare(self, intent: route.Intent) -> Callable[[], None]:
+        return (lambda: None) if isinstance(intent, self._refuses) else self._honestly(intent)
 
     def ask(self, work: Coroutine[Any, Any, T]) -> T:
         """What comes of something that the peer does."""

@@ -249,7 +249,7 @@ def wired(updates: tuple[Update, ...] | list[Update]) -> list[Signed]:
     return [
         signed
         for message in wire.updates(updates)
-        for signed in (wire.read_pay(message.body) if message.kind is Kind.PAY else [wire.read_change(message.body)])
+        for signed in (wire.read_pay if message.kind is Kind.PAY else wire.read_changes)(message.body)
     ]
 
 

@@ -25,7 +25,7 @@ from toolkit.channel.peer import ChannelPeer, Refused
 from toolkit.channel.session import Session
 from toolkit.channel.state import Channel, Lock, Signing, State, Withdrawal, locks_root
 from toolkit.channel.store import Store
-from toolkit.channel.transition import Refusal
+from toolkit.channel.transition import Refusal, Tip, Update
 from toolkit.channel.wire import Kind, Message
 from toolkit.crypto import keccak256, sign
 from toolkit.errors import ProtocolError, ServiceError
@@ -56,8 +56,8 @@ class Rig:
     def on_change(self, peer: ChannelPeer, changes: Sequence[Change]) -> None:
         self.heard.append(tuple(changes))
 
-    def on_secret(self, peer: ChannelPeer, secret: bytes) -> bool:
-        return secret == b"s" * 32
+    def on_secrets(self, peer: ChannelPeer, secrets: Sequence[bytes]) -> int:
+        return secrets.count(b"s" * 32)
 
     async def find(self, wanted: Channel) -> ChannelPeer | None:
         return self.bob if wanted == channel() else None
@@ -176,9 +176,8 @@ def payment(nonce: int, units: int, net: int, key: bytes = KEY_A) -> Message:
 
 
 def change(nonce: int, what: Change, state: State, key: bytes = KEY_A) -> Message:
-    return Message(
-        Kind.CHANGE, nonce.to_bytes(6, "big") + sign(key, SIGNING.state_digest(state)) + changes.encode(what)
-    )
+    body = nonce.to_bytes(6, "big") + sign(key, SIGNING.state_digest(state)) + changes.encode(what)
+    return Message(Kind.CHANGE, len(body).to_bytes(2, "big") + body)
 
 
 def ack(nonce: int, net: int, key: bytes, locks: bytes = bytes(32)) -> Message:
@@ -227,8 +226,8 @@ def test_whoever_goes_on_being_refused_is_cut_off(rig: Rig) -> None:
         ("text", "empty message"),
         (Message(Kind.PAY, bytes(78)).encode(), "sent a PAY instead of a HELLO"),
         (Message(Kind.HELLO, bytes(130)).encode(), "version 0"),
-        (Message(Kind.HELLO, b"\0\2" + bytes(10)).encode(), "HELLO has 130 bytes, not 12"),
-        (Message(Kind.HELLO, b"\0\2" + bytes(128)).encode(), "names no channel"),
+        (Message(Kind.HELLO, b"\0\3" + bytes(10)).encode(), "HELLO has 130 bytes, not 12"),
+        (Message(Kind.HELLO, b"\0\3" + bytes(128)).encode(), "names no channel"),
         (wire.hello(channel(5), bytes(32)).encode(), "none of ours"),
         (None, "went away"),
     ],
@@ -300,7 +299,9 @@ def test_who_resumes_from_elsewhere_is_out_of_step(rig: Rig) -> None:
     [
         Message(Kind.HELLO, b""), Message(Kind.AUTH, bytes(64)), Message(Kind.RESUME, bytes(111)),
         Message(Kind.PAY, b""), Message(Kind.PAY, bytes(77)), Message(Kind.PAY, bytes(78 * 1025)),
-        Message(Kind.CHANGE, bytes(70)), Message(Kind.CHANGE, bytes(100)), Message(Kind.ACK, bytes(79)),
+        Message(Kind.CHANGE, b""), Message(Kind.CHANGE, bytes(100)), Message(Kind.CHANGE, b"\0\x47" + bytes(70)),
+        Message(Kind.CHANGE, b"\0\x47" + bytes(71)), Message(Kind.SECRET, b""), Message(Kind.SECRET, bytes(32 * 65)),
+        Message(Kind.ACK, bytes(79)),
         Message(Kind.REFUSE, bytes(6)), Message(Kind.REFUSE, bytes(7)), Message(Kind.SECRET, bytes(31)),
         Message(Kind.ASK_CLOSE, bytes(12)), Message(Kind.CLOSE, bytes(76)), Message(Kind.ASK_WITHDRAW, bytes(25)),
         Message(Kind.WITHDRAW, bytes(89)),
@@ -462,6 +463,67 @@ def test_changes_of_all_kinds_arrive_in_their_order(rig: Rig) -> None:
     rig.play(scene)
 
 
+def test_changes_that_are_ordered_at_the_same_time_share_a_message(rig: Rig) -> None:
+    async def scene(rig: Rig) -> None:
+        async with rig.alice() as session:
+            orders: list[list[Change]] = [[Offer(LOCK)], [Settle(b"s" * 32)], [Offer(LOCK), Settle(b"s" * 32)]]
+            assert await asyncio.gather(*(session.change(each) for each in orders)) == [1, 2, 4]
+            assert rig.heard == [(Offer(LOCK), Settle(b"s" * 32), Offer(LOCK), Settle(b"s" * 32))]
+
+    rig.play(scene)
+
+
+def test_what_is_refused_keeps_nothing_back_that_is_ordered_at_the_same_time(rig: Rig) -> None:
+    async def scene(rig: Rig) -> None:
+        async with rig.alice() as session:
+            orders = [1], [DEPOSITS.a], [2, DEPOSITS.a], [3] * wire.MAX_PAYMENTS, [4]
+            made = await asyncio.gather(*map(session.pay, orders), return_exceptions=True)
+            assert [type(each) for each in made] == [int, Refused, Refused, int, int]
+            assert rig.bob.view.agreed == State(wire.MAX_PAYMENTS + 2, 5 + 3 * wire.MAX_PAYMENTS)
+
+    rig.play(scene)
+
+
+def test_a_disk_that_fails_fails_what_was_ordered_and_makes_none_of_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(rig: Rig) -> None:
+        async with rig.alice() as session:
+            with monkeypatch.context() as patch:
+                patch.setattr(Store, "add_pending", lambda *_: (_ for _ in ()).throw(OSError("full")))
+                made = await asyncio.gather(session.pay([1]), session.pay([2]), return_exceptions=True)
+            assert [type(each) for each in made] == [OSError, OSError]
+            assert await session.pay([4]) == 1
+            assert rig.bob.view.agreed == State(1, 4)
+
+    rig.play(scene)
+
+
+def test_an_order_is_not_carried_out_where_the_other_party_has_connected_anew(rig: Rig) -> None:
+    async def scene(rig: Rig) -> None:
+        async with rig.alice() as session:
+            ordered = asyncio.ensure_future(session.pay([1]))
+            await asyncio.sleep(0)
+            session.peer.connections += 1
+            with pytest.raises(ServiceError, match="the connection ended"):
+                await ordered
+            assert session.peer.view.pending == ()
+
+    rig.play(scene)
+
+
+def test_long_changes_are_spread_over_messages() -> None:
+    tip = Tip(State(1, 0), ())
+    made = [Update(tip, Offer(LOCK, bytes(changes.MAX_ROUTE)), bytes(64)) for _ in range(wire.MAX_PAYMENTS)]
+    messages = wire.updates(made)
+    assert all(len(message.encode()) <= wire.MAX_MESSAGE for message in messages)
+    read = [signed for message in messages for signed in wire.read_changes(message.body)]
+    assert [signed.change for signed in read] == [update.change for update in made]
+    assert len(messages) == 5
+    many = [Update(tip, Settle(bytes(32)), bytes(64)) for _ in range(wire.MAX_PAYMENTS + 1)]
+    assert [len(wire.read_changes(message.body)) for message in wire.updates(many)] == [wire.MAX_PAYMENTS, 1]
+
+
 def test_of_the_changes_that_go_together_all_are_made_or_none(rig: Rig) -> None:
     async def scene(rig: Rig) -> None:
         async with rig.alice() as session:
@@ -514,8 +576,8 @@ def test_asking_to_withdraw_in_vain_frees_nothing_that_the_other_may_withdraw(ri
 @given(st.sampled_from(Kind), st.binary(max_size=300))
 def test_any_bytes_are_a_message_or_a_protocol_error(kind: Kind, body: bytes) -> None:
     readers: list[Callable[[bytes], object]] = [
-        wire.read_hello, wire.read_resume, wire.read_pay, wire.read_change, wire.read_ack, wire.read_refuse,
-        wire.read_secret, wire.read_ask_close, wire.read_close, wire.read_ask_withdraw, wire.read_withdraw,
+        wire.read_hello, wire.read_resume, wire.read_pay, wire.read_changes, wire.read_ack, wire.read_refuse,
+        wire.read_secrets, wire.read_ask_close, wire.read_close, wire.read_ask_withdraw, wire.read_withdraw,
     ]  # fmt: skip
     for read in readers:
         with contextlib.suppress(ProtocolError):

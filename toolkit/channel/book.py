@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from toolkit.channel.route import Bill, Failure, Knowledge
 from toolkit.channel.state import Channel
@@ -29,7 +30,7 @@ CREATE TABLE IF NOT EXISTS leaving (channel BLOB PRIMARY KEY) WITHOUT ROWID;
 
 
 class Book:
-    """Secrets, invoices, payments and where to find the others. Everything returns after the fsync.
+    """Secrets, invoices, payments and where to find the others. Everything returns after the fsync, but `together`.
 
     Attributes:
         known: what routing needs of it.
@@ -38,24 +39,48 @@ class Book:
     """
 
     def __init__(self, store: Store) -> None:
-        self._db = store.db
+        self._store, self._db = store, store.db
         self._db.executescript(_SCHEMA)
-        rows = self._db.execute
-        self._secrets: dict[bytes, bytes] = dict(rows("SELECT hash, secret FROM secret"))
-        self._invoices: dict[bytes, Bill] = {
-            hash_: Bill(*bill) for hash_, *bill in rows("SELECT hash, units, token, exponent FROM invoice")
-        }
-        self._accepted: set[tuple[bytes, bytes]] = set(rows("SELECT channel, hash FROM accepted"))
-        self._forwarded: dict[bytes, bytes] = dict(rows("SELECT hash, channel FROM forwarded"))
-        self._failures: dict[bytes, int] = dict(rows("SELECT hash, reason FROM failure"))
+        self._secrets: dict[bytes, bytes] = {}
+        self._invoices: dict[bytes, Bill] = {}
+        self._accepted: set[tuple[bytes, bytes]] = set()
+        self._forwarded: dict[bytes, bytes] = {}
+        self._failures: dict[bytes, int] = {}
         self.revealed: dict[bytes, int] = {}
         self.known = Knowledge(
             self._secrets, self._invoices, self._forwarded, self._failures, self._accepted, self.revealed
         )
-        self.leaving: set[bytes] = {channel for (channel,) in rows("SELECT channel FROM leaving")}
-        self.payments: dict[bytes, tuple[int, bytes]] = {
-            hash_: (units, channel) for hash_, units, channel in rows("SELECT hash, units, channel FROM payment")
-        }
+        self.leaving: set[bytes] = set()
+        self.payments: dict[bytes, tuple[int, bytes]] = {}
+        self._read()
+
+    def _read(self) -> None:
+        """What is on disk, and nothing else."""
+        known = (self._secrets, self._invoices, self._accepted, self._forwarded, self._failures)
+        for each in (*known, self.leaving, self.payments):
+            each.clear()
+        rows = self._db.execute
+        self._secrets.update(rows("SELECT hash, secret FROM secret"))
+        self._invoices.update(
+            (hash_, Bill(*bill)) for hash_, *bill in rows("SELECT hash, units, token, exponent FROM invoice")
+        )
+        self._accepted.update(rows("SELECT channel, hash FROM accepted"))
+        self._forwarded.update(rows("SELECT hash, channel FROM forwarded"))
+        self._failures.update(rows("SELECT hash, reason FROM failure"))
+        self.leaving.update(channel for (channel,) in rows("SELECT channel FROM leaving"))
+        self.payments.update(
+            (hash_, (units, channel)) for hash_, units, channel in rows("SELECT hash, units, channel FROM payment")
+        )
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is noted in it is on disk once it ends, all of it or nothing; nobody may be told of it before."""
+        try:
+            with self._store.transaction():
+                yield
+        except BaseException:
+            self._read()
+            raise
 
     def leave(self, channel: bytes) -> None:
         """Close that channel alone."""

@@ -8,6 +8,12 @@
                                                                   answered with the secret, the proof of payment;
                                                                   both in ETH (units are gwei), or as "open" has it
     {"do": "payment", "hash": "0x..."}                            "paid", "pending" or "failed"
+    {"do": "invoices", "units": [n, ...]}                         answered with their hashes
+    {"do": "send_all", "payments": [{"hash": "0x...", "units": n, "to": [...]}, ...]}
+                                                                  all at the same time; answered with each one's secret
+                                                                  or error, once none is on its way
+    {"do": "settled", "channel": "0x..."}                         answered once no lock is pending in the channel
+    {"do": "connect", "channel": "0x...", "peer": "host:port"}    the other party's peer is looked for there from now on
     {"do": "close", "channel": "0x...", "expiry": unix time}      answered with the other party's signature of the Close
 
 and, where the process was given an L1 node, what needs a transaction, answered with its hash and gas:
@@ -73,6 +79,28 @@ class Control:
         """Pay an invoice over the hops ``to``, the payee last (20-byte addresses); returns its secret."""
         answer = self.ask("send", hash=_hex(hash_), units=units, to=[_hex(each) for each in to])
         return bytes.fromhex(answer["secret"][2:])
+
+    def invoices(self, units: Sequence[int]) -> list[bytes]:
+        """Wait for several payments; returns the 32-byte hash of each."""
+        return [bytes.fromhex(hash_[2:]) for hash_ in self.ask("invoices", units=list(units))["hashes"]]
+
+    def send_all(self, payments: Sequence[tuple[bytes, int, Sequence[bytes]]]) -> list[bytes | ServiceError]:
+        """Pay several invoices at the same time, each given as to `send`; returns each one's secret, or why not."""
+        asked = [
+            {"hash": _hex(hash_), "units": units, "to": [_hex(each) for each in to]} for hash_, units, to in payments
+        ]
+        return [
+            ServiceError(str(each["error"])) if "error" in each else bytes.fromhex(each["secret"][2:])
+            for each in self.ask("send_all", payments=asked)["sent"]
+        ]
+
+    def settled(self, channel: bytes) -> None:
+        """Wait until no lock is pending in the channel (32-byte id), and nothing of ours waits to be acknowledged."""
+        self.ask("settled", channel=_hex(channel))
+
+    def connect(self, channel: bytes, peer: str) -> None:
+        """Look for the other party of the channel (32-byte id) at ``peer`` ("host:port"), again and again."""
+        self.ask("connect", channel=_hex(channel), peer=peer)
 
     def agree_to_close(self, channel: bytes, expiry: int) -> tuple[int, bytes]:
         """Net transfer and the other party's 64-byte signature of a Close that is good until ``expiry`` (Unix time)."""

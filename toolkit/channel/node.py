@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from toolkit.channel import route
@@ -64,7 +65,10 @@ class Node:
         self._moving: set[tuple[bytes, bytes]] = set()  # locks that a change of ours is about to take away
         self._forwarding: set[tuple[bytes, bytes]] = set()  # locks for which the next hop is being promised its part
         self._shown: set[tuple[Session, bytes]] = set()
+        self._showing: dict[Session, list[bytes]] = {}
+        self._look_due = False
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
+        self._settling: list[tuple[ChannelPeer, asyncio.Future[None]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connected(self, session: Session) -> None:
@@ -88,24 +92,24 @@ class Node:
 
     def on_change(self, peer: ChannelPeer, changes: Sequence[Change]) -> None:
         """See `toolkit.channel.session.Listener`."""
-        for change in changes:
-            if isinstance(change, Cancel):
-                self.book.fail(change.hash, change.reason)
-        if changes or peer.view.locks or self._waiting:
+        cancelled = [change for change in changes if isinstance(change, Cancel)]
+        if cancelled:
+            with self.book.together():
+                for change in cancelled:
+                    self.book.fail(change.hash, change.reason)
+        if changes or peer.view.locks or self._waiting or self._settling:
             self.look()
 
-    def on_secret(self, peer: ChannelPeer, secret: bytes) -> bool:
+    def on_secrets(self, peer: ChannelPeer, secrets: Sequence[bytes]) -> int:
         """See `toolkit.channel.session.Listener`."""
-        lock = lock_of(peer.view.tip, keccak256(secret))
-        if lock is None or lock.payer is not peer.side:
-            return False
-        self.learn(secret)
-        return True
-
-    def learn(self, secret: bytes) -> None:
-        """A secret is known, from another party or from L1."""
-        self.book.learn(secret)
-        self.look()
+        ours = {offer.lock.hash for offer in peer.view.tip.locks if offer.lock.payer is peer.side}
+        wanted = [secret for secret in secrets if keccak256(secret) in ours]
+        if wanted:
+            with self.book.together():
+                for secret in wanted:
+                    self.book.learn(secret)
+            self.look()
+        return len(wanted)
 
     def invoice(self, units: int, token: bytes = ETHER, exponent: int = GWEI_EXPONENT) -> bytes:
         """Wait for a payment of ``units`` over any channel in ``token``, whose units are 10**exponent base units.
@@ -115,6 +119,11 @@ class Node:
         if not 0 < units <= MAX_UNITS:
             raise BadInput(f"an invoice is about 1 to {MAX_UNITS} units, not {units}")
         return self.book.invoice(secrets.token_bytes(32), Bill(units, token, exponent))
+
+    def invoices(self, units: Sequence[int], token: bytes = ETHER, exponent: int = GWEI_EXPONENT) -> list[bytes]:
+        """Several invoices, as `invoice`."""
+        with self.book.together():
+            return [self.invoice(each, token, exponent) for each in units]
 
     async def pay(
         self, hash_: bytes, units: int, to: Sequence[bytes], token: bytes = ETHER, exponent: int = GWEI_EXPONENT
@@ -133,25 +142,70 @@ class Node:
             PaymentFailed: a hop or the payee cancelled it.
             Refused, ServiceError: the first hop does not take it or is not there.
         """
+        (paid,) = await self.pay_all([(hash_, units, to)], token, exponent)
+        if isinstance(paid, BaseException):
+            raise paid
+        return paid
+
+    async def pay_all(
+        self,
+        payments: Sequence[tuple[bytes, int, Sequence[bytes]]],
+        token: bytes = ETHER,
+        exponent: int = GWEI_EXPONENT,
+    ) -> list[bytes | BaseException]:
+        """Pay several invoices at the same time, each given as to `pay`; returns each one's secret, or what it raised.
+
+        None keeps another one back.
+        """
+        begun: dict[int, tuple[bytes, ChannelPeer, Hop, bytes]] = {}
+        found: dict[int, bytes | BaseException] = {}
+        hashes: set[bytes] = set()
+        with self.book.together():
+            for place, (hash_, units, to) in enumerate(payments):
+                try:
+                    if hash_ in hashes:
+                        raise BadInput(f"the invoice 0x{hash_.hex()} is there twice")
+                    begun[place] = (hash_, *self._begin(hash_, units, to, (token, exponent)))
+                    hashes.add(hash_)
+                except BadInput as error:
+                    found[place] = error
+        for hash_ in hashes:
+            self._waiting[hash_] = asyncio.get_running_loop().create_future()
+        paid = await asyncio.gather(*(self._pay(*each) for each in begun.values()), return_exceptions=True)
+        found.update(zip(begun, paid, strict=True))
+        return [found[place] for place in range(len(payments))]
+
+    def _begin(
+        self, hash_: bytes, units: int, to: Sequence[bytes], asset: tuple[bytes, int]
+    ) -> tuple[ChannelPeer, Hop, bytes]:
+        """Note a payment that is about to be offered: in which channel, the first hop, and the route onward."""
         if hash_ in self.book.known.secrets:
             raise BadInput(f"the invoice 0x{hash_.hex()} is paid already")
         if hash_ in self._waiting or any(lock_of(peer.view.tip, hash_) for peer in self.peers.values()):
             raise BadInput(f"the invoice 0x{hash_.hex()} is being paid already")
         first, *rest = route.plan(units, to, int(self._now()), self.policy)
-        peer = self._toward(first, (token, exponent))
+        peer = self._toward(first, asset)
         if peer is None:
             raise BadInput(
                 f"there is no open channel with 0x{first.to.hex()} through which {first.units} units could be paid now"
             )
         self.book.pay(hash_, first.units, peer.channel.id)
-        done = self._waiting[hash_] = asyncio.get_running_loop().create_future()
+        return peer, first, route.encode(rest)
+
+    async def _pay(self, hash_: bytes, peer: ChannelPeer, first: Hop, rest: bytes) -> bytes:
         try:
-            await self._offer(peer, hash_, first, route.encode(rest))
-            self.look()
-            proof: bytes = await done
-            return proof
+            await self._offer(peer, hash_, first, rest)
+            self._look_soon()
+            return await self._waiting[hash_]
         finally:
             del self._waiting[hash_]
+
+    async def settled(self, channel: bytes) -> None:
+        """Wait until no lock is pending in a channel, and no change of ours waits for its acknowledgement."""
+        done = asyncio.get_running_loop().create_future()
+        self._settling.append((self.peers[channel], done))
+        self.look()
+        await done
 
     def state_of_payment(self, hash_: bytes) -> str:
         """ "paid", "pending" or "failed" of a payment that started here; raises BadInput where none did."""
@@ -166,9 +220,16 @@ class Node:
     def look(self) -> None:
         """Do whatever is to be done about the pending locks."""
         held = self._held(self.peers.values())
-        self.book.forget({each.lock.hash for each in held} | {hash_ for _, hash_ in self._moving | self._forwarding})
-        for intent in route.intents(held, self.book.known, self.policy, int(self._now()), int(self._past())):
-            self._do(intent)
+        pending = {each.lock.hash for each in held} | {hash_ for _, hash_ in self._moving | self._forwarding}
+        with self.book.together():
+            self.book.forget(pending)
+            intents = route.intents(held, self.book.known, self.policy, int(self._now()), int(self._past()))
+            due = [self._prepare(intent) for intent in intents]
+        for do in due:
+            do()
+        for session, shown in self._showing.items():
+            self._spawn(session.show(shown))
+        self._showing.clear()
         for hash_, done in self._waiting.items():
             if done.done():
                 continue
@@ -178,6 +239,10 @@ class Node:
                 done.set_result(secret)
             elif failure is not None:
                 done.set_exception(PaymentFailed(failure))
+        for peer, settled in self._settling:
+            if not settled.done() and not peer.view.pending and not peer.view.locks:
+                settled.set_result(None)
+        self._settling = [each for each in self._settling if not each[1].done()]
 
     def _failure(self, hash_: bytes) -> Failure | None:
         reason = self.book.known.failures.get(hash_)
@@ -214,30 +279,38 @@ class Node:
                 held.append(Held(channel, peer.side, lock, onward, live, moving, *_asset(peer), forwarding))
         return held
 
-    def _do(self, intent: Intent) -> None:
+    def _prepare(self, intent: Intent) -> Callable[[], None]:
+        """Note what must be on disk first; returns what is to be done then."""
         match intent:
             case Show(channel, secret):
-                session = self.sessions[channel]
-                if (session, secret) not in self._shown:
-                    self.book.accept(channel, keccak256(secret))
-                    self._shown.add((session, secret))
-                    self._spawn(session.show(secret))
+                self.book.accept(channel, keccak256(secret))
+                return partial(self._show, self.sessions[channel], secret)
             case SettleLock(channel, secret):
-                change = Settle(secret)
-                self._mark(self._moving, channel, change.hash, self.sessions[channel].change([change]))
+                return partial(self._change, channel, Settle(secret))
             case CancelLock(channel, hash_, reason):
-                self._mark(self._moving, channel, hash_, self.sessions[channel].change([Cancel(hash_, reason)]))
+                return partial(self._change, channel, Cancel(hash_, reason))
             case Forward(channel, lock, hop, rest):
-                self._mark(self._forwarding, channel, lock.hash, self._forward(channel, lock.hash, hop, rest))
+                peer = self._toward(hop, _asset(self.peers[channel]))
+                if peer is None:
+                    self.book.fail(lock.hash, Failure.NO_CHANNEL)
+                self.book.forward(lock.hash, channel if peer is None else peer.channel.id)
+                return partial(self._forward, channel, lock.hash, peer, hop, rest)
 
-    async def _forward(self, channel: bytes, hash_: bytes, hop: Hop, rest: bytes) -> None:
-        peer = self._toward(hop, _asset(self.peers[channel]))
-        if peer is None:
-            self.book.fail(hash_, Failure.NO_CHANNEL)
-        self.book.forward(hash_, channel if peer is None else peer.channel.id)
-        if peer is not None:
-            with suppress(Refused):  # the failure is in the book
-                await self._offer(peer, hash_, hop, rest)
+    def _show(self, session: Session, secret: bytes) -> None:
+        if (session, secret) not in self._shown:
+            self._shown.add((session, secret))
+            self._showing.setdefault(session, []).append(secret)
+
+    def _change(self, channel: bytes, change: Settle | Cancel) -> None:
+        self._mark(self._moving, channel, change.hash, self.sessions[channel].change([change]))
+
+    def _forward(self, channel: bytes, hash_: bytes, peer: ChannelPeer | None, hop: Hop, rest: bytes) -> None:
+        async def forwarding() -> None:
+            if peer is not None:
+                with suppress(Refused):  # the failure is in the book
+                    await self._offer(peer, hash_, hop, rest)
+
+        self._mark(self._forwarding, channel, hash_, forwarding())
 
     async def _offer(self, peer: ChannelPeer, hash_: bytes, hop: Hop, rest: bytes) -> None:
         units = hop.units if peer.side is Side.A else -hop.units
@@ -271,9 +344,20 @@ class Node:
                 await work
             finally:
                 marked.discard(key)
-            self.look()  # not where it failed: the next event tries again
+            self._look_soon()  # not where it failed: the next event tries again
 
         self._spawn(marking())
+
+    def _look_soon(self) -> None:
+        """Look once for all that has ended by then."""
+
+        async def looking() -> None:
+            self._look_due = False
+            self.look()
+
+        if not self._look_due:
+            self._look_due = True
+            self._spawn(looking())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         async def safely() -> None:

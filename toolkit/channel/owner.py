@@ -91,9 +91,14 @@ class Owner:
                 return {"hash": _hex(self._service.node.invoice(int(command["units"]), *_asset(command)))}
             case "send":
                 return await self._send(command)
+            case "invoices":
+                hashes = self._service.node.invoices([int(each) for each in command["units"]], *_asset(command))
+                return {"hashes": [_hex(each) for each in hashes]}
+            case "send_all":
+                return await self._send_all(command)
             case "payment":
                 return {"state": self._service.node.state_of_payment(hex_bytes(command["hash"], 32))}
-            case "status" | "pay" | "close" | "top_up" | "close_now" | "withdraw" | "leave":
+            case "status" | "pay" | "close" | "top_up" | "close_now" | "withdraw" | "leave" | "settled" | "connect":
                 return await self._about_channel(command, self._peer(command))
             case other:
                 raise BadInput(f"there is no command {other!r}")
@@ -109,6 +114,12 @@ class Owner:
                 expiry = int(command["expiry"])
                 signature = await node.session(channel).agree_to_close(expiry)
                 return {"net": peer.view.agreed.net, "expiry": expiry, "signature": _hex(signature)}
+            case "settled":
+                await node.settled(channel)
+                return {}
+            case "connect":
+                self._service.dial(peer.channel, *host_and_port(command["peer"]))
+                return {}
             case "top_up":
                 return _deed(await self._shore().top_up(peer, int(command["units"])))
             case "close_now":
@@ -127,10 +138,15 @@ class Owner:
         return {"channel": _hex(channel.id), "descriptor": _hex(channel.encode()), **_deed(deed)}
 
     async def _send(self, command: dict[str, Any]) -> dict[str, Any]:
-        to = [hex_bytes(each, 20) for each in command["to"]]
-        hash_, units = hex_bytes(command["hash"], 32), int(command["units"])
-        secret = await self._service.node.pay(hash_, units, to, *_asset(command))
-        return {"secret": _hex(secret)}
+        return {"secret": _hex(await self._service.node.pay(*_order(command), *_asset(command)))}
+
+    async def _send_all(self, command: dict[str, Any]) -> dict[str, Any]:
+        sent: list[dict[str, str]] = []
+        for paid in await self._service.node.pay_all([_order(each) for each in command["payments"]], *_asset(command)):
+            if not isinstance(paid, bytes | L2KitError):
+                raise paid
+            sent.append({"secret": _hex(paid)} if isinstance(paid, bytes) else {"error": str(paid)})
+        return {"sent": sent}
 
     def _status(self, peer: ChannelPeer) -> dict[str, Any]:
         service, channel, view = self._service, peer.channel, peer.view
@@ -171,6 +187,12 @@ class Owner:
         if self._service.shore is None:
             raise BadInput("this peer was started without an L1 node")
         return self._service.shore
+
+
+def _order(command: dict[str, Any]) -> tuple[bytes, int, list[bytes]]:
+    """Hash, units and hops of a payment."""
+    to = [hex_bytes(each, 20) for each in command["to"]]
+    return hex_bytes(command["hash"], 32), int(command["units"]), to
 
 
 def _asset(command: dict[str, Any]) -> tuple[bytes, int]:

@@ -111,13 +111,17 @@ class ChannelPeer:
         """
         refusal = transition.may_change(self.view)
         tip, deposits, now = self.view.tip, self.view.usable, int(self._now())
-        updates: list[Update] = []
+        tips: list[Tip] = []
         for change in changes:
             after = refusal or transition.changed(tip, deposits, self.side, change, now)
             if isinstance(after, Refusal):
                 raise Refused(after, f"{_shown(change)} with a balance of {self.balance} units")
             tip = after
-            updates.append(Update(tip, change, sign(self._key, self.signing.state_digest(tip.state))))
+            tips.append(tip)
+        updates = [
+            Update(tip, change, sign(self._key, self.signing.state_digest(tip.state)))
+            for tip, change in zip(tips, changes, strict=True)
+        ]
         self._store.add_pending(self.channel, updates)
         self.view = transition.sent(self.view, updates)
         return updates

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from toolkit.channel.control import Control
@@ -85,6 +88,21 @@ class PeerProcess(Process):
     def kill(self) -> None:
         self.control.close()
         super().kill()
+
+
+def start_peers(folder: RunFolder, told: Sequence[tuple[Account, Mapping[str, Any]]]) -> list[PeerProcess]:
+    """Peers, started at the same time, each with its account and configuration, in fresh folders.
+
+    None can be told where another one listens before that one is there: see `Control.connect`.
+    """
+    # Not in those of peers before: on a chain that has forgotten blocks, another channel may have the same id.
+    place = Path(tempfile.mkdtemp(prefix="peers-", dir=folder.path)).name
+
+    def start(number: int, account: Account, config: Mapping[str, Any]) -> PeerProcess:
+        return PeerProcess(folder, account, config, f"{place}/{number}-{account.name[:12]}")
+
+    with ThreadPoolExecutor(len(told)) as threads:
+        return [each.result() for each in [threads.submit(start, number, *each) for number, each in enumerate(told)]]
 
 
 def on_l1(chain_id: int, contract: str, l1_rpc: str, poll_seconds: float = 0.2) -> dict[str, Any]:

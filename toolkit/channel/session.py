@@ -42,8 +42,8 @@ class Listener(Protocol):
     def on_change(self, peer: ChannelPeer, changes: Sequence[Change]) -> None:
         """The agreed state is another one, after the other party's ``changes`` or (where there are none) ours."""
 
-    def on_secret(self, peer: ChannelPeer, secret: bytes) -> bool:
-        """The other party shows a 32-byte secret; returns whether one of our locks waits for it."""
+    def on_secrets(self, peer: ChannelPeer, secrets: Sequence[bytes]) -> int:
+        """The other party shows 32-byte secrets; returns for how many of them a lock of ours waits."""
 
 
 @dataclass
@@ -114,13 +114,18 @@ class Session:
         self._check_open()
         order = _Order(deque(changes), asyncio.get_running_loop().create_future())
         self._orders.append(order)
-        self._go_on()
-        await self._flush()
+        # Others order at the same time, perhaps: what can be made together shares a message and a write to the disk.
+        await asyncio.sleep(0)
+        if self._superseded:
+            self._end()
+        if not order.done.done():
+            self._go_on()
+            await self._flush()
         return await order.done
 
-    async def show(self, secret: bytes) -> None:
-        """Tell the other party the secret of a lock it has offered."""
-        self._send(wire.secret(secret))
+    async def show(self, shown: Sequence[bytes]) -> None:
+        """Tell the other party the secrets of locks it has offered, as many as a channel has at most."""
+        self._send(wire.secret(*shown))
         await self._flush()
 
     async def agree_to_close(self, expiry: int) -> bytes:
@@ -219,7 +224,7 @@ class Session:
             case Kind.PAY:
                 self._on_changes(wire.read_pay(message.body))
             case Kind.CHANGE:
-                self._on_changes([wire.read_change(message.body)])
+                self._on_changes(wire.read_changes(message.body))
             case Kind.ACK:
                 self._on_ack(*wire.read_ack(message.body))
             case Kind.REFUSE:
@@ -229,7 +234,7 @@ class Session:
             case Kind.TURN:
                 self._on_turn()
             case Kind.SECRET:
-                self._on_secret(wire.read_secret(message.body))
+                self._on_secrets(wire.read_secrets(message.body))
             case Kind.ASK_CLOSE:
                 net, expiry = wire.read_ask_close(message.body)
                 self._on_ask(lambda: wire.close(net, expiry, self.peer.sign_close(net, expiry)))
@@ -290,8 +295,9 @@ class Session:
             return
         self._my_turn, self._asked = True, False
 
-    def _on_secret(self, secret: bytes) -> None:
-        if self._listener is None or not self._listener.on_secret(self.peer, secret):
+    def _on_secrets(self, shown: list[bytes]) -> None:
+        wanted = 0 if self._listener is None else self._listener.on_secrets(self.peer, shown)
+        for _ in range(len(shown) - wanted):
             self._refuse(0, self.peer.refuse(Refusal.WRONG_SECRET))
 
     def _on_ask(self, sign: Callable[[], Message]) -> None:
@@ -331,7 +337,7 @@ class Session:
                 self._go_on()
             return
         while self._orders and (room := wire.MAX_PAYMENTS - len(self.peer.view.pending)) > 0:
-            self._change_some(self._orders[0], room)
+            self._change_some(room)
         if wish is not None and not self.peer.view.pending and not wish.done.done():
             try:
                 message, wish.asked = wish.ask()
@@ -340,19 +346,36 @@ class Session:
             else:
                 self._send(message)
 
-    def _change_some(self, order: _Order, room: int) -> None:
-        changes = [order.changes.popleft() for _ in range(min(room, len(order.changes)))]
+    def _change_some(self, room: int) -> None:
+        """Make what there is room for, of all orders at once; one by one where something of it is refused."""
+        lots: list[tuple[_Order, list[Change]]] = []
+        while self._orders and room > 0:
+            order = self._orders.popleft()
+            changes = [order.changes.popleft() for _ in range(min(room, len(order.changes)))]
+            lots.append((order, changes))
+            room -= len(changes)
         try:
-            updates = self.peer.change(changes)
-        except Refused as refused:
-            self._orders.popleft()
-            if not order.done.done():
-                order.done.set_exception(refused)
-            return
+            self._make(lots)
+        except Exception:  # a rule, or a full disk, say
+            for order, changes in lots:
+                try:
+                    self._make([(order, changes)])
+                except Exception as error:
+                    if not order.done.done():
+                        order.done.set_exception(error)
+                    order.changes.clear()
+        if lots[-1][0].changes:
+            self._orders.appendleft(lots[-1][0])
+
+    def _make(self, lots: Sequence[tuple[_Order, list[Change]]]) -> None:
+        updates = self.peer.change([change for _, changes in lots for change in changes])
         self._send_updates(updates)
-        if not order.changes:
-            order.last_nonce = updates[-1].tip.state.nonce
-            self._waiting.append(self._orders.popleft())
+        at = 0
+        for order, changes in lots:
+            at += len(changes)
+            if not order.changes:
+                order.last_nonce = updates[at - 1].tip.state.nonce
+                self._waiting.append(order)
 
     def _send_updates(self, updates: Sequence[Update]) -> None:
         for message in wire.updates(updates):

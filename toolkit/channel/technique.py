@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from toolkit.channel.onchain import OnChain
-from toolkit.channel.process import PeerProcess, on_l1
+from toolkit.channel.process import PeerProcess, on_l1, start_peers
 from toolkit.channel.state import Channel, ChannelTerms, Side
 from toolkit.devnet.accounts import Account
 from toolkit.devnet.process import RunFolder
@@ -77,14 +77,15 @@ class ChannelTechnique:
         return self._balances.check({name: self._workload.net(name) for name in self._workload.accounts})
 
     def _start_peers(self) -> None:
-        """One process for each account, one after the other: each connects to those that listen already."""
+        """One process for each account, all at the same time; then each pair's second party looks for the first."""
+        told = []
         for name, account in self._workload.accounts.items():
-            channels = []
-            for pair in self._pairs:
-                if name in (pair.a.name, pair.b.name):
-                    other = self._peers.get(pair.b.name if name == pair.a.name else pair.a.name)
-                    channels.append({"channel": "0x" + pair.channel.encode().hex(), "peer": other and other.address})
-            self._peers[name] = PeerProcess(self._folder, account, {**self._l1, "channels": channels})
+            own = [pair.channel for pair in self._pairs if name in (pair.a.name, pair.b.name)]
+            channels = [{"channel": "0x" + channel.encode().hex()} for channel in own]
+            told.append((account, {**self._l1, "channels": channels}))
+        self._peers = dict(zip(self._workload.accounts, start_peers(self._folder, told), strict=True))
+        for pair in self._pairs:
+            self._peers[pair.b.name].control.connect(pair.channel.id, self._peers[pair.a.name].address)
         for pair in self._pairs:
             self._peers[pair.a.name].connected(pair.channel.id)
             self._peers[pair.b.name].connected(pair.channel.id)

@@ -1,20 +1,21 @@
-"""The protocol between two peers, version 2: binary messages over one WebSocket connection (RFC 6455) a channel.
+"""The protocol between two peers, version 3: binary messages over one WebSocket connection (RFC 6455) a channel.
 
 A message is its kind (1 byte) and its body; numbers are big-endian, a message has 256 KiB at most. The WebSocket
-subprotocol is "l2kit-channel.v2".
+subprotocol is "l2kit-channel.v3".
 
     kind    body
-    1 HELLO    version 2 | the channel's descriptor 96 | challenge 32
+    1 HELLO    version 3 | the channel's descriptor 96 | challenge 32
     2 AUTH     signature 64 over keccak(0x19 "l2kit channel session" | version | channel id | own challenge | other's)
     3 RESUME   nonce 6 | net 8 | locks 32 | signature 64: the newest agreed state, signed by the sender, zeros for
                the first | has changes on the way 1
     4 PAY      1 to 1,024 times: nonce 6 | units 8 | signature 64 over the state after it
-    5 CHANGE   nonce 6 | signature 64 | the change (`toolkit.channel.change`): anything else that makes a state
+    5 CHANGE   1 to 1,024 times: length 2 (of what follows it) | nonce 6 | signature 64 | the change
+               (`toolkit.channel.change`), anything else that makes a state
     6 ACK      nonce 6 | signature 64 over the state with that nonce; acknowledges those before it
     7 REFUSE   nonce 6 | reason 1 (`Refusal`): of a change, or 0 of anything else
     8 WANT     nothing: the sender would like to make changes
     9 TURN     nothing: now the other one may make changes
-    10 SECRET  secret 32: of a lock that the receiver has offered; it should settle it
+    10 SECRET  1 to 64 times: secret 32, of a lock that the receiver has offered; it should settle it
     11 ASK_CLOSE      net 8 | expiry 5: please sign this Close
     12 CLOSE          net 8 | expiry 5 | signature 64: a Close signed by the sender
     13 ASK_WITHDRAW   number 7 | units A 7 | units B 7 | expiry 5: please sign this Withdrawal
@@ -38,16 +39,17 @@ from typing import NamedTuple
 from toolkit.channel import change as changes
 from toolkit.channel.change import Change, Pay
 from toolkit.channel.state import Channel, State, Withdrawal
-from toolkit.channel.transition import Refusal, Update
+from toolkit.channel.transition import MAX_LOCKS, Refusal, Update
 from toolkit.crypto import keccak256
 from toolkit.errors import BadInput, ProtocolError
 
-VERSION = 2
-SUBPROTOCOL = "l2kit-channel.v2"
+VERSION = 3
+SUBPROTOCOL = "l2kit-channel.v3"
 MAX_MESSAGE = 256 * 1024
 MAX_PAYMENTS = 1024
-"""Payments in one PAY, and changes on the way at a time."""
+"""Payments in one PAY, changes in one CHANGE, and changes on the way at a time."""
 
+_CHANGE_HEAD = 70
 PAYMENT_SIZE = 78
 """Bytes of a signed payment: nonce 6, units 8, signature 64 (EIP-2098)."""
 
@@ -137,24 +139,28 @@ def read_resume(body: bytes) -> tuple[State, bytes, bool]:
 
 
 def updates(made: Sequence[Update]) -> list[Message]:
-    """The messages that carry changes, in their order; payments that follow each other share one."""
+    """The messages that carry changes, in their order; changes of a kind that follow each other share one."""
     messages: list[Message] = []
-    payments: list[bytes] = []
+    parts: list[bytes] = []
+    of, size = Kind.PAY, 0
 
     def flush() -> None:
-        if payments:
-            messages.append(Message(Kind.PAY, b"".join(payments)))
-            payments.clear()
+        if parts:
+            messages.append(Message(of, b"".join(parts)))
+            parts.clear()
 
     for tip, change, signature in made:
         nonce = tip.state.nonce.to_bytes(6, "big")
         if isinstance(change, Pay):
-            payments.append(nonce + change.units.to_bytes(8, "big") + signature)
-            if len(payments) == MAX_PAYMENTS:
-                flush()
+            kind, part = Kind.PAY, nonce + change.units.to_bytes(8, "big") + signature
         else:
+            body = nonce + signature + changes.encode(change)
+            kind, part = Kind.CHANGE, len(body).to_bytes(2, "big") + body
+        if kind is not of or len(parts) == MAX_PAYMENTS or size + len(part) >= MAX_MESSAGE:
             flush()
-            messages.append(Message(Kind.CHANGE, nonce + signature + changes.encode(change)))
+            of, size = kind, 0
+        parts.append(part)
+        size += len(part)
     flush()
     return messages
 
@@ -171,11 +177,21 @@ def read_pay(body: bytes) -> list[Signed]:
     ]
 
 
-def read_change(body: bytes) -> Signed:
-    """The change."""
-    if len(body) < 71:
-        raise ProtocolError(f"a CHANGE of {len(body)} bytes is none")
-    return Signed(int.from_bytes(body[:6], "big"), changes.decode(body[70:]), body[6:70])
+def read_changes(body: bytes) -> list[Signed]:
+    """The changes."""
+    found: list[Signed] = []
+    at = 0
+    while at < len(body) or not found:
+        end = at + 2 + int.from_bytes(body[at : at + 2], "big")
+        part = body[at + 2 : end]
+        if len(part) <= _CHANGE_HEAD or end > len(body) or len(found) == MAX_PAYMENTS:
+            raise ProtocolError(
+                f"a CHANGE has 1 to {MAX_PAYMENTS} changes of more than {_CHANGE_HEAD} bytes; the one of"
+                f" {len(part)} bytes at byte {at} of {len(body)} is none of them"
+            )
+        found.append(Signed(int.from_bytes(part[:6], "big"), changes.decode(part[_CHANGE_HEAD:]), part[6:_CHANGE_HEAD]))
+        at = end
+    return found
 
 
 def ack(nonce: int, signature: bytes) -> Message:
@@ -203,15 +219,16 @@ def read_refuse(body: bytes) -> tuple[int, Refusal]:
         raise ProtocolError(f"there is no reason {body[6]} to refuse something") from None
 
 
-def secret(of_lock: bytes) -> Message:
-    """The secret of a lock that the receiver has offered."""
-    return Message(Kind.SECRET, of_lock)
+def secret(*of_locks: bytes) -> Message:
+    """The secrets of locks that the receiver has offered."""
+    return Message(Kind.SECRET, b"".join(of_locks))
 
 
-def read_secret(body: bytes) -> bytes:
-    """The 32-byte secret."""
-    _sized(Kind.SECRET, body, 32)
-    return body
+def read_secrets(body: bytes) -> list[bytes]:
+    """The 32-byte secrets."""
+    if len(body) % 32 or not 1 <= len(body) // 32 <= MAX_LOCKS:
+        raise ProtocolError(f"a SECRET has 1 to {MAX_LOCKS} secrets of 32 bytes, not {len(body)} bytes")
+    return [body[at : at + 32] for at in range(0, len(body), 32)]
 
 
 def ask_close(net: int, expiry: int) -> Message:

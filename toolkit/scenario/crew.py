@@ -50,7 +50,7 @@ class Crew:
         Args:
             config: beside the pace, as of `toolkit.rollup.config.Config`; with ``cheat`` they are dishonest.
         """
-        settings = {**asdict(self._pace), "batch_data": "calldata", **config}
+        settings = {**asdict(self._pace), "batch_data": self.devnet.options.batch_data, **config}
         for role in roles:
             self._services[role] = self.devnet.process(role, role, self.devnet.accounts[role], **settings)
 

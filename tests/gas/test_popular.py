@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from toolkit.errors import BadInput
+from toolkit.gas import snapshot
 from toolkit.gas.popular import CLAIMS, COMMAND, TOLERANCE, Claim, Equation, Given, check
 from toolkit.rollup.codec import BLOB_RECORDS, RECORD_SIZE
 
-RECEIPTS: dict[str, int] = json.loads((Path(__file__).parent / "gas.json").read_text())
+RECEIPTS: Mapping[str, int] = snapshot.committed().receipts
 CHAINS = {"Bitcoin", "Ethereum", "Solana", "Cardano", "Optimism", "zkSync"}
 
 

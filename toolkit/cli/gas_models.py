@@ -1,0 +1,121 @@
+"""``l2kit gas claims|levers|fees``: what needs no node, since nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from toolkit.cli import show
+from toolkit.cli.prices import price_options, rates
+from toolkit.cli.sheets import show_sheet
+
+if TYPE_CHECKING:
+    from toolkit.gas.sheet import Sheet
+    from toolkit.gas.snapshot import Snapshot
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+from_option = click.option(
+    "--from",
+    "file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Measured figures, as l2kit gas --json prints them [default: those that come with l2kit].",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def measured(file: Path | None) -> Snapshot:
+    """What was measured: in the file, or what comes with this package.
+
+    Raises:
+        BadInput: the file is something else.
+    """
+    from toolkit.gas import snapshot
+
+    return snapshot.read(file) if file else snapshot.committed()
+
+
+@click.command()
+@from_option
+@json_option
+def claims(file: Path | None, as_json: bool) -> None:
+    """What popular articles say of throughput, cost and finality, each checked by an equation.
+
+    \b
+    Bitcoin, Ethereum, Solana, Cardano, Optimism, zkSync. Each claim is reproduced, outdated, model-only or
+    contradictory; --json has the equations, with every number's source, and where the claim was found.
+
+    \b
+    Examples:
+      l2kit gas claims
+      l2kit gas claims --json
+    """
+    from toolkit.gas import sheets
+
+    _print([sheets.claims(measured(file).receipts)], as_json)
+
+
+@click.command()
+@json_option
+def levers(as_json: bool) -> None:
+    """What a chain can turn to carry more, and what that costs it: a model, with its equations.
+
+    \b
+    Block size, block time, confirmations, consensus, energy; nothing of it is measured here.
+
+    \b
+    Examples:
+      l2kit gas levers
+      l2kit gas levers --json
+    """
+    from toolkit.gas import sheets
+
+    _print(sheets.levers(), as_json)
+
+
+@click.command()
+@price_options
+@from_option
+@json_option
+def fees(
+    gas_price: Decimal | None, blob_price: Decimal | None, eth_usd: Decimal | None, file: Path | None, as_json: bool
+) -> None:
+    """The fee model: calldata or blobs, what rides free under the floor, how blob prices move.
+
+    \b
+    By each fork's own rules (EIP-1559, 4844, 7623, 7691, 7892, 7918), for batches as the rollup's receipts
+    show them. SimpleStorage on L1 and as a rollup's data comes with it, and what articles say of that.
+
+    \b
+    Examples:
+      l2kit gas fees
+      l2kit gas fees --gas-price 20 --blob-price 5 --eth-usd 2500
+    """
+    from toolkit.compile import artifact
+    from toolkit.gas import sheets
+    from toolkit.gas.fees import LATEST
+
+    found, chosen = measured(file), rates(gas_price, blob_price, eth_usd)
+    how = sheets.posting(found.receipts, sheets.grids(found.cells)[-1].of("rollup-calldata") if found.cells else ())
+    bytecode = artifact("SimpleStorage").bytecode
+    _print(
+        [
+            *sheets.fees(how, chosen),
+            sheets.storage(found.receipts, bytecode, chosen, LATEST),
+            sheets.storage_claims(found.receipts, bytecode, chosen, LATEST),
+        ],
+        as_json,
+    )
+
+
+def _print(found: Sequence[Sheet], as_json: bool) -> None:
+    if as_json:
+        show.as_json([each.as_json() for each in found])
+        return
+    for each in found:
+        show_sheet(each)

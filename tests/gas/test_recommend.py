@@ -16,7 +16,7 @@ from samples import RECEIPTS, cell, cells
 from toolkit.errors import BadInput
 from toolkit.gas.cell import TECHNIQUES, Usage
 from toolkit.gas.fees import Prices
-from toolkit.gas.recommend import Need, Recommendation, links, paid, recommend, trusted
+from toolkit.gas.recommend import Need, Recommendation, links, paid, recommend, span, trusted
 from toolkit.gas.sheets import PROFILES, TRUST, Rates
 from toolkit.gas.snapshot import Snapshot
 
@@ -35,6 +35,7 @@ needs = st.builds(
     st.integers(1, 1_000),
     st.sampled_from(["together", "alone", "disputed"]),
     st.none() | st.decimals(0, 1_000, places=1),
+    st.integers(1, 400),
 )
 gwei = st.integers(0, 10**12)
 
@@ -87,12 +88,12 @@ def test_the_cost_of_a_rollup_by_hand() -> None:
     (found,) = [each for each in recommend(NEED, SNAPSHOT, RATES).ranked if each.technique == "rollup-blobs"]
     day = cell("rollup-blobs", 1_000).phases["pay"]
     once = sum(own.phases[phase].gas for phase in ("open", "settle", "exit"))
-    gas = once + 365 * (day.gas + RECEIPTS["rollup: assert"] + RECEIPTS["rollup: confirm"])
+    gas = 13 * once + 365 * (day.gas + RECEIPTS["rollup: assert"] + RECEIPTS["rollup: confirm"])
     assert found.wei == 2 * GWEI * gas + GWEI * 365 * day.blob_gas
     assert found.figures["gas"].value == gas
     assert found.figures["eth"].kind == "modelled" and found.figures["gas"].kind == "derived"
     once_share = float(str(found.figures["once"].value))
-    assert once_share == pytest.approx(once * 2 * GWEI / int(found.wei))
+    assert once_share == pytest.approx(13 * once * 2 * GWEI / int(found.wei)), "a round for each month begun"
 
 
 def test_more_parties_need_more_channels_and_accounts() -> None:
@@ -101,8 +102,8 @@ def test_more_parties_need_more_channels_and_accounts() -> None:
     assert links("hub", 10, 3) == 6 and links("l1-eth", 10, 1_000) == 0
     few, many = (costs(recommend(replace(NEED, parties=n), SNAPSHOT, RATES)) for n in (8, 80))
     per_channel = sum(cell("channel", 10_000).phases[phase].gas for phase in ("open", "settle")) // 28
-    assert few["channel"] == 28 * per_channel * 2 * GWEI
-    assert many["channel"] == 80 * 79 // 2 * per_channel * 2 * GWEI
+    assert few["channel"] == 13 * 28 * per_channel * 2 * GWEI
+    assert many["channel"] == 13 * 80 * 79 // 2 * per_channel * 2 * GWEI
     assert many["hub"] == 10 * few["hub"] and many["l1-eth"] == few["l1-eth"]
     assert many["channel"] > many["hub"]
 
@@ -122,10 +123,10 @@ def test_paying_is_on_the_line_between_sizes_and_goes_on_beyond_them(payments: i
 def test_who_must_leave_quickly_does_not_use_a_rollup() -> None:
     found = recommend(replace(NEED, max_exit_days=Decimal(1)), SNAPSHOT, RATES)
     assert {"rollup-calldata", "rollup-blobs"} <= set(found.excluded)
-    assert found.excluded["rollup-blobs"] == ["with everybody's help everybody is out after 7 days, and 1 are allowed"]
+    assert found.excluded["rollup-blobs"] == ["with everybody's help everybody is out after 7 days, and 1 day may pass"]
     alone = recommend(replace(NEED, max_exit_days=Decimal("0.5"), exit="alone"), SNAPSHOT, RATES)
     assert set(costs(alone)) == {"l1-eth", "batch-pay"}
-    assert alone.excluded["channel"] == ["without anybody's help everybody is out after 1 days, and 0.5 are allowed"]
+    assert alone.excluded["channel"] == ["without anybody's help everybody is out after 1 day, and 12 hours may pass"]
 
 
 def test_who_trusts_nothing_stays_on_l1() -> None:
@@ -140,8 +141,29 @@ def test_who_trusts_nothing_stays_on_l1() -> None:
 def test_who_has_little_capital_locks_none() -> None:
     found = recommend(replace(NEED, max_capital=Decimal(1)), SNAPSHOT, RATES)
     assert set(costs(found)) == {"l1-eth", "batch-pay"}
-    share = Fraction(cell("hub", 1_000).capital, cell("hub", 1_000).value)
-    assert found.excluded["hub"] == [f"it locks {float(share * 50):.4g} ETH for a day's payments, and 1 are allowed"]
+    share = Fraction(cell("hub", 10_000).capital, cell("hub", 10_000).value)
+    assert found.excluded["hub"] == [f"it locks {float(share * 50 * 30):.4g} ETH in a round, and 1 ETH may be"]
+
+
+def test_shorter_rounds_lock_less_and_cost_more() -> None:
+    long, short = (recommend(replace(NEED, round_days=days), SNAPSHOT, RATES) for days in (1_000, 5))
+    for technique in ("channel", "hub", "rollup-blobs"):
+        assert costs(short)[technique] > costs(long)[technique]
+        one, other = (
+            next(each.figures["capital"].value for each in found.ranked if each.technique == technique)
+            for found in (short, long)
+        )
+        assert isinstance(one, Decimal) and isinstance(other, Decimal) and one < other
+    assert costs(short)["l1-eth"] == costs(long)["l1-eth"]
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [("0", "no time"), ("1", "1 day"), ("7.0005", "7 days"), ("0.5", "12 hours"), ("10.75", "10.75 days")],
+)
+def test_times_for_people(days: str, text: str) -> None:
+    assert span(Decimal(days)) == text
+    assert span(Decimal(30) / 86_400) == "30 s" and span(Decimal(90) / 86_400) == "1.5 minutes"
 
 
 def test_the_reasons_compare_with_l1_and_with_the_cheapest() -> None:
@@ -190,6 +212,7 @@ def test_of_several_forks_the_last_counts() -> None:
         ({"parties": 1}, "1 parties"),
         ({"max_exit_days": Decimal(-1)}, "-1 days to leave"),
         ({"horizon_days": 0}, "0 days are not"),
+        ({"round_days": 0}, "a round of 0 days"),
         ({"trust": frozenset({"luck"})}, "nothing here assumes 'luck'"),
         ({"exit": "never"}, "nobody leaves 'never'"),
         ({"max_capital": Decimal(-1)}, "no capital is -1 ETH"),

@@ -36,7 +36,15 @@ _TRUST = click.Choice(["none", "watching", "operator-liveness", "honest-verifier
     show_default=True,
     help="Which way out must be that quick.",
 )
-@click.option("--max-capital", type=Number(), metavar="ETH", help="That may be locked for a day's payments.")
+@click.option("--max-capital", type=Number(), metavar="ETH", help="That may be locked in a round.")
+@click.option(
+    "--round-days",
+    type=int,
+    default=30,
+    show_default=True,
+    metavar="DAYS",
+    help="After which everybody leaves and opens anew.",
+)
 @price_options
 @from_option
 @json_option
@@ -49,6 +57,7 @@ def recommend(
     horizon_days: int,
     way: str,
     max_capital: Decimal | None,
+    round_days: int,
     gas_price: Decimal | None,
     blob_price: Decimal | None,
     eth_usd: Decimal | None,
@@ -74,7 +83,8 @@ def recommend(
     from toolkit.gas.recommend import Need, trusted
     from toolkit.gas.recommend import recommend as ranked
 
-    need = Need(payments_per_day, value, parties, max_exit_days, trusted(trust), horizon_days, way, max_capital)
+    accepted = trusted(trust)
+    need = Need(payments_per_day, value, parties, max_exit_days, accepted, horizon_days, way, max_capital, round_days)
     found = ranked(need, measured(file), rates(gas_price, blob_price, eth_usd))
     if as_json:
         show.as_json(found.as_json())
@@ -84,16 +94,21 @@ def recommend(
 
 def _show(found: Recommendation) -> None:
     from toolkit.gas.cell import TECHNIQUES
+    from toolkit.gas.recommend import span
 
     need = found.need
     title = (
         f"{need.payments_per_day:,} payments a day of {need.value:,f} ETH between {need.parties:,} parties, "
         f"{need.horizon_days:,} days"
     )
-    keys = ("eth", "usd_per_payment", "versus_l1", "exit_days", "capital")
-    rows = [["", "ETH in all", "USD a payment", "of L1 ETH", "days to leave", "ETH locked"]]
+    keys = ("eth", "usd_per_payment", "versus_l1", "capital")
+    rows = [["", "ETH in all", "USD a payment", "of L1 ETH", "ETH locked", "to leave"]]
     rows += [
-        [f"{place}. {TECHNIQUES[each.technique]}", *(cell(each.figures[key]) for key in keys)]
+        [
+            f"{place}. {TECHNIQUES[each.technique]}",
+            *(cell(each.figures[key]) for key in keys),
+            span(each.figures["exit_days"].value),
+        ]
         for place, each in enumerate(found.ranked, 1)
     ]
     show.table(title, rows, numbers=True)

@@ -1,12 +1,14 @@
 """Which technique suits somebody's payments: ranked by what they cost, from measured cells, with reasons.
 
-The payments of a day go to L1 together. Over ``days`` days a technique costs
+The payments of a day go to L1 together. After a round of some days everybody leaves and opens anew: money goes one way in
+the workload, so what was put in does not last for ever. Over ``days`` days a technique costs
 
-    (open + settle + exit) / links * links needed  +  days * (pay(payments a day) + upkeep)
+    rounds * (open + settle + exit) / links * links needed  +  days * (pay(payments a day) + upkeep)
 
 where open, settle, exit and pay are of measured cells: opening and leaving of the largest one, by its links (channels
 between pairs, accounts with a hub or a rollup), paying on the straight line between the neighbouring sizes. Upkeep is a
-rollup's assertion and confirmation each day. What L1 charges for it all is a model, at the prices that are given.
+rollup's assertion and confirmation each day. Capital is that of a round, by the measured capital for each ETH
+moved. What L1 charges for it all is a model, at the prices that are given.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from toolkit.gas.snapshot import Snapshot
 EXITS = ("together", "alone", "disputed")
 """Which way out must be quick enough: with everybody's help, with nobody's, or against somebody who lies."""
 HORIZON_DAYS = 365
+ROUND_DAYS = 30
 MOST_PAYMENTS = 10**9
 MOST_PARTIES = 10**6
 MOST_DAYS = 36_500
@@ -52,6 +55,7 @@ class Need:
         horizon_days: for how long.
         exit: which way out must be that quick, of `EXITS`.
         max_capital: ETH that may be locked; None for as much as it takes.
+        round_days: after which everybody has left and opens anew; no longer than the horizon.
 
     Raises:
         BadInput: one of them cannot be.
@@ -65,6 +69,7 @@ class Need:
     horizon_days: int = HORIZON_DAYS
     exit: str = "together"
     max_capital: Decimal | None = None
+    round_days: int = ROUND_DAYS
 
     def __post_init__(self) -> None:
         if not 1 <= self.payments_per_day <= MOST_PAYMENTS:
@@ -77,6 +82,8 @@ class Need:
             raise BadInput(f"{self.max_exit_days} days to leave are not between 0 and {MOST_DAYS:,}")
         if not 1 <= self.horizon_days <= MOST_DAYS:
             raise BadInput(f"{self.horizon_days} days are not between 1 and {MOST_DAYS:,}")
+        if not 1 <= self.round_days <= MOST_DAYS:
+            raise BadInput(f"a round of {self.round_days} days is not between 1 and {MOST_DAYS:,}")
         if unknown := sorted(self.trust - set(TRUST)):
             raise BadInput(f"nothing here assumes {unknown[0]!r}; there are {', '.join(TRUST)}")
         if self.exit not in EXITS:
@@ -89,6 +96,16 @@ class Need:
         """All of them."""
         return self.payments_per_day * self.horizon_days
 
+    @property
+    def rounds(self) -> int:
+        """How often everybody opens and leaves; the last round may be shorter."""
+        return -(-self.horizon_days // self.round_days)
+
+    @property
+    def payments_in_round(self) -> int:
+        """Of a whole round."""
+        return self.payments_per_day * min(self.round_days, self.horizon_days)
+
     def as_json(self) -> dict[str, Any]:
         """By name; amounts of ETH and days as decimal text."""
         return {
@@ -100,6 +117,7 @@ class Need:
             "horizon_days": self.horizon_days,
             "exit": self.exit,
             "max_capital": None if self.max_capital is None else str(self.max_capital),
+            "round_days": self.round_days,
         }
 
 
@@ -255,12 +273,12 @@ class _Gas:
 
     @property
     def _links(self) -> int:
-        return links(self.technique, self.need.parties, self.need.payments)
+        return links(self.technique, self.need.parties, self.need.payments_in_round)
 
     def once(self, what: Callable[[Usage], int]) -> Fraction:
-        """Opening and leaving, for as many links as are needed."""
+        """Opening and leaving, for as many links as are needed, in every round."""
         phases = (self.largest.phases.get(phase, Usage()) for phase in _TEAR)
-        return self._scale * sum(map(what, phases))
+        return self.need.rounds * self._scale * sum(map(what, phases))
 
     def daily(self, what: Callable[[Usage], int]) -> Fraction:
         """Paying a day's payments."""
@@ -269,7 +287,7 @@ class _Gas:
     def equation(self, upkeep: bool) -> str:
         """In words and numbers."""
         had = links(self.technique, self.largest.parties, self.largest.payments)
-        once = f"(open + settle + exit) / {had} * {self._links}" if had else "open + settle + exit"
+        once = f"{self.need.rounds} * (open + settle + exit)" + (f" / {had} * {self._links}" if had else "")
         more = " + assertion + confirmation" if upkeep else ""
         days = f"{self.need.horizon_days} * (pay({self.need.payments_per_day:,}){more})"
         return f"{once} + {days}; {source(self.largest)}"
@@ -312,13 +330,13 @@ def _days(way: Way) -> Figure:
 
 
 def _capital(cells: Sequence[Cell], need: Need) -> Figure:
-    """Of the largest cell that has no more payments than a day, or of the smallest."""
-    fitting = [each for each in cells if each.payments <= need.payments_per_day] or cells[:1]
+    """Of a round, by the largest cell that has no more payments than it, or by the smallest."""
+    fitting = [each for each in cells if each.payments <= need.payments_in_round] or cells[:1]
     cell = fitting[-1]
     if cell.value == 0:
         return derived(None, "nothing was paid")
-    moved = Fraction(need.value) * need.payments_per_day
-    equation = f"capital / value * {_moved(moved)} ETH moved in a day; {source(cell)}"
+    moved = Fraction(need.value) * need.payments_in_round
+    equation = f"capital / value * {_moved(moved)} ETH moved in a round; {source(cell)}"
     return derived(decimal(Fraction(cell.capital, cell.value) * moved), equation)
 
 
@@ -343,12 +361,11 @@ def _against(technique: str, need: Need, choice: Choice | None) -> list[str]:
     if isinstance(days, Decimal) and days > need.max_exit_days:
         ways = {"together": "with everybody's help", "alone": "without anybody's help", "disputed": "in a dispute"}
         reasons.append(
-            f"{ways[need.exit]} everybody is out after {_number(days)} days, "
-            f"and {_number(need.max_exit_days)} are allowed"
+            f"{ways[need.exit]} everybody is out after {span(days)}, and {span(need.max_exit_days)} may pass"
         )
     capital = choice.figures["capital"].value
     if need.max_capital is not None and isinstance(capital, Decimal) and capital > need.max_capital:
-        reasons.append(f"it locks {_number(capital)} ETH for a day's payments, and {need.max_capital} are allowed")
+        reasons.append(f"it locks {_number(capital)} ETH in a round, and {_number(need.max_capital)} ETH may be")
     return reasons
 
 
@@ -370,14 +387,16 @@ def _with_reasons(
         why.append("the cheapest of those that do")
     elif ranked[0].wei:
         why.append(f"{_number(decimal(choice.wei / ranked[0].wei))} times as much as {TECHNIQUES[ranked[0].technique]}")
-    count = links(choice.technique, need.parties, need.payments)
+    count = links(choice.technique, need.parties, need.payments_in_round)
     once = figures["once"].value
     if count and isinstance(once, Decimal):
         what = "channels" if choice.technique == "channel" else "accounts"
-        why.append(f"{_percent(Fraction(once))} of it to open and leave {count:,} {what}")
+        often = "once" if need.rounds == 1 else f"{need.rounds:,} times"
+        why.append(f"{_percent(Fraction(once))} of it to open and leave {count:,} {what} {often}")
     why.append(_leaving(figures))
     if figures["capital"].value:
-        why.append(f"locks {_number(figures['capital'].value)} ETH for a day's payments")
+        days = min(need.round_days, need.horizon_days)
+        why.append(f"locks {_number(figures['capital'].value)} ETH in a round of {span(days)}")
     assumes = sorted(PROFILES[choice.technique].assumes)
     why.append(f"assumes {' and '.join(assumes)}" if assumes else "assumes nothing but L1")
     if choice.wei / need.payments > Fraction(need.value) * WEI_PER_ETH:
@@ -386,10 +405,22 @@ def _with_reasons(
 
 
 def _leaving(figures: Mapping[str, Figure]) -> str:
-    together, alone, disputed = (_number(figures[key].value) for key in ("exit_days", "alone_days", "disputed_days"))
-    if alone == disputed == "0":
+    together, alone, disputed = (span(figures[key].value) for key in ("exit_days", "alone_days", "disputed_days"))
+    if alone == disputed == "no time":
         return "the money never leaves L1"
-    return f"out after {together} days together, {alone} alone, {disputed} in a dispute"
+    return f"out after {together} together, {alone} alone, {disputed} in a dispute"
+
+
+def span(days: Any) -> str:
+    """Days as a time for people."""
+    seconds = Decimal(days) * DAY
+    if not seconds:
+        return "no time"
+    for unit, size in (("day", DAY), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            count = _number(seconds / size)
+            return f"{count} {unit}" if count == "1" else f"{count} {unit}s"
+    return f"{_number(seconds)} s"
 
 
 def _number(value: Any) -> str:

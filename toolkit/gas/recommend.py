@@ -1,7 +1,7 @@
 """Which technique suits somebody's payments: ranked by what they cost, from measured cells, with reasons.
 
-The payments of a day go to L1 together. After a round of some days everybody leaves and opens anew: money goes one way in
-the workload, so what was put in does not last for ever. Over ``days`` days a technique costs
+The payments of a day go to L1 together. After a round of some days everybody leaves and opens anew: money goes one way
+in the workload, so what was put in does not last for ever. Over ``days`` days a technique costs
 
     rounds * (open + settle + exit) / links * links needed  +  days * (pay(payments a day) + upkeep)
 

@@ -43,14 +43,12 @@ class Way:
         honest: of these, what the side pays that keeps to the rules; None where that is all.
         seconds: on L1's clock that it takes at least, if not measured; None where nothing is to be done.
         who: who does and pays what.
-        assumed: whether the gas rests on an assumption that was not measured.
     """
 
     gas: Equation | None
     who: str
     honest: Equation | None = None
     seconds: Equation | None = None
-    assumed: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ _CONFIRMATION = _receipt("rollup: confirm")
 _RECORD = _receipt("rollup: batch of 1,000 transfers as calldata, per transfer", "receipt; a withdrawal is as long")
 _BATCH = _receipt("rollup: batch in one blob, execution")
 _BLOB_GAS = _receipt("rollup: batch in one blob, blob gas")
-_LATE = _receipt("rollup: batch in one blob, execution", "receipt of a batch that has no records in calldata, assumed")
+_LATE = _receipt("rollup: late batch")
 _ALARM = _receipt("rollup: alarm", "receipt; once for all who leave")
 _FREEZE = _receipt("rollup: freeze", "receipt; once for all who leave")
 _DISPUTE = _receipt("dispute: open")
@@ -183,7 +181,6 @@ _FORCED_OUT = Way(
     ),
     "who leaves does it all through L1: message, two late batches, assertion (a bond of 0.2 ETH comes back), claim",
     seconds=Equation("2 * sequencer + window", {"sequencer": _SEQUENCER, "window": _WINDOW}),
-    assumed=True,
 )
 _ESCAPED = Way(
     Equation("alarm + freeze + escape", {"alarm": _ALARM, "freeze": _FREEZE, "escape": _ESCAPE}),

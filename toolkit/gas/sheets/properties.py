@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from toolkit.gas.cell import TECHNIQUES, Cell
-from toolkit.gas.figure import Figure, derived, measured, modelled
+from toolkit.gas.figure import Figure, derived, measured
 from toolkit.gas.popular import Equation
 from toolkit.gas.sheet import CellValue, Column, Sheet
 from toolkit.gas.sheets.grid import COMMAND, Grid, of_cell
@@ -61,15 +61,12 @@ def properties(cells: Iterable[Cell], receipts: Mapping[str, int], vanish: Mappi
     return Sheet("properties", "What every technique asks and promises", COLUMNS, rows, notes)
 
 
-def by_receipts(
-    equation: Equation | None, receipts: Mapping[str, int], nothing: str, *, assumed: bool = False
-) -> Figure:
+def by_receipts(equation: Equation | None, receipts: Mapping[str, int], nothing: str) -> Figure:
     """The figure of an equation over the receipts: rounded to whole gas, or None where a row was not measured.
 
     Args:
         equation: None where nothing is to be done.
         nothing: why then.
-        assumed: whether it rests on an assumption that was not measured.
     """
     if equation is None:
         return derived(0, nothing)
@@ -79,7 +76,7 @@ def by_receipts(
     source = f"{equation}; receipts: {COMMAND}" if equation.rows else str(equation)
     if equation.rows and equation.text in equation.given:  # a single row, as it was measured
         return measured(value, source)
-    return modelled(value, source) if assumed else derived(value, source)
+    return derived(value, source)
 
 
 def _row(
@@ -109,7 +106,7 @@ def _row(
 
 
 def _gas(way: Way, receipts: Mapping[str, int]) -> Figure:
-    return by_receipts(way.gas, receipts, way.who, assumed=way.assumed)
+    return by_receipts(way.gas, receipts, way.who)
 
 
 def _seconds(way: Way) -> Figure:

@@ -129,6 +129,15 @@ def test_who_must_leave_quickly_does_not_use_a_rollup() -> None:
     assert alone.excluded["channel"] == ["without anybody's help everybody is out after 1 day, and 12 hours may pass"]
 
 
+def test_seven_days_and_a_few_blocks_are_seven_days() -> None:
+    assert cell("rollup-blobs", 10_000).exit_seconds > 7 * 86_400
+    week, less = (recommend(replace(NEED, max_exit_days=Decimal(d)), SNAPSHOT, RATES) for d in ("7", "6.9"))
+    assert "rollup-blobs" in costs(week) and "rollup-blobs" in less.excluded
+    exact = replace(NEED, max_exit_days=Decimal("0.95"), exit="alone")
+    assert "channel" in costs(recommend(exact, SNAPSHOT, RATES)), "just as lenient as it says"
+    assert "channel" in recommend(replace(exact, max_exit_days=Decimal("0.94")), SNAPSHOT, RATES).excluded
+
+
 def test_who_trusts_nothing_stays_on_l1() -> None:
     found = recommend(replace(NEED, trust=frozenset()), SNAPSHOT, RATES)
     assert set(costs(found)) == {"l1-eth", "batch-pay"}

@@ -32,6 +32,8 @@ EXITS = ("together", "alone", "disputed")
 """Which way out must be quick enough: with everybody's help, with nobody's, or against somebody who lies."""
 HORIZON_DAYS = 365
 ROUND_DAYS = 30
+LENIENT_DAYS = Decimal("0.05")
+"""By which a way out may be slower than asked for: 7 days and the blocks around them are 7 days."""
 MOST_PAYMENTS = 10**9
 MOST_PARTIES = 10**6
 MOST_DAYS = 36_500
@@ -358,7 +360,7 @@ def _against(technique: str, need: Need, choice: Choice | None) -> list[str]:
     if choice is None:
         return [*reasons, "it was not measured"]
     days = choice.figures[_WAYS[need.exit]].value
-    if isinstance(days, Decimal) and days > need.max_exit_days:
+    if isinstance(days, Decimal) and days > need.max_exit_days + LENIENT_DAYS:
         ways = {"together": "with everybody's help", "alone": "without anybody's help", "disputed": "in a dispute"}
         reasons.append(
             f"{ways[need.exit]} everybody is out after {span(days)}, and {span(need.max_exit_days)} may pass"

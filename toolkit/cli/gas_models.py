@@ -14,6 +14,7 @@ from toolkit.cli.prices import price_options, rates
 from toolkit.cli.sheets import show_sheet
 
 if TYPE_CHECKING:
+    from toolkit.gas.cell import Cell
     from toolkit.gas.sheet import Sheet
     from toolkit.gas.snapshot import Snapshot
 
@@ -101,7 +102,7 @@ def fees(
     from toolkit.gas.fees import LATEST
 
     found, chosen = measured(file), rates(gas_price, blob_price, eth_usd)
-    how = sheets.posting(found.receipts, sheets.grids(found.cells)[-1].of("rollup-calldata") if found.cells else ())
+    how = sheets.posting(found.receipts, _of_last_fork(found.cells))
     bytecode = artifact("SimpleStorage").bytecode
     _print(
         [
@@ -111,6 +112,10 @@ def fees(
         ],
         as_json,
     )
+
+
+def _of_last_fork(cells: Sequence[Cell]) -> Sequence[Cell]:
+    return [each for each in cells if each.hardfork == cells[-1].hardfork]
 
 
 def _print(found: Sequence[Sheet], as_json: bool) -> None:

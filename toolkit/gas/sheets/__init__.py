@@ -1,16 +1,19 @@
 """The gas lab's tables: pure functions from what was measured, and from prices, to sheets of figures.
 
-techniques      every technique at every size, in gas and in money, against L1
-breakeven       from how many payments on a technique is cheaper than plain L1, and than batch pay
-properties      deposit, ways out, time, capital, trust, data, whether it outlives its operator
-deployment      contracts, apart, and spread over payments
-storage         SimpleStorage on L1 and as a rollup's data; storage_claims: what articles say of it
-fees            calldata or blobs, free execution, blob base fee, reserve price
-claims          popular claims and their verdicts
-levers          block size, block time, confirmations, consensus, energy
-timing          what this machine's clock showed
+    techniques      every technique at every size, in gas and in money, against L1
+    breakeven       from how many payments on a technique is cheaper than plain L1, and than batch pay
+    properties      deposit, ways out, time, capital, trust, data, whether it outlives its operator
+    deployment      contracts, apart, and spread over payments
+    storage         SimpleStorage on L1 and as a rollup's data; storage_claims: what articles say of it
+    fees            calldata or blobs, free execution, blob base fee, reserve price
+    claims          popular claims and their verdicts
+    levers          block size, block time, confirmations, consensus, energy
+    timing          what this machine's clock showed
+
+`book` is all of them but the last, in this order.
 """
 
+from toolkit.gas.sheets.book import book
 from toolkit.gas.sheets.breakeven import BreakEven, break_even, breakeven, interpolated
 from toolkit.gas.sheets.claims import claims
 from toolkit.gas.sheets.deployment import CONTRACTS, deployment
@@ -35,6 +38,7 @@ __all__ = [
     "Profile",
     "Rates",
     "Way",
+    "book",
     "break_even",
     "breakeven",
     "claims",

@@ -14,7 +14,17 @@ from web3.contract import Contract
 from toolkit.bridge.provider_client import ProviderClient
 from toolkit.devnet.accounts import DEV_MNEMONIC, USERS, Account, dev_accounts
 from toolkit.devnet.chain import Chain
-from toolkit.devnet.nodes import DEV_CHAIN_ID, Node, attach, check_port, start_anvil, start_hardhat
+from toolkit.devnet.nodes import (
+    DEV_CHAIN_ID,
+    HARDFORK,
+    NODE_HARDFORKS,
+    Node,
+    attach,
+    check_hardfork,
+    check_port,
+    start_anvil,
+    start_hardhat,
+)
 from toolkit.devnet.process import Child, RunFolder
 from toolkit.devnet.rpc import without_secrets
 from toolkit.errors import BadInput, NodeError, RpcError, ServiceError
@@ -56,6 +66,7 @@ class Options:
         services: whether sequencer, proposer, verifier and liquidity provider are started.
         batch_data: whether the rollup's batches go to L1 as "calldata", in "blobs", or ("auto") the cheaper way each
             time. A devnet's blobs cost next to nothing, whatever they cost elsewhere.
+        hardfork: whose rules L1 follows: "prague", "osaka", or on Hardhat "amsterdam".
     """
 
     node: str = "anvil"
@@ -66,6 +77,7 @@ class Options:
     challenge_window: int = 7 * DAY
     services: bool = True
     batch_data: str = "calldata"
+    hardfork: str = HARDFORK
 
 
 @dataclass(frozen=True)
@@ -171,6 +183,11 @@ class Devnet:
         if options.l1_rpc is not None and (options.port is not None or options.node != "anvil"):
             where = without_secrets(options.l1_rpc)
             raise BadInput(f"the node at {where} already runs: neither another node nor a port can be chosen")
+        if options.l1_rpc is not None and options.hardfork != HARDFORK:
+            where = without_secrets(options.l1_rpc)
+            raise BadInput(f"the node at {where} already runs: its hardfork cannot be chosen")
+        if options.node in NODE_HARDFORKS:
+            check_hardfork(options.node, options.hardfork)
 
     def _start_node(self) -> Node:
         options = self.options
@@ -178,9 +195,9 @@ class Devnet:
             return attach(options.l1_rpc, chain_id=options.chain_id)
         chain_id = DEV_CHAIN_ID if options.chain_id is None else options.chain_id
         if options.node == "anvil":
-            return start_anvil(self.folder, port=options.port, chain_id=chain_id)
+            return start_anvil(self.folder, port=options.port, chain_id=chain_id, hardfork=options.hardfork)
         if options.node == "hardhat":
-            return start_hardhat(self.folder, port=options.port, chain_id=chain_id)
+            return start_hardhat(self.folder, port=options.port, chain_id=chain_id, hardfork=options.hardfork)
         raise BadInput(f"there is no node {options.node!r}; there are anvil and hardhat")
 
     def _check_money(self) -> None:

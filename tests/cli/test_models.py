@@ -48,9 +48,17 @@ def measured(tmp_path: Path) -> str:
 
 def test_claims_levers_and_fees_are_shown_with_the_mark_of_their_kind(run: Run) -> None:
     claims, levers, fees = (run("gas", each) for each in ("claims", "levers", "fees"))
-    assert "contradictory" in claims and "=8,495" in claims and "~3,600" in claims
-    assert "Lever: block size" in levers and "~6.667" in levers
+    assert "contradictory" in claims and "=8,495" in claims and "~710,000" in claims
+    assert "Lever: block size" in levers and "~213.33" in levers
     assert "SimpleStorage on L1" in fees and "Reserve price of blobs" in fees and "86,735" in fees
+
+
+@pytest.mark.parametrize("what", ["claims", "levers", "fees"])
+def test_the_same_as_markdown_and_as_csv(run: Run, what: str) -> None:
+    assert "| --- |" in run("gas", what, "--markdown").replace("---:", "---")
+    assert run("gas", what, "--csv").startswith("sheet,row,")
+    with pytest.raises(BadInput, match="--json and --csv cannot both"):
+        CliRunner().invoke(cli, ["gas", what, "--json", "--csv"], catch_exceptions=False)
 
 
 @pytest.mark.parametrize("what", ["claims", "levers", "fees"])

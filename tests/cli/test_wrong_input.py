@@ -42,6 +42,8 @@ def refused(result: Result) -> str:
         (["demo", "--count", "0"], "0 is not in the range"),
         (["demo", "--count", "ten"], "'ten' is not a valid integer; see"),
         (["up", "--node", "geth"], "'geth' is not one of"),
+        (["up", "--hardfork", "amsterdam"], "anvil runs prague, osaka, not 'amsterdam'; hardhat does"),
+        (["demo", "--hardfork", "london"], "'london' is not one of"),
         (["up", "--port", "99999999"], "port 99999999 is not between 1 and 65535"),
         (["up", "--l2-port", "0"], "port 0 is not between 1 and 65535"),
         (["up", "--port", "9999", "--l2-port", "9999"], "L1 and the sequencer cannot both have port 9999"),

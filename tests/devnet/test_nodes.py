@@ -6,8 +6,10 @@ import socket
 
 import pytest
 
-from toolkit.devnet import Account, Chain, Node, RunFolder, attach, check_port, free_port, start_anvil
-from toolkit.errors import BadInput, NodeError, RpcError
+from toolkit.compile import SETTINGS
+from toolkit.devnet import Account, Chain, Node, RunFolder, attach, check_port, free_port, start_anvil, start_hardhat
+from toolkit.devnet.nodes import NODE_HARDFORKS
+from toolkit.errors import BadInput, NodeError, Reverted, RpcError
 
 HOUR = 3600
 
@@ -44,6 +46,37 @@ def test_travel_backward_is_refused(node: Node) -> None:
 def test_transaction_gas_cap_is_on(chain: Chain, accounts: dict[str, Account]) -> None:
     with pytest.raises(RpcError, match=r"(?i)cap|limit|too high"):
         chain.send(accounts["alice"], to=accounts["bob"].address, gas=(1 << 24) + 1)
+
+
+COUNTS_ZEROS = bytes.fromhex("60011e5f5ff3")
+"""Initcode with CLZ, which Osaka brought (EIP-7939)."""
+
+
+@pytest.mark.node
+def test_prague_has_neither_osaka_s_cap_nor_its_instruction(accounts: dict[str, Account]) -> None:
+    with RunFolder() as folder:
+        chain = Chain(start_anvil(folder, hardfork="prague").url)
+        assert chain.send(accounts["alice"], to=accounts["bob"].address, gas=(1 << 24) + 1)["status"] == 1
+        with pytest.raises(Reverted):
+            chain.send(accounts["alice"], data=COUNTS_ZEROS, gas=100_000)
+
+
+def test_osaka_has_its_instruction(chain: Chain, accounts: dict[str, Account]) -> None:
+    assert chain.send(accounts["alice"], data=COUNTS_ZEROS, gas=100_000)["status"] == 1
+
+
+def test_a_hardfork_that_a_node_cannot_run_is_told(run_folder: RunFolder) -> None:
+    running = len(run_folder.children)
+    with pytest.raises(BadInput, match="anvil runs prague, osaka, not 'amsterdam'; hardhat does"):
+        start_anvil(run_folder, hardfork="amsterdam")
+    with pytest.raises(BadInput, match=r"hardhat runs prague, osaka, amsterdam, not .Osaka.$"):
+        start_hardhat(run_folder, hardfork="Osaka")
+    assert len(run_folder.children) == running
+
+
+def test_our_code_runs_at_every_hardfork_of_a_node() -> None:
+    oldest = {hardforks[0] for hardforks in NODE_HARDFORKS.values()}
+    assert oldest == {SETTINGS["evmVersion"]}
 
 
 def test_attach_checks_the_chain_id(node: Node) -> None:

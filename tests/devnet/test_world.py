@@ -1,11 +1,12 @@
-"""Who ends while others wait for it is named at once."""
+"""Who ends while others wait for it is named at once, and so is a hardfork that no node runs."""
 
 from __future__ import annotations
 
 import pytest
 
 from toolkit import Devnet
-from toolkit.errors import ServiceError
+from toolkit.errors import BadInput, ServiceError
+from toolkit.world import Options
 
 pytestmark = pytest.mark.node
 
@@ -20,3 +21,18 @@ def test_node_that_was_killed_is_named() -> None:
     with pytest.raises(ServiceError, match=r"anvil has ended .killed by signal 9."), Devnet() as devnet:
         next(child for child in devnet.folder.children if child.name == "anvil").kill()
         devnet.l1.now()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (Options(hardfork="amsterdam"), "anvil runs prague, osaka, not 'amsterdam'; hardhat does"),
+        (Options(node="hardhat", hardfork="london"), "hardhat runs prague, osaka, amsterdam, not 'london'"),
+        (Options(l1_rpc="http://127.0.0.1:1", hardfork="prague"), "already runs: its hardfork cannot be chosen"),
+    ],
+)
+def test_a_hardfork_that_cannot_be_is_told_before_anything_starts(options: Options, told: str) -> None:
+    devnet = Devnet(options)
+    with pytest.raises(BadInput, match=told), devnet:
+        pass
+    assert not hasattr(devnet, "folder")

@@ -27,7 +27,7 @@ def test_every_table_is_there_once_and_can_be_written() -> None:
     keys = [each.key for each in found]
     assert len(set(keys)) == len(keys)
     assert keys[:6] == ["techniques", "breakeven", "properties", "deployment", "storage", "storage-claims"]
-    assert {"fees-switch", "fees-free-execution", "claims", "lever-energy"} <= set(keys)
+    assert {"fees-switch", "fees-free-execution", "claims-cost", "lever-energy"} <= set(keys)
     for each in found:
         assert len({column.key for column in each.columns}) == len(each.columns), each.key
         assert each.rows and json.dumps(each.as_json(), allow_nan=False)
@@ -44,7 +44,21 @@ def test_several_forks_and_no_cells_at_all_do_no_harm() -> None:
     assert len(found["properties"].rows) == 7
     without = {each.key: each for each in book([])}
     assert without["techniques"].rows == without["breakeven"].rows == []
-    assert without["claims"].rows
+    assert without["claims-throughput"].rows
+
+
+def test_charts_have_a_way_out_for_whatever_leaves_l1_and_break_evens() -> None:
+    ways = {(each.technique, each.way): each for each in sheets.exits(cells(), RECEIPTS)}
+    assert len(ways) == 4 * 3
+    channel = ways["channel", "disputed"]
+    assert (channel.gas.value, channel.seconds.value) == (
+        sum(RECEIPTS[f"channel: {what} (ETH)"] for what in ("unilateral start", "newer state", "settle")),
+        86_400,
+    )
+    assert ways["rollup-blobs", "cooperative"].seconds.value == 604_830
+    found = sheets.break_evens(cells(), Rates.of())
+    assert set(found) == {"l1-erc20", "batch-pay", "channel", "hub", "rollup-calldata", "rollup-blobs"}
+    assert found["l1-erc20"].value is None and "never" in found["l1-erc20"].source
 
 
 def test_what_the_package_exports_is_there_and_in_order() -> None:

@@ -112,9 +112,13 @@ def test_a_batch_of_larger_payments_is_shown_as_such() -> None:
 
 
 def test_every_claim_is_a_row_with_its_verdict() -> None:
-    rows = sheets.claims(RECEIPTS).rows
+    found = sheets.claims(RECEIPTS)
+    rows = [row for sheet in found for row in sheet.rows]
     assert [(row["chain"], row["says"], row["verdict"]) for row in rows] == [
-        (each.chain, each.says, each.verdict) for each in CLAIMS
+        (each.chain, each.says, each.verdict)
+        for about in ("throughput", "cost", "finality")
+        for each in CLAIMS
+        if each.about == about
     ]
     assert all(any(key in row for key in ("now", "then", "model")) for row in rows)
 

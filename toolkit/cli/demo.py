@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from toolkit.cli import show
-from toolkit.cli.options import devnet_options, workload, workload_options
+from toolkit.cli.options import devnet_options, hardfork_option, workload, workload_options
 from toolkit.cli.tell import Told
 from toolkit.demo.story import SUBJECTS, Story
 
@@ -16,6 +16,7 @@ from toolkit.demo.story import SUBJECTS, Story
 @click.argument("subject", type=click.Choice(SUBJECTS), default="all", metavar=f"[{'|'.join(SUBJECTS)}]")
 @workload_options
 @devnet_options
+@hardfork_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the story.")
 def demo(subject: str, payments: Any, count: int, seed: int, as_json: bool, **given: Any) -> None:
     """Show the protocols at work on a real node, each step with its gas, each balance checked.

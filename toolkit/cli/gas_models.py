@@ -11,7 +11,6 @@ import click
 
 from toolkit.cli import show
 from toolkit.cli.prices import price_options, rates
-from toolkit.cli.sheets import show_sheet
 
 if TYPE_CHECKING:
     from toolkit.gas.cell import Cell
@@ -30,6 +29,18 @@ from_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def output_options(command: F) -> F:
+    """In which form sheets are printed."""
+    options = [
+        json_option,
+        click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown tables."),
+        click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a line a figure."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def measured(file: Path | None) -> Snapshot:
     """What was measured: in the file, or what comes with this package.
 
@@ -43,8 +54,8 @@ def measured(file: Path | None) -> Snapshot:
 
 @click.command()
 @from_option
-@json_option
-def claims(file: Path | None, as_json: bool) -> None:
+@output_options
+def claims(file: Path | None, **form: bool) -> None:
     """What popular articles say of throughput, cost and finality, each checked by an equation.
 
     \b
@@ -58,12 +69,12 @@ def claims(file: Path | None, as_json: bool) -> None:
     """
     from toolkit.gas import sheets
 
-    _print([sheets.claims(measured(file).receipts)], as_json)
+    _print(sheets.claims(measured(file).receipts), **form)
 
 
 @click.command()
-@json_option
-def levers(as_json: bool) -> None:
+@output_options
+def levers(**form: bool) -> None:
     """What a chain can turn to carry more, and what that costs it: a model, with its equations.
 
     \b
@@ -76,15 +87,15 @@ def levers(as_json: bool) -> None:
     """
     from toolkit.gas import sheets
 
-    _print(sheets.levers(), as_json)
+    _print(sheets.levers(), **form)
 
 
 @click.command()
 @price_options
 @from_option
-@json_option
+@output_options
 def fees(
-    gas_price: Decimal | None, blob_price: Decimal | None, eth_usd: Decimal | None, file: Path | None, as_json: bool
+    gas_price: Decimal | None, blob_price: Decimal | None, eth_usd: Decimal | None, file: Path | None, **form: bool
 ) -> None:
     """The fee model: calldata or blobs, what rides free under the floor, how blob prices move.
 
@@ -110,7 +121,7 @@ def fees(
             sheets.storage(found.receipts, bytecode, chosen, LATEST),
             sheets.storage_claims(found.receipts, bytecode, chosen, LATEST),
         ],
-        as_json,
+        **form,
     )
 
 
@@ -118,9 +129,19 @@ def _of_last_fork(cells: Sequence[Cell]) -> Sequence[Cell]:
     return [each for each in cells if each.hardfork == cells[-1].hardfork]
 
 
-def _print(found: Sequence[Sheet], as_json: bool) -> None:
+def _print(found: Sequence[Sheet], as_json: bool, as_markdown: bool, as_csv: bool) -> None:
+    from toolkit.errors import BadInput
+    from toolkit.gas.render import to_csv, to_markdown
+
+    chosen = {"--json": as_json, "--markdown": as_markdown, "--csv": as_csv}
+    asked = [name for name, wanted in chosen.items() if wanted]
+    if len(asked) > 1:
+        raise BadInput(f"{' and '.join(asked)} cannot both be printed")
     if as_json:
         show.as_json([each.as_json() for each in found])
-        return
-    for each in found:
-        show_sheet(each)
+    elif as_markdown:
+        click.echo(to_markdown(found))
+    elif as_csv:
+        click.echo(to_csv(found), nl=False)
+    else:
+        show.sheets(found)

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from toolkit.errors import BadInput
+
 if TYPE_CHECKING:
     from toolkit.technique.workload import Workload
     from toolkit.world import Devnet
 
 MAX_CHAIN_ID = (1 << 63) - 37  # EIP-2294
+HARDFORKS = ("prague", "osaka", "amsterdam")
+"""That the options take, the oldest first; `toolkit.devnet.nodes.NODE_HARDFORKS` says which node runs which."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,6 +53,43 @@ def devnet_options(command: F) -> F:
             click.option("--port", type=int, help="Port of L1's JSON-RPC [default: a free one]."),
         ],
     )
+
+
+def hardfork_option(command: F) -> F:
+    """Whose rules L1 follows."""
+    help = "Whose rules L1 follows; amsterdam on hardhat only, and there in part."
+    option = click.option("--hardfork", type=click.Choice(HARDFORKS), default="osaka", show_default=True, help=help)
+    return option(command)
+
+
+def hardforks_option(command: F) -> F:
+    """At which hardforks single transactions are measured; gives a tuple (see `hardforks`)."""
+    help = f"Measure single transactions at each of these, of {', '.join(HARDFORKS)}."
+    option = click.option(
+        "--hardfork",
+        "hardforks",
+        metavar="NAME,...",
+        default="osaka",
+        show_default=True,
+        callback=lambda _context, _option, text: hardforks(text),
+        help=help,
+    )
+    return option(command)
+
+
+def hardforks(text: str) -> tuple[str, ...]:
+    """The hardforks of a comma list, in its order.
+
+    Raises:
+        BadInput: one is unknown or there twice, or there is none.
+    """
+    names = tuple(name.strip().lower() for name in text.split(","))
+    for name in names:
+        if name not in HARDFORKS:
+            raise BadInput(f"there is no hardfork {name!r} here; there are {', '.join(HARDFORKS)}")
+        if names.count(name) > 1:
+            raise BadInput(f"the hardfork {name} is named {names.count(name)} times")
+    return names
 
 
 def workload_options(command: F) -> F:

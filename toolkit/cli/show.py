@@ -13,8 +13,10 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from toolkit.gas.report import Report
+    from toolkit.gas.sheet import Sheet
 
 _SLOW_SECONDS = 2.0
+_PIPE_WIDTH = 120
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -60,6 +62,15 @@ def table(title: str, rows: Iterable[Sequence[str]], *, numbers: bool = False) -
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         out.print(f"  {'  '.join(cells).rstrip()}", style="dim" if numbers and number == 0 else None, markup=False)
+
+
+def sheets(found: Sequence[Sheet]) -> None:
+    """Print sheets, with the kind of every figure and all sources; they fit the terminal's width."""
+    from toolkit.gas.render import to_terminal
+
+    styles = {"title": "bold", "header": "dim", "row": None, "note": "dim"}
+    for line in to_terminal(found, out.width if out.is_terminal else _PIPE_WIDTH):
+        out.print(line.text, style=styles[line.style], markup=False)
 
 
 def report(found: Report) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolkit.cli import show
-from toolkit.cli.options import batch_data_option, devnet_options
+from toolkit.cli.options import batch_data_option, devnet_options, hardfork_option
 from toolkit.devnet.running import DESCRIPTION
 from toolkit.errors import BadInput
 
@@ -25,6 +25,7 @@ _WATCH_SECONDS = 0.5
 
 @click.command()
 @devnet_options
+@hardfork_option
 @click.option("--l2-port", type=int, help="Port of the sequencer's JSON-RPC [default: a free one].")
 @batch_data_option("How the rollup's batches go to L1; auto is the cheaper way each time.")
 @click.option("--keep-going", is_flag=True, help="Go on when a service ends, for example by your kill -9.")

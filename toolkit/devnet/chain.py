@@ -155,7 +155,8 @@ class Chain:
         try:
             if gas is None:
                 estimate = self.rpc.quantity("eth_estimateGas", request, "pending")
-                gas = min(TX_GAS_CAP, estimate + estimate // 10)
+                # Never below the estimate: it may be above the cap where there is none, or where it spares state gas.
+                gas = max(estimate, min(TX_GAS_CAP, estimate + estimate // 10))
             fields = (account, to, value, data, gas, self.nonce(account), *self._fees())
             raw, tx_hash = self._signed(*fields, sidecar)
             self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())

@@ -19,6 +19,10 @@ from toolkit.errors import BadInput, L2KitError, NodeError, RpcError, ServiceErr
 
 DEV_CHAIN_ID = 31337
 HARDFORK = "osaka"
+"""Whose rules a node follows where nobody says otherwise: mainnet's."""
+NODE_HARDFORKS = {"anvil": ("prague", "osaka"), "hardhat": ("prague", "osaka", "amsterdam")}
+"""The hardforks that each node can run, the oldest first. Hardhat 3.18 knows a part of Amsterdam's EIPs only
+(`toolkit.gas.schedule`), and Anvil 1.7.1 panics when asked for it."""
 BLOCK_GAS_LIMIT = 60_000_000
 _START_SECONDS = 30.0
 ATTACH_SECONDS = 10.0
@@ -132,32 +136,46 @@ class _ChildNode(_JsonRpcNode):
         self.child.stop()
 
 
+def check_hardfork(kind: str, hardfork: str) -> None:
+    """Raise BadInput where a node of this kind ("anvil", "hardhat") cannot run the hardfork."""
+    if hardfork in NODE_HARDFORKS[kind]:
+        return
+    runs = f"{kind} runs {', '.join(NODE_HARDFORKS[kind])}, not {hardfork!r}"
+    others = [other for other, hardforks in NODE_HARDFORKS.items() if hardfork in hardforks]
+    raise BadInput(f"{runs}; {others[0]} does" if others else runs)
+
+
 def start_anvil(
     folder: RunFolder,
     *,
     port: int | None = None,
     chain_id: int = DEV_CHAIN_ID,
     timestamp: int | None = None,
+    hardfork: str = HARDFORK,
 ) -> Node:
-    """Start Anvil at the Osaka rules with the transaction gas cap of EIP-7825.
+    """Start Anvil, from Osaka on with the transaction gas cap of EIP-7825.
 
     Args:
         folder: where its log and cache go, and whose end is its end.
         port: on 127.0.0.1; a free one where None.
         chain_id: its EIP-155 chain id.
         timestamp: of the genesis block (seconds); now where None.
+        hardfork: whose rules it follows, one of `NODE_HARDFORKS`.
 
     Raises:
-        BadInput: the port is in use.
+        BadInput: the port is in use, or Anvil cannot run the hardfork.
         NodeError: Anvil did not start.
     """
     from toolkit.toolchain import anvil_path
+
+    check_hardfork("anvil", hardfork)
+    capped = ["--enable-tx-gas-limit"] if hardfork != "prague" else []
 
     def command(free: int) -> list[str]:
         return [
             str(anvil_path()),
             *("--host", "127.0.0.1", "--port", str(free), "--chain-id", str(chain_id)),
-            *("--hardfork", HARDFORK, "--enable-tx-gas-limit", "--gas-limit", str(BLOCK_GAS_LIMIT)),
+            *("--hardfork", hardfork, *capped, "--gas-limit", str(BLOCK_GAS_LIMIT)),
             *("--mnemonic", DEV_MNEMONIC, "--accounts", str(len(DERIVED)), "--balance", "10000"),
             *("--timestamp", str(int(time.time()) if timestamp is None else timestamp)),
             *("--no-request-size-limit", "--cache-path", str(folder.path / "anvil")),
@@ -166,10 +184,13 @@ def start_anvil(
     return _start("anvil", folder, command, port, chain_id)
 
 
-def start_hardhat(folder: RunFolder, *, port: int | None = None, chain_id: int = DEV_CHAIN_ID) -> Node:
-    """Start Hardhat's node at the Osaka rules; arguments and errors as `start_anvil`."""
+def start_hardhat(
+    folder: RunFolder, *, port: int | None = None, chain_id: int = DEV_CHAIN_ID, hardfork: str = HARDFORK
+) -> Node:
+    """Start Hardhat's node; arguments and errors as `start_anvil`."""
     from toolkit.toolchain import hardhat_command, hardhat_modules
 
+    check_hardfork("hardhat", hardfork)
     project = folder.path / "hardhat"
     project.mkdir()
     (project / "node_modules").symlink_to(
@@ -178,8 +199,11 @@ def start_hardhat(folder: RunFolder, *, port: int | None = None, chain_id: int =
     network = {
         "type": "edr-simulated",
         "chainId": chain_id,
-        "hardfork": HARDFORK,
+        "hardfork": hardfork,
         "blockGasLimit": BLOCK_GAS_LIMIT,
+        # EIP-8037 exempts state gas from EIP-7825's cap; Hardhat 3.18 applies the cap to all gas, and no contract of
+        # more than 10 kB could be deployed.
+        **({"transactionGasCap": False} if hardfork == "amsterdam" else {}),
         "mining": {"auto": True},
         "accounts": {"mnemonic": DEV_MNEMONIC, "count": len(DERIVED), "accountsBalance": str(10_000 * 10**18)},
     }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from toolkit.channel import receipts as channel_receipts
 from toolkit.channel.technique import ChannelTechnique
-from toolkit.devnet.nodes import HARDFORK
+from toolkit.devnet.chain import Chain
 from toolkit.errors import BadInput
 from toolkit.gas import baseline
 from toolkit.gas.l1 import L1Erc20, L1Eth
@@ -75,9 +75,12 @@ def carry(devnet: Devnet, workload: Workload, listen: Listener, only: str | None
     return [run(technique, len(workload.payments), listen) for technique in chosen]
 
 
-def receipts(devnet: Devnet) -> dict[str, int]:
-    """Gas of single transactions by their plain name, each in a steady state."""
-    l1, token, accounts = devnet.l1, devnet.contracts["Token"], devnet.accounts
+def receipts(devnet: Devnet, chain: Chain | None = None) -> dict[str, int]:
+    """Gas of single transactions by their plain name, each in a steady state.
+
+    They go through ``chain`` where it is given, which must be another connection to the devnet's node.
+    """
+    l1, token, accounts = chain or devnet.l1, devnet.contracts["Token"], devnet.accounts
 
     def travel(seconds: int) -> int:
         return devnet.travel(seconds=seconds)
@@ -104,5 +107,5 @@ def report(devnet: Devnet, workload: Workload, listen: Listener, step: Callable[
     runs = carry(devnet, workload, listen)
     step("single transactions in a steady state")
     found = receipts(devnet)
-    versions = {"solc": SOLC_VERSION, "node": devnet.node.version(), "hardfork": HARDFORK}
+    versions = {"solc": SOLC_VERSION, "node": devnet.node.version(), "hardfork": devnet.options.hardfork}
     return Report(found, runs, {**versions, "chain_id": devnet.l1.chain_id, "payments": len(workload.payments)})

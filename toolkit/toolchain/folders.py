@@ -4,6 +4,7 @@
     home()/solc/             the compiler, under the name py-solc-x looks for
     home()/artifacts/        compiled contracts, by content
     home()/ape/              ape's data folder
+    home()/matplotlib/       matplotlib's list of fonts
     home()/locks/            one file a lock
 
 In a checkout this is ``.l2kit`` beside ``pyproject.toml``, so that nothing is written to the user's home folder.

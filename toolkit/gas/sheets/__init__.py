@@ -10,13 +10,14 @@
     levers          block size, block time, confirmations, consensus, energy
     timing          what this machine's clock showed
 
-`book` is all of them but the last, in this order.
+`book` is all of them but the last, in this order. `exits` and `break_evens` are what charts take.
 """
 
 from toolkit.gas.sheets.book import book
 from toolkit.gas.sheets.breakeven import BreakEven, break_even, breakeven, interpolated
 from toolkit.gas.sheets.claims import claims
 from toolkit.gas.sheets.deployment import CONTRACTS, deployment
+from toolkit.gas.sheets.exits import break_evens, exits
 from toolkit.gas.sheets.fees import fees, posting
 from toolkit.gas.sheets.grid import Grid, grids
 from toolkit.gas.sheets.levers import levers
@@ -40,9 +41,11 @@ __all__ = [
     "Way",
     "book",
     "break_even",
+    "break_evens",
     "breakeven",
     "claims",
     "deployment",
+    "exits",
     "fees",
     "grids",
     "interpolated",

@@ -55,6 +55,6 @@ def book(
         storage(receipts, bytecode, rates, fork),
         storage_claims(receipts, bytecode, rates, fork),
         *fees(how, rates),
-        claims(receipts),
+        *claims(receipts),
         *levers(),
     ]

@@ -203,7 +203,7 @@ def _claim_row(claim: StorageClaim, basis: _Basis | None, rates: Rates) -> Mappi
     spent = Fraction(rates.prices.gas_price) * gas
     return {
         **row,
-        "gas": derived(decimal(gas), f"{basis.equation}{times}"),
+        "gas": derived(decimal(gas), f"({basis.equation}){times}" if times else basis.equation),
         "low_gas_price": _price(claim.low, gas, rates),
         "high_gas_price": _price(claim.high, gas, rates),
         "usd": modelled(usd(spent, rates.eth_usd), f"gas * gas price * {rates.eth_usd:,} USD an ETH"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from web3.contract import Contract
+from web3.logs import DISCARD
 from web3.types import TxReceipt
 
 from toolkit.bridge.escape import Consumption, Final, Recovery
@@ -151,7 +152,8 @@ class Drive:
         )
         self.final = Final(self.confirmed, state.batch, state.accumulator, *halves)
         self.final_state = state.copy()
-        self.confirmed = rollup.events.Confirmed().process_receipt(confirmed)[0]["args"]["id"]
+        # Others' logs may be among them: from Amsterdam on, ether that moves leaves one (EIP-7708).
+        self.confirmed = rollup.events.Confirmed().process_receipt(confirmed, errors=DISCARD)[0]["args"]["id"]
         return asserted, confirmed
 
     def consumed(self, batch: int, place: int) -> tuple[Recovery, Consumption]:

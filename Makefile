@@ -40,7 +40,7 @@ help:
 	echo "make check       ruff, mypy --strict, forge fmt and forge lint"
 	echo "make format      format Python and Solidity"
 	echo "make gas         the gas table (ARGS=--json for JSON)"
-	echo "make gas-snapshot  measure the gas of single transactions anew and keep it in tests/gas/gas.json"
+	echo "make gas-snapshot  measure the gas of single transactions anew and keep it in toolkit/gas/gas.json"
 	echo "make ape ARGS=...  ape with the pinned node and compiler, for example ARGS=\"run demo\""
 	echo "make lock        regenerate the locks of the Python and npm packages"
 	echo "make clean       remove .venv, .l2kit and every cache"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from toolkit.devnet.blobs import BLOB_SIZE, MAX_BLOBS
 from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.errors import BadInput
-from toolkit.gas import fees
+from toolkit.gas import fees, snapshot
 from toolkit.gas.fees import (
     BATCH_SIZES,
     FORKS,
@@ -49,7 +48,7 @@ from toolkit.gas.figure import Figure, derived, measured, modelled
 from toolkit.rollup import pricing
 from toolkit.rollup.codec import BLOB_RECORDS, RECORD_SIZE, TransferRecord
 
-MEASURED: dict[str, int] = json.loads((Path(__file__).parent / "gas.json").read_text())
+MEASURED: Mapping[str, int] = snapshot.committed().receipts
 GWEI = 10**9
 FEE = st.integers(1, 10**13)
 EVERY_FORK = pytest.mark.parametrize("rules", FORKS.values(), ids=lambda each: each.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,7 @@ from toolkit.bridge import client
 from toolkit.channel import receipts as channel_receipts
 from toolkit.devnet import Chain
 from toolkit.errors import BadInput
-from toolkit.gas import baseline, eips, hardforks
+from toolkit.gas import baseline, eips, hardforks, snapshot
 from toolkit.gas.figure import Figure
 from toolkit.gas.hardforks import ForkReceipts
 from toolkit.gas.recount import Recounting, work_of
@@ -22,7 +21,6 @@ from toolkit.rollup.measure import dispute_receipts
 from toolkit.technique.protocol import blob_gas_of
 from toolkit.world import Devnet, Options
 
-SNAPSHOT = Path(__file__).parent / "gas.json"
 TOLERANCE = 0.005
 """Hashes have more zero bytes one time than another, and calldata costs accordingly."""
 
@@ -67,7 +65,7 @@ def test_prague_charges_what_osaka_charges() -> None:
         for _ in range(2):
             measured["bridge: deposit (ETH)"] = client.deposit_eth(devnet.l1, bridge, alice, 10**18)["gasUsed"]
         measured |= dispute_receipts.measure(_WithoutBlobs(devnet.node.url), devnet.accounts)
-    known: dict[str, int] = json.loads(SNAPSHOT.read_text())
+    known = snapshot.committed().receipts
     del measured["calldata"]
     assert len(measured) == 24
     assert measured == pytest.approx({name: known[name] for name in measured}, rel=TOLERANCE)

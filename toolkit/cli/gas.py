@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from toolkit.cli import show
+from toolkit.cli import gas_models, show
 from toolkit.cli.options import devnet_options, workload, workload_options
 from toolkit.errors import BadInput
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @workload_options
 @devnet_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: receipts, table, meta.")
@@ -29,6 +29,8 @@ def gas(payments: Any, count: int, seed: int, as_json: bool, as_markdown: bool, 
       l2kit gas --count 100 --json
       l2kit gas --payments payments.csv --markdown
     """
+    if click.get_current_context().invoked_subcommand:
+        return
     from toolkit.gas import lab
     from toolkit.technique.protocol import Run
     from toolkit.world import Devnet, Options
@@ -51,3 +53,7 @@ def gas(payments: Any, count: int, seed: int, as_json: bool, as_markdown: bool, 
         click.echo(report.as_markdown())
     else:
         show.report(report)
+
+
+for each in (gas_models.claims, gas_models.levers, gas_models.fees):
+    gas.add_command(each)

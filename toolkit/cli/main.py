@@ -18,6 +18,7 @@ COMMANDS = {
     "up": "toolkit.cli.up",
     "demo": "toolkit.cli.demo",
     "gas": "toolkit.cli.gas",
+    "recommend": "toolkit.cli.recommend",
     "deposit": "toolkit.cli.deposit",
     "withdraw": "toolkit.cli.withdraw",
     "status": "toolkit.cli.status",

@@ -17,7 +17,7 @@ KINDS = ("auto", "calldata", "blobs")
 
 _BATCH_GAS = 35_000
 """Of a batch without records, whichever way it comes; what its messages add is the same both ways."""
-_RECORD_GAS = 650
+RECORD_GAS = 650
 """To hash one record and its share of the tree."""
 _FLOOR_TOKEN_GAS, _TOKEN_GAS, _TX_GAS = 10, 4, 21_000
 
@@ -34,7 +34,7 @@ def calldata_cost(records: Sequence[bytes], prices: Prices) -> int:
     """What these records cost as calldata, in wei (EIP-7623)."""
     zeros = sum(record.count(0) for record in records)
     tokens = 4 * RECORD_SIZE * len(records) - 3 * zeros
-    executed = _BATCH_GAS + _TOKEN_GAS * tokens + _RECORD_GAS * len(records)
+    executed = _BATCH_GAS + _TOKEN_GAS * tokens + RECORD_GAS * len(records)
     return prices.gas * max(executed, _TX_GAS + _FLOOR_TOKEN_GAS * tokens)
 
 

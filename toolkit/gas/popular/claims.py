@@ -53,6 +53,16 @@ def _cardano(block_bytes: int, source: str) -> Equation:
     return Equation("block_bytes / bytes / block", given)
 
 
+def _cardano_cost(ada_usd: float, source: str) -> Equation:
+    given = {
+        "base": Given(0.155381, "ADA a transaction, minFeeB"),
+        "byte": Given(0.000044, "ADA a byte, minFeeA"),
+        "bytes": _CARDANO_BYTES,
+        "ada_usd": Given(ada_usd, source),
+    }
+    return Equation("(base + byte * bytes) * ada_usd", given)
+
+
 _CARDANO_NOW = _cardano(90_112, "maxBlockBodySize since 2022")
 _CARDANO_THEN = _cardano(65_536, "maxBlockBodySize at Shelley's beginning: mainnet-shelley-genesis.json")
 
@@ -66,6 +76,7 @@ _CHAINSCORE = (
     "https://www.chainscorelabs.com/comparisons/rollup-sdks-op-stack-vs-zk-stack/"
     "fee-market-and-cost-structure/cost-of-finality-op-stack-vs-zk-stack"
 )
+_ZK_FEES = "https://matter-labs.github.io/zksync-era/core/latest/guides/advanced/07_fee_model.html"
 _MENINGAN = "https://meningan.tech/zk-rollups-vs-optimistic-rollups-performance-benchmarks"
 
 CLAIMS: Sequence[Claim] = (
@@ -93,6 +104,24 @@ CLAIMS: Sequence[Claim] = (
                 "block_bytes": Given(1_000_000, "largest block before BIP 141"),
                 "bytes": Given(250, "bytes of an ordinary payment"),
                 "block": _BITCOIN_BLOCK,
+            },
+        ),
+    ),
+    Claim(
+        "Bitcoin",
+        "cost",
+        "1 to 5 USD for a standard transaction",
+        1,
+        5,
+        "https://www.cryptrac.com/blog/understanding-transaction-fees",
+        "reproduced",
+        "what a byte costs is the market's, and a quiet day's is a fifth of this",
+        now=Equation(
+            "bytes * satoshi * btc_usd / 1e8",
+            {
+                "bytes": Given(250, "virtual bytes of an ordinary payment"),
+                "satoshi": Given(5, "satoshi a virtual byte at the beginning of 2025, rough"),
+                "btc_usd": Given(95_000, "USD a bitcoin at that time, rough"),
             },
         ),
     ),
@@ -365,6 +394,18 @@ CLAIMS: Sequence[Claim] = (
     ),
     Claim(
         "Cardano",
+        "cost",
+        "about 0.16 USD",
+        0.16,
+        0.16,
+        "https://cryptooptionspro.uk/s/en/Blockchain+Fees/38621",
+        "outdated",
+        "it is about as much in ADA, by the protocol; in USD only while an ADA is worth one",
+        now=_cardano_cost(0.62, "USD an ADA in April 2025, rough"),
+        then=_cardano_cost(1, "USD an ADA in December 2024, rough"),
+    ),
+    Claim(
+        "Cardano",
         "finality",
         "certain after 2,160 blocks, 12 hours",
         43_200,
@@ -480,6 +521,33 @@ CLAIMS: Sequence[Claim] = (
         "contradictory",
         "more than all blobs at their target hold, even without signatures",
         now=_zk_rollup_of_all_blobs(),
+    ),
+    Claim(
+        "zkSync",
+        "cost",
+        "0.01 to 0.05 USD a transfer",
+        0.01,
+        0.05,
+        "https://www.phmacao-clubs.com/everything-you-need-to-know-about-layer2-zksync-era-fees-in-2026/",
+        "model-only",
+        "L1's part of a transfer is thousands of times less; the rest is what the operator asks for its gas",
+        now=Equation(
+            "bytes * reserve * gwei * eth_usd / 1e9",
+            {
+                "bytes": _ZK_BYTES,
+                "reserve": Given(LATEST.blob_base_cost / GAS_PER_BLOB, "blob price in gas prices at least, EIP-7918"),
+                "gwei": Given(1.3, "mean base fee of March 2025, EIP-7918"),
+                "eth_usd": Given(2_000, "USD an ETH at that time, rough"),
+            },
+        ),
+        model=Equation(
+            "l2_gas * l2_gwei * eth_usd / 1e9",
+            {
+                "l2_gas": Given(120_000, "the operator's gas of a transfer, assumed"),
+                "l2_gwei": Given(0.1, f"gwei, its price, {_ZK_FEES}"),
+                "eth_usd": Given(2_000, "USD an ETH in March 2025, rough"),
+            },
+        ),
     ),
     Claim(
         "zkSync",

@@ -15,9 +15,10 @@ from toolkit.devnet.chain import Chain
 from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.rollup.client import ETH
 from toolkit.rollup.codec import Header, RegisterRecord, encode_blobs
+from toolkit.rollup.contracts import encode_post_late_batch
 from toolkit.rollup.deploy import deploy_rollup
 from toolkit.rollup.inbox import Batch, Message
-from toolkit.rollup.machine import State, apply_batch, deposit_data, deposit_of
+from toolkit.rollup.machine import State, apply_batch, deposit_data, deposit_of, forced_data
 from toolkit.rollup.merkle import list_proof
 from toolkit.rollup.operations import Transfer, Withdraw
 
@@ -61,9 +62,17 @@ class Drive:
     def deposited(self, receipt: TxReceipt, token: bytes, amount: int) -> int:
         """Note a deposit of alice's, which the batch after the next consumes; returns its gas."""
         bridge = bytes.fromhex(self.contracts.bridge.address[2:])
-        time = self.chain.w3.eth.get_block(receipt["blockNumber"])["timestamp"]
-        self._arrived.append(Message(bridge, time, deposit_data(token, self.alice.address_bytes, amount)))
+        self._arrived.append(
+            Message(bridge, self._time(receipt), deposit_data(token, self.alice.address_bytes, amount))
+        )
         return receipt["gasUsed"]
+
+    def forced(self, record: bytes) -> TxReceipt:
+        """Alice sends an operation through L1; the batch after the next must consume it."""
+        data = forced_data(record)
+        receipt = self.chain.send(self.alice, self.contracts.inbox.functions.send(data))
+        self._arrived.append(Message(self.alice.address_bytes, self._time(receipt), data))
+        return receipt
 
     def transfers(self, count: int) -> list[bytes]:
         """Transfers of ETH from alice to bob, after a register record where he has no account yet."""
@@ -103,12 +112,26 @@ class Drive:
         else:
             post = functions.postBatch(number, header, b"".join(records), references)
             receipt = self.chain.send(self._sequencer, post, gas=TX_GAS_CAP)
-        time = self.chain.w3.eth.get_block(receipt["blockNumber"])["timestamp"]
-        self.posted.append(Batch(header, records, messages, time, self._sequencer.address_bytes, hashes))
-        apply_batch(self.state, self.posted[-1])
+        self._apply(Batch(header, records, messages, self._time(receipt), self._sequencer.address_bytes, hashes))
+        return receipt
+
+    def post_late(self) -> TxReceipt:
+        """Alice posts a batch with nothing but what it must consume; nobody has for the sequencer's window."""
+        header, messages = Header().encode(), self._required
+        before_last, last = self._accumulators[-2], self.posted[-1]
+        data = encode_post_late_batch(before_last, last, self.state.batch + 1, header, (), messages)
+        receipt = self.chain.send(self.alice, to=self.contracts.inbox.address, data=data)
+        self._apply(Batch(header, (), messages, self._time(receipt), self.alice.address_bytes, ()))
+        return receipt
+
+    def _apply(self, batch: Batch) -> None:
+        self.posted.append(batch)
+        apply_batch(self.state, batch)
         self._accumulators.append(self.state.accumulator)
         self._required, self._arrived = self._arrived, []
-        return receipt
+
+    def _time(self, receipt: TxReceipt) -> int:
+        return self.chain.w3.eth.get_block(receipt["blockNumber"])["timestamp"]
 
     def settle(self) -> tuple[TxReceipt, TxReceipt]:
         """Assert the present state, wait, and confirm it."""

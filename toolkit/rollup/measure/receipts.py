@@ -17,7 +17,7 @@ from toolkit.bridge.terms import FastExit, bridge_domain
 from toolkit.devnet.accounts import Account
 from toolkit.devnet.chain import Chain
 from toolkit.rollup.client import ETH
-from toolkit.rollup.machine import Withdrawal, forced_data
+from toolkit.rollup.machine import Withdrawal
 from toolkit.rollup.measure.drive import ETHER, Drive
 from toolkit.technique.protocol import blob_gas_of
 
@@ -99,7 +99,7 @@ def _end(drive: Drive) -> dict[str, int]:
     drive.post([])
     drive.post([])  # consumes them
     deposits = drive.state.batch
-    forced = chain.send(alice, contracts.inbox.functions.send(forced_data(drive.withdraw(ETH))))
+    forced = drive.forced(drive.withdraw(ETH))
     drive.travel(rollup.functions.ESCAPE_DELAY().call())
     freeze = client.freeze(chain, rollup, alice, drive.confirmed)
     escaped: dict[tuple[bytes, bytes], int] = {}
@@ -110,11 +110,16 @@ def _end(drive: Drive) -> dict[str, int]:
     for place in range(2):
         recovery, consumed = drive.consumed(deposits, place)
         recovered = client.recover_deposit(chain, bridge, alice, drive.final, recovery, consumed)
+    late = []
+    for _ in range(2):  # the first finds the forced withdrawal waiting, the second consumes it
+        drive.travel(contracts.inbox.functions.SEQUENCER_WINDOW().call())
+        late.append(drive.post_late()["gasUsed"])
     return {
         "bridge: forced withdrawal (ETH)": forced["gasUsed"],
         "bridge: escape (ETH)": escaped[alice.address_bytes, ETH],
         "bridge: escape (ERC20)": escaped[alice.address_bytes, drive.token_bytes],
         "bridge: recover a deposit (ETH)": recovered["gasUsed"],
+        "rollup: late batch": max(late),
         "rollup: alarm": alarm["gasUsed"],
         "rollup: freeze": freeze["gasUsed"],
     }

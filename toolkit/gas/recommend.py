@@ -1,0 +1,457 @@
+"""Which technique suits somebody's payments: ranked by what they cost, from measured cells, with reasons.
+
+The payments of a day go to L1 together. After a round of some days everybody leaves and opens anew: money goes one way
+in the workload, so what was put in does not last for ever. Over ``days`` days a technique costs
+
+    rounds * (open + settle + exit) / links * links needed  +  days * (pay(payments a day) + upkeep)
+
+where open, settle, exit and pay are of measured cells: opening and leaving of the largest one, by its links (channels
+between pairs, accounts with a hub or a rollup), paying on the straight line between the neighbouring sizes. Upkeep is a
+rollup's assertion and confirmation each day. Capital is that of a round, by the measured capital for each ETH
+moved. What L1 charges for it all is a model, at the prices that are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+from toolkit.errors import BadInput
+from toolkit.gas.cell import TECHNIQUES, Cell, Usage
+from toolkit.gas.figure import Figure, derived, measured, modelled
+from toolkit.gas.sheets.grid import L1, Grid, grids, source
+from toolkit.gas.sheets.money import WEI_PER_ETH, Rates, decimal, eth, usd
+from toolkit.gas.sheets.profile import DAY, PROFILES, TRUST, Way
+from toolkit.gas.snapshot import Snapshot
+
+EXITS = ("together", "alone", "disputed")
+"""Which way out must be quick enough: with everybody's help, with nobody's, or against somebody who lies."""
+HORIZON_DAYS = 365
+ROUND_DAYS = 30
+LENIENT_DAYS = Decimal("0.05")
+"""By which a way out may be slower than asked for: 7 days and the blocks around them are 7 days."""
+MOST_PAYMENTS = 10**9
+MOST_PARTIES = 10**6
+MOST_DAYS = 36_500
+MOST_ETH = Decimal(10**9)
+
+_TEAR = ("open", "settle", "exit")
+_ROLLUPS = ("rollup-calldata", "rollup-blobs")
+_UPKEEP = ("rollup: assert", "rollup: confirm")
+
+
+@dataclass(frozen=True)
+class Need:
+    """What somebody wants to do.
+
+    Attributes:
+        payments_per_day: of all parties together.
+        value: ETH that a payment moves.
+        parties: accounts that pay or are paid.
+        max_exit_days: in which everybody's money must be back on L1.
+        trust: what may be assumed, keys of `TRUST`.
+        horizon_days: for how long.
+        exit: which way out must be that quick, of `EXITS`.
+        max_capital: ETH that may be locked; None for as much as it takes.
+        round_days: after which everybody has left and opens anew; no longer than the horizon.
+
+    Raises:
+        BadInput: one of them cannot be.
+    """
+
+    payments_per_day: int
+    value: Decimal
+    parties: int
+    max_exit_days: Decimal
+    trust: frozenset[str] = frozenset(TRUST)
+    horizon_days: int = HORIZON_DAYS
+    exit: str = "together"
+    max_capital: Decimal | None = None
+    round_days: int = ROUND_DAYS
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.payments_per_day <= MOST_PAYMENTS:
+            raise BadInput(f"{self.payments_per_day} payments a day are not between 1 and {MOST_PAYMENTS:,}")
+        if not self.value.is_finite() or not 0 < self.value <= MOST_ETH:
+            raise BadInput(f"a payment of {self.value} ETH is not above 0 and up to {MOST_ETH:,}")
+        if not 2 <= self.parties <= MOST_PARTIES:
+            raise BadInput(f"{self.parties} parties are not between 2 and {MOST_PARTIES:,}")
+        if not self.max_exit_days.is_finite() or not 0 <= self.max_exit_days <= MOST_DAYS:
+            raise BadInput(f"{self.max_exit_days} days to leave are not between 0 and {MOST_DAYS:,}")
+        if not 1 <= self.horizon_days <= MOST_DAYS:
+            raise BadInput(f"{self.horizon_days} days are not between 1 and {MOST_DAYS:,}")
+        if not 1 <= self.round_days <= MOST_DAYS:
+            raise BadInput(f"a round of {self.round_days} days is not between 1 and {MOST_DAYS:,}")
+        if unknown := sorted(self.trust - set(TRUST)):
+            raise BadInput(f"nothing here assumes {unknown[0]!r}; there are {', '.join(TRUST)}")
+        if self.exit not in EXITS:
+            raise BadInput(f"nobody leaves {self.exit!r}; there are {', '.join(EXITS)}")
+        if self.max_capital is not None and not (self.max_capital.is_finite() and self.max_capital >= 0):
+            raise BadInput(f"no capital is {self.max_capital} ETH")
+
+    @property
+    def payments(self) -> int:
+        """All of them."""
+        return self.payments_per_day * self.horizon_days
+
+    @property
+    def rounds(self) -> int:
+        """How often everybody opens and leaves; the last round may be shorter."""
+        return -(-self.horizon_days // self.round_days)
+
+    @property
+    def payments_in_round(self) -> int:
+        """Of a whole round."""
+        return self.payments_per_day * min(self.round_days, self.horizon_days)
+
+    def as_json(self) -> dict[str, Any]:
+        """By name; amounts of ETH and days as decimal text."""
+        return {
+            "payments_per_day": self.payments_per_day,
+            "value": str(self.value),
+            "parties": self.parties,
+            "max_exit_days": str(self.max_exit_days),
+            "trust": sorted(self.trust),
+            "horizon_days": self.horizon_days,
+            "exit": self.exit,
+            "max_capital": None if self.max_capital is None else str(self.max_capital),
+            "round_days": self.round_days,
+        }
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A technique that does what is needed, and at what cost.
+
+    Attributes:
+        technique: key of `TECHNIQUES`.
+        wei: over the whole horizon.
+        figures: gas, blob_gas, eth, usd, usd_per_payment, versus_l1, once (its share), exit_days, alone_days,
+            disputed_days, capital.
+        why: sentences.
+    """
+
+    technique: str
+    wei: Fraction
+    figures: Mapping[str, Figure]
+    why: Sequence[str] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Technique, its title, figures and reasons."""
+        return {
+            "technique": self.technique,
+            "title": TECHNIQUES[self.technique],
+            "figures": {name: each.as_json() for name, each in self.figures.items()},
+            "why": list(self.why),
+        }
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The techniques that do, the cheapest first, and those that do not.
+
+    Attributes:
+        need: what was asked for.
+        rates: prices.
+        ranked: the cheapest first.
+        excluded: the others, with at least one reason each.
+    """
+
+    need: Need
+    rates: Rates
+    ranked: Sequence[Choice]
+    excluded: Mapping[str, Sequence[str]]
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it; prices in wei, and USD an ETH."""
+        prices = self.rates.prices
+        return {
+            "need": self.need.as_json(),
+            "prices": {
+                "gas_price_wei": prices.gas_price,
+                "blob_price_wei": prices.blob_base_fee,
+                "eth_usd": str(self.rates.eth_usd),
+            },
+            "ranked": [each.as_json() for each in self.ranked],
+            "excluded": [
+                {"technique": key, "title": TECHNIQUES[key], "reasons": list(reasons)}
+                for key, reasons in self.excluded.items()
+            ],
+        }
+
+
+def recommend(need: Need, snapshot: Snapshot, rates: Rates) -> Recommendation:
+    """Rank the techniques.
+
+    Args:
+        snapshot: what was measured; of several hardforks the last one counts.
+
+    Raises:
+        BadInput: it has no cells.
+    """
+    found = grids(snapshot.cells)
+    if not found:
+        raise BadInput(
+            "there are no measured workloads to go by; give --from a file with the output of l2kit gas --json"
+        )
+    grid = found[-1]
+    ranked, excluded = [], {}
+    for technique in TECHNIQUES:
+        choice = _choice(technique, need, grid, snapshot.receipts, rates)
+        reasons = _against(technique, need, choice)
+        if choice is None or reasons:
+            excluded[technique] = reasons
+        else:
+            ranked.append(choice)
+    ranked.sort(key=lambda each: each.wei)
+    base = _choice(L1, need, grid, snapshot.receipts, rates)
+    said = [_with_reasons(each, place, ranked, need, base, rates) for place, each in enumerate(ranked)]
+    return Recommendation(need, rates, said, excluded)
+
+
+def links(technique: str, parties: int, payments: int) -> int:
+    """What must be opened and closed: channels between pairs, accounts with a hub or a rollup; nothing on L1.
+
+    No more channels than payments, and no more accounts than payers and payees.
+    """
+    if technique == "channel":
+        return min(parties * (parties - 1) // 2, payments)
+    if technique == "hub" or technique in _ROLLUPS:
+        return min(parties, 2 * payments)
+    return 0
+
+
+def _choice(technique: str, need: Need, grid: Grid, receipts: Mapping[str, int], rates: Rates) -> Choice | None:
+    """What it costs; None where that was not measured."""
+    cells, largest = grid.of(technique), grid.largest(technique)
+    upkeep = 0
+    if technique in _ROLLUPS:
+        if any(row not in receipts for row in _UPKEEP):
+            return None
+        upkeep = sum(receipts[row] for row in _UPKEEP)
+    if largest is None:
+        return None
+    gas = _Gas(technique, need, cells, largest)
+    once, blobs_once = gas.once(lambda used: used.gas), gas.once(lambda used: used.blob_gas)
+    daily = gas.daily(lambda used: used.gas) + upkeep
+    total = once + need.horizon_days * daily
+    blob_total = blobs_once + need.horizon_days * gas.daily(lambda used: used.blob_gas)
+    prices = rates.prices
+    wei = total * prices.gas_price + blob_total * prices.blob_base_fee
+    wei_once = once * prices.gas_price + blobs_once * prices.blob_base_fee
+    equation = gas.equation(bool(upkeep))
+    figures = {
+        "gas": derived(decimal(total), equation),
+        "blob_gas": derived(decimal(blob_total), equation),
+        "eth": modelled(eth(wei), rates.equation),
+        "usd": modelled(usd(wei, rates.eth_usd), rates.equation_usd),
+        "usd_per_payment": modelled(
+            usd(wei / need.payments, rates.eth_usd), f"{rates.equation_usd} / {need.payments:,} payments"
+        ),
+        "once": modelled(decimal(wei_once / wei) if wei else None, "cost of opening and leaving / all"),
+        **_times(technique, largest),
+        "capital": _capital(cells, need),
+    }
+    return Choice(technique, wei, figures)
+
+
+@dataclass(frozen=True)
+class _Gas:
+    """Gas of what is needed, from a technique's cells."""
+
+    technique: str
+    need: Need
+    cells: Sequence[Cell]
+    largest: Cell
+
+    @property
+    def _scale(self) -> Fraction:
+        had = links(self.technique, self.largest.parties, self.largest.payments)
+        return Fraction(self._links, had) if had else Fraction(1)
+
+    @property
+    def _links(self) -> int:
+        return links(self.technique, self.need.parties, self.need.payments_in_round)
+
+    def once(self, what: Callable[[Usage], int]) -> Fraction:
+        """Opening and leaving, for as many links as are needed, in every round."""
+        phases = (self.largest.phases.get(phase, Usage()) for phase in _TEAR)
+        return self.need.rounds * self._scale * sum(map(what, phases))
+
+    def daily(self, what: Callable[[Usage], int]) -> Fraction:
+        """Paying a day's payments."""
+        return paid(self.cells, self.need.payments_per_day, what)
+
+    def equation(self, upkeep: bool) -> str:
+        """In words and numbers."""
+        had = links(self.technique, self.largest.parties, self.largest.payments)
+        once = f"{self.need.rounds} * (open + settle + exit)" + (f" / {had} * {self._links}" if had else "")
+        more = " + assertion + confirmation" if upkeep else ""
+        days = f"{self.need.horizon_days} * (pay({self.need.payments_per_day:,}){more})"
+        return f"{once} + {days}; {source(self.largest)}"
+
+
+def paid(cells: Sequence[Cell], payments: int, what: Callable[[Usage], int]) -> Fraction:
+    """What paying so many payments uses: on the straight line between the neighbouring sizes.
+
+    Fewer than the fewest cost as much as these; beyond the most the last line goes on, and never falls.
+
+    Args:
+        cells: of one technique, the fewest payments first; at least one.
+    """
+    known = [(each.payments, what(each.phases.get("pay", Usage()))) for each in cells]
+    if payments <= known[0][0]:
+        return Fraction(known[0][1])
+    for (low, cost), (high, more) in pairwise(known):
+        if payments <= high:
+            return cost + Fraction(payments - low, high - low) * (more - cost)
+    size, cost = known[-1]
+    if len(known) == 1:
+        return Fraction(cost * payments, size)
+    before, less = known[-2]
+    return cost + max(Fraction(0), Fraction(cost - less, size - before)) * (payments - size)
+
+
+def _times(technique: str, cell: Cell) -> dict[str, Figure]:
+    profile = PROFILES[technique]
+    return {
+        "exit_days": measured(decimal(Fraction(cell.exit_seconds, DAY)), source(cell)),
+        "alone_days": _days(profile.alone),
+        "disputed_days": _days(profile.disputed),
+    }
+
+
+def _days(way: Way) -> Figure:
+    if way.seconds is None:
+        return derived(Decimal(0), way.who)
+    return derived(decimal(Fraction(way.seconds.value({})) / DAY), f"({way.seconds}) / 86,400")
+
+
+def _capital(cells: Sequence[Cell], need: Need) -> Figure:
+    """Of a round, by the largest cell that has no more payments than it, or by the smallest."""
+    fitting = [each for each in cells if each.payments <= need.payments_in_round] or cells[:1]
+    cell = fitting[-1]
+    if cell.value == 0:
+        return derived(None, "nothing was paid")
+    moved = Fraction(need.value) * need.payments_in_round
+    equation = f"capital / value * {_moved(moved)} ETH moved in a round; {source(cell)}"
+    return derived(decimal(Fraction(cell.capital, cell.value) * moved), equation)
+
+
+def _moved(amount: Fraction) -> str:
+    """ETH for people."""
+    return f"{decimal(amount):,f}"
+
+
+_WAYS = {"together": "exit_days", "alone": "alone_days", "disputed": "disputed_days"}
+
+
+def _against(technique: str, need: Need, choice: Choice | None) -> list[str]:
+    """Why not; nothing where it does."""
+    reasons = []
+    if technique == "l1-erc20":
+        reasons.append("it moves tokens, not ETH")
+    if refused := sorted(PROFILES[technique].assumes - need.trust):
+        reasons += [f"it assumes {name}: {TRUST[name]}" for name in refused]
+    if choice is None:
+        return [*reasons, "it was not measured"]
+    days = choice.figures[_WAYS[need.exit]].value
+    if isinstance(days, Decimal) and days > need.max_exit_days + LENIENT_DAYS:
+        ways = {"together": "with everybody's help", "alone": "without anybody's help", "disputed": "in a dispute"}
+        reasons.append(
+            f"{ways[need.exit]} everybody is out after {span(days)}, and {span(need.max_exit_days)} may pass"
+        )
+    capital = choice.figures["capital"].value
+    if need.max_capital is not None and isinstance(capital, Decimal) and capital > need.max_capital:
+        reasons.append(f"it locks {_number(capital)} ETH in a round, and {_number(need.max_capital)} ETH may be")
+    return reasons
+
+
+def _with_reasons(
+    choice: Choice, place: int, ranked: Sequence[Choice], need: Need, base: Choice | None, rates: Rates
+) -> Choice:
+    figures = dict(choice.figures)
+    versus = choice.wei / base.wei if base and base.wei else None
+    figures["versus_l1"] = modelled(
+        None if versus is None else decimal(versus), f"cost / cost of as many L1 ETH transfers; {rates.equation}"
+    )
+    why = [
+        f"{_number(figures['eth'].value)} ETH over {need.horizon_days:,} days, "
+        f"{_number(figures['usd_per_payment'].value)} USD a payment"
+    ]
+    if choice.technique != L1 and versus is not None:
+        why.append(f"{_percent(versus)} of what L1 ETH transfers cost")
+    if place == 0:
+        why.append("the cheapest of those that do")
+    elif ranked[0].wei:
+        why.append(f"{_number(decimal(choice.wei / ranked[0].wei))} times as much as {TECHNIQUES[ranked[0].technique]}")
+    count = links(choice.technique, need.parties, need.payments_in_round)
+    once = figures["once"].value
+    if count and isinstance(once, Decimal):
+        what = "channels" if choice.technique == "channel" else "accounts"
+        often = "once" if need.rounds == 1 else f"{need.rounds:,} times"
+        why.append(f"{_percent(Fraction(once))} of it to open and leave {count:,} {what} {often}")
+    why.append(_leaving(figures))
+    if figures["capital"].value:
+        days = min(need.round_days, need.horizon_days)
+        why.append(f"locks {_number(figures['capital'].value)} ETH in a round of {span(days)}")
+    assumes = sorted(PROFILES[choice.technique].assumes)
+    why.append(f"assumes {' and '.join(assumes)}" if assumes else "assumes nothing but L1")
+    if choice.wei / need.payments > Fraction(need.value) * WEI_PER_ETH:
+        why.append("a payment costs more than it moves")
+    return Choice(choice.technique, choice.wei, figures, why)
+
+
+def _leaving(figures: Mapping[str, Figure]) -> str:
+    together, alone, disputed = (span(figures[key].value) for key in ("exit_days", "alone_days", "disputed_days"))
+    if alone == disputed == "no time":
+        return "the money never leaves L1"
+    return f"out after {together} together, {alone} alone, {disputed} in a dispute"
+
+
+def span(days: Any) -> str:
+    """Days as a time for people."""
+    seconds = Decimal(days) * DAY
+    if not seconds:
+        return "no time"
+    for unit, size in (("day", DAY), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            count = _number(seconds / size)
+            return f"{count} {unit}" if count == "1" else f"{count} {unit}s"
+    return f"{_number(seconds)} s"
+
+
+def _number(value: Any) -> str:
+    """A number with four significant digits, without an exponent."""
+    if value is None:
+        return "?"
+    if not value:
+        return "0"
+    rounded = Decimal(f"{Decimal(value):.3e}")
+    return f"{rounded.normalize():,f}"
+
+
+def _percent(share: Fraction) -> str:
+    return f"{_number(decimal(100 * share))} %"
+
+
+def trusted(names: Iterable[str]) -> frozenset[str]:
+    """What may be assumed, from words: keys of `TRUST`, or "none" or "any" alone; nothing said means any.
+
+    Raises:
+        BadInput: there is no such word, or one that excludes the others is among them.
+    """
+    words = list(dict.fromkeys(names)) or ["any"]
+    known = ("none", *TRUST, "any")
+    if unknown := [word for word in words if word not in known]:
+        raise BadInput(f"nothing here assumes {unknown[0]!r}; there are {', '.join(known)}")
+    for alone, meaning in (("none", frozenset[str]()), ("any", frozenset(TRUST))):
+        if alone in words:
+            if len(words) > 1:
+                raise BadInput(f"trust is {alone!r} or {', '.join(w for w in words if w != alone)}, not both")
+            return meaning
+    return frozenset(words)

@@ -1,0 +1,54 @@
+"""What charts are drawn from besides cells: ways out, and break-evens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from toolkit.gas.cell import Cell
+from toolkit.gas.figure import Figure
+from toolkit.gas.render.document import Exit, Way
+from toolkit.gas.sheets.breakeven import breakeven
+from toolkit.gas.sheets.grid import L1
+from toolkit.gas.sheets.money import Rates
+from toolkit.gas.sheets.profile import PROFILES
+from toolkit.gas.sheets.properties import properties
+
+_WAYS: Mapping[Way, tuple[str, str]] = {
+    "cooperative": ("exit_cooperative", "exit_seconds"),
+    "alone": ("exit_alone", "exit_alone_seconds"),
+    "disputed": ("exit_disputed", "exit_disputed_seconds"),
+}
+
+
+def exits(cells: Sequence[Cell], receipts: Mapping[str, int]) -> list[Exit]:
+    """Every way out that has both gas and time; on L1 there is nothing to leave.
+
+    Args:
+        cells: of one hardfork.
+        receipts: gas of single transactions by their plain name.
+    """
+    found = []
+    for row in properties(cells, receipts, {}).rows:
+        technique = str(row["technique"])
+        for way, (gas_key, seconds_key) in _WAYS.items():
+            gas, seconds = row[gas_key], row[seconds_key]
+            if PROFILES[technique].cooperative.gas is None or isinstance(gas, str) or isinstance(seconds, str):
+                continue
+            if gas.value is not None and seconds.value is not None:
+                found.append(Exit(technique, way, gas, seconds))
+    return found
+
+
+def break_evens(cells: Sequence[Cell], rates: Rates) -> dict[str, Figure]:
+    """Payments from which on each technique costs less money than L1 ETH transfers.
+
+    Args:
+        cells: of one hardfork.
+        rates: prices.
+    """
+    found = {}
+    for row in breakeven(cells, rates).rows:
+        figure = row["money"]
+        if row["against"] == L1 and isinstance(figure, Figure):
+            found[str(row["technique"])] = figure
+    return found

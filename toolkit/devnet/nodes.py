@@ -21,6 +21,8 @@ DEV_CHAIN_ID = 31337
 HARDFORK = "osaka"
 BLOCK_GAS_LIMIT = 60_000_000
 _START_SECONDS = 30.0
+GENESIS_TIMESTAMP = 1_767_225_600
+"""When a chain begins that shall be the same each time: 2026-01-01, 00:00 UTC (seconds)."""
 ATTACH_SECONDS = 10.0
 """How long a node that already runs may take for its first answer."""
 
@@ -90,6 +92,9 @@ class _JsonRpcNode:
             raise BadInput(f"time travels forward only, and {seconds} s is backward")
         self._cheat("evm_increaseTime", hex(seconds))
         self._cheat("evm_mine")
+        return self._now()
+
+    def _now(self) -> int:
         return int(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
     def version(self) -> str:
@@ -121,6 +126,21 @@ class _ChildNode(_JsonRpcNode):
         self.kind = kind
         self.child = child
         self.chain_id = chain_id
+        self._counts_time = False
+
+    def count_time(self, block_seconds: int) -> None:
+        """Put so many seconds between each block and the next from now on (Anvil's own)."""
+        self._cheat("anvil_setBlockTimestampInterval", block_seconds)
+        self._counts_time = True
+
+    def travel(self, seconds: int) -> int:
+        if not self._counts_time:
+            return super().travel(seconds)
+        # Anvil leaves an increase of the time out of account where blocks have a fixed interval.
+        now = self._now()
+        if seconds > 0:
+            self._cheat("evm_setNextBlockTimestamp", now + seconds)
+        return super().travel(min(seconds, 0))
 
     def check_alive(self) -> None:
         if not self.child.alive:
@@ -138,6 +158,7 @@ def start_anvil(
     port: int | None = None,
     chain_id: int = DEV_CHAIN_ID,
     timestamp: int | None = None,
+    block_seconds: int | None = None,
 ) -> Node:
     """Start Anvil at the Osaka rules with the transaction gas cap of EIP-7825.
 
@@ -146,6 +167,7 @@ def start_anvil(
         port: on 127.0.0.1; a free one where None.
         chain_id: its EIP-155 chain id.
         timestamp: of the genesis block (seconds); now where None.
+        block_seconds: from each block to the next, whatever our clock shows; our clock's where None.
 
     Raises:
         BadInput: the port is in use.
@@ -163,7 +185,10 @@ def start_anvil(
             *("--no-request-size-limit", "--cache-path", str(folder.path / "anvil")),
         ]
 
-    return _start("anvil", folder, command, port, chain_id)
+    node = _start("anvil", folder, command, port, chain_id)
+    if block_seconds is not None:
+        node.count_time(block_seconds)
+    return node
 
 
 def start_hardhat(folder: RunFolder, *, port: int | None = None, chain_id: int = DEV_CHAIN_ID) -> Node:
@@ -257,7 +282,7 @@ def check_port(port: int) -> None:
 
 def _start(
     kind: str, folder: RunFolder, command: Any, port: int | None, chain_id: int, cwd: Path | None = None
-) -> Node:
+) -> _ChildNode:
     if port is not None:
         check_port(port)
     for attempt in range(3):

@@ -172,7 +172,7 @@ class Devnet:
         self.folder = self._stack.enter_context(RunFolder())
         self.node = self._start_node()
         self._stack.callback(self.node.stop)
-        self.l1 = Chain(self.node.url)
+        self.l1 = Chain(self.node.url, packs_blocks=options.repeatable and self.node.kind == "anvil")
         self._stack.callback(self.l1.rpc.close)
         self._check_money()
         self._deploy()

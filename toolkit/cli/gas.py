@@ -48,8 +48,8 @@ _MOST = 100_000
     "techniques",
     multiple=True,
     metavar="KEY",
-    help="Only this technique; may be given more than once: l1-eth, l1-erc20, batch-pay, channel, hub, rollup-calldata, "
-    "rollup-blobs.",
+    help="Only this technique; may be given more than once. There are l1-eth, l1-erc20, batch-pay, channel, hub, "
+    "rollup-calldata and rollup-blobs.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the seeded payments.")
 @click.option("--parties", type=int, default=8, show_default=True, help="Accounts that make the seeded payments.")

@@ -96,7 +96,7 @@ class L1Erc20(_OnL1):
 
 
 class L1BatchPay(_OnL1):
-    """Each payer pays all of its payments in ETH together, in as few transactions as their gas cap allows (EIP-7825)."""
+    """Each payer pays all that it pays in ETH together, in as few transactions as their gas cap allows (EIP-7825)."""
 
     name = "L1 batch pay"
 

@@ -35,7 +35,7 @@ class Report:
     meta: Mapping[str, Any]
 
     def as_json(self) -> dict[str, Any]:
-        """``receipts`` (name -> gas), ``table`` (one row a cell), ``deployment`` (contract -> gas), ``meta``, ``timing``.
+        """By name: receipts (name -> gas), table (one row a cell), deployment (contract -> gas), meta, timing.
 
         All but ``timing`` is the same for the same workload, versions and options.
         """

@@ -67,9 +67,9 @@ class RollupAccess:
         return before
 
     def wait_asserted(self, batch: int) -> None:
-        """Wait until the state after ``batch`` is asserted, and the verifier agrees; ask for it where that is waited for.
+        """Wait until the state after ``batch`` is asserted, and the verifier agrees.
 
-        One assertion then speaks of all batches up to this one.
+        Where the proposer waits to be told, it is; one assertion then speaks of all batches up to this one.
         """
         if (proposer := self.proposer) is not None:
             self._wait(lambda: proposer.status()["batches"] >= batch, f"the proposer to read batch {batch}")

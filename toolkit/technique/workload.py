@@ -122,8 +122,9 @@ def seeded(accounts: Mapping[str, Account], count: int, seed: int = 1) -> Worklo
 def zipf(accounts: Mapping[str, Account], count: int, seed: int = 1, parties: int = 8) -> Workload:
     """``count`` payments among ``parties`` accounts, of 0.0001 to 0.0999 ETH each.
 
-    Who pays is uniform; who is paid follows Zipf's law: the account of rank r, in a ranking that the seed gives, is paid
-    in proportion to 1/r (never by itself). A smaller count with the same seed and parties is a prefix of a greater one.
+    Who pays is uniform; who is paid follows Zipf's law: the account of rank r, in a ranking that the seed gives, is
+    paid in proportion to 1/r (never by itself). A smaller count with the same seed and parties is a prefix of a greater
+    one.
 
     Args:
         accounts: has those of the devnet's users; who is beyond them is a stand-in with a key of its own.

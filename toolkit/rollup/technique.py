@@ -49,6 +49,10 @@ class RollupAccess:
             self._wait(lambda: self.sequencer.status()["l1Block"] >= block, f"the sequencer to read block {block}")
             self.sequencer.seal()
 
+    def wait_posted(self) -> None:
+        """Wait until every batch that is sealed is on L1: the sequencer shows what is in it before that."""
+        self._wait(lambda: self.sequencer.status()["sealed"] is None, "the sealed batch to be posted")
+
     def verified(self) -> dict[str, Any]:
         """The verifier's status.
 
@@ -122,6 +126,7 @@ class RollupTechnique:
         self._access.seal(self._meter.chain.block_number())
         for name, amount in self._deposits.items():
             self._access.sequencer.wait_for_balance(accounts[name].address_bytes, amount, ETH, seconds=PATIENCE_SECONDS)
+        self._access.wait_posted()
         return [cost("deposits", *receipts), cost("batches that carry them", *self._seen.batches())]
 
     def pay(self) -> Sequence[Cost]:

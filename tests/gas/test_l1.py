@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,7 @@ def test_parts_are_in_order_and_each_takes_all_that_fits(amounts: list[int], roo
     found = list(parts(payments, fits))
     assert [each for part in found for each in part] == payments
     assert all(fits(part) for part in found)
-    assert not any(fits([*part, after[0]]) for part, after in zip(found, found[1:], strict=False))
+    assert not any(fits([*part, after[0]]) for part, after in pairwise(found))
 
 
 @given(st.lists(st.tuples(st.sampled_from(PAIR), st.integers(0, 1), st.integers(1, 9)), min_size=1, max_size=40))

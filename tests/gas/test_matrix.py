@@ -31,8 +31,9 @@ pytestmark = pytest.mark.node
 
 ALL = ("l1-eth", "l1-erc20", "batch-pay", "channel", "rollup-calldata")
 SIZE = 12
-SEED = 3
+SEED, PARTIES = 3, 4
 COMMAND = [sys.executable, "-m", "toolkit", "gas", "--json", "--n", f"2,{SIZE}", "--seed", str(SEED)]
+COMMAND += ["--parties", str(PARTIES)]
 COMMAND += [word for key in ALL for word in ("--technique", key)]
 
 
@@ -50,7 +51,7 @@ def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
 
 @pytest.fixture(scope="module")
 def matrix(lab_devnet: Devnet) -> Matrix:
-    return Matrix(lab_devnet, Plan(zipf(lab_devnet.accounts, SIZE, SEED), (2, SIZE), ALL))
+    return Matrix(lab_devnet, Plan(zipf(lab_devnet.accounts, SIZE, SEED, PARTIES), (2, SIZE), ALL))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def without_timing(cell: Cell) -> dict[str, Any]:
 
 
 def test_every_cell_counts_everybodys_transactions(cells: dict[str, Cell], lab_devnet: Devnet) -> None:
-    workload = zipf(lab_devnet.accounts, SIZE, SEED)
+    workload = zipf(lab_devnet.accounts, SIZE, SEED, PARTIES)
     payers = {each.payer for each in workload.payments}
     pairs = {frozenset((each.payer, each.payee)) for each in workload.payments}
     assert list(cells) == [f"{key} {size}" for size in (2, SIZE) for key in ALL]
@@ -88,7 +89,7 @@ def test_every_cell_counts_everybodys_transactions(cells: dict[str, Cell], lab_d
 
 
 def test_capital_and_exit_are_what_l1_shows(cells: dict[str, Cell], lab_devnet: Devnet) -> None:
-    workload = zipf(lab_devnet.accounts, SIZE, SEED)
+    workload = zipf(lab_devnet.accounts, SIZE, SEED, PARTIES)
     at_once = (f"{key} {size}" for key in ("l1-eth", "l1-erc20", "batch-pay") for size in (2, SIZE))
     assert {(cells[name].capital, cells[name].exit_blocks, cells[name].exit_seconds) for name in at_once} == {(0, 0, 0)}
     pairs: dict[frozenset[str], list[Payment]] = {}
@@ -174,7 +175,7 @@ def test_a_run_that_was_killed_goes_on_and_gives_what_an_undisturbed_one_gives(
     assert list((tmp_path / "gas").iterdir()) == []
     found = json.loads(resumed.stdout)
     versions = {name: found["meta"][name] for name in ("solc", "node", "hardfork", "chain_id")}
-    about = {"kind": "zipf", "seed": SEED, "parties": 8}
+    about = {"kind": "zipf", "seed": SEED, "parties": PARTIES}
     undisturbed = Report(
         matrix.alone(lambda: receipts(lab_devnet)),
         list(cells.values()),

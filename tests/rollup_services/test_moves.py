@@ -549,6 +549,6 @@ def test_who_asserts_on_demand_defends_all_the_same_and_asserts_when_told(l1: L1
     l1.open(l1.assert_state(l1.genesis, 1))
     asyncio.run(proposer._act())
     assert called(purse.wanted) == [DEFEND]
-    assert asyncio.run(proposer.methods()["l2_assert"]()) == {"assertions": 1}
+    assert asyncio.run(proposer.assert_now()) == {"assertions": 1}
     asyncio.run(proposer._act())
     assert called(purse.wanted) == [DEFEND, selector(c.ASSERT_STATE)]

@@ -101,11 +101,11 @@ def gas(
 
             def tell(progress: Progress) -> None:
                 if not at and progress.kept:
-                    show.err.print("going on from where the same run was stopped", markup=False)
+                    show.line("going on from where the same run was stopped")
                 at.append(progress)
                 if not progress.kept:
                     place = f"{progress.done + 1} of {progress.of}"
-                    show.err.print(f"[{place}] {progress.payments:,} by {progress.technique}", markup=False)
+                    show.line(f"[{place}] {progress.payments:,} by {progress.technique}")
 
             with devnet:
                 report = lab.report(devnet, plan, about, fresh=fresh, tell=tell, step=step)

@@ -104,8 +104,9 @@ def gas(
                     show.line("going on from where the same run was stopped")
                 at.append(progress)
                 if not progress.kept:
-                    place = f"{progress.done + 1} of {progress.of}"
-                    show.line(f"[{place}] {progress.payments:,} by {progress.technique}")
+                    what = f"[{progress.done + 1} of {progress.of}] {progress.payments:,} by {progress.technique}"
+                    show.line(what)
+                    step(f"{what}: starting")
 
             with devnet:
                 report = lab.report(devnet, plan, about, fresh=fresh, tell=tell, step=step)

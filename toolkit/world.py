@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from toolkit.devnet.accounts import DEV_MNEMONIC, USERS, Account, dev_accounts
 from toolkit.devnet.chain import Chain
 from toolkit.devnet.nodes import (
     DEV_CHAIN_ID,
+    GENESIS_TIMESTAMP,
     HARDFORK,
     NODE_HARDFORKS,
     Node,
@@ -48,6 +50,8 @@ TOKEN_PRICE = "0.001"
 
 _PATIENCE_SECONDS = 15.0
 """That the provider leaves to the proposer: much more than that needs."""
+_NEVER = 1e9
+"""Seconds that a batch waits for more where it is sealed when that is asked for."""
 _ASSERT_SECONDS = 3.0
 """Between two assertions: each costs as much as the batches it speaks of are cheap."""
 
@@ -64,6 +68,9 @@ class Options:
         l2_port: of the sequencer's JSON-RPC; a free one where None.
         challenge_window: seconds that an assertion can be disputed.
         services: whether sequencer, proposer, verifier and liquidity provider are started.
+        repeatable: whether the same actions give the same chain each time. The services then wait to be told when to
+            seal a batch (``l2_seal``) and when to assert (``l2_assert``), and none lends money. On Anvil that we start,
+            blocks have the same timestamps each time as well.
         batch_data: whether the rollup's batches go to L1 as "calldata", in "blobs", or ("auto") the cheaper way each
             time. A devnet's blobs cost next to nothing, whatever they cost elsewhere.
         hardfork: whose rules L1 follows: "prague", "osaka", or on Hardhat "amsterdam".
@@ -76,6 +83,7 @@ class Options:
     l2_port: int | None = None
     challenge_window: int = 7 * DAY
     services: bool = True
+    repeatable: bool = False
     batch_data: str = "calldata"
     hardfork: str = HARDFORK
 
@@ -103,6 +111,7 @@ class Devnet:
         node: the L1 node.
         l1: a client of it.
         contracts: the deployed contracts by name.
+        deployment: gas that each contract's deployment used, by the contract's name.
         rollup: the rollup's contracts and genesis.
         services: "sequencer", "proposer", "verifier" and "provider", where they were started.
         access: the rollup as its users reach it, through the services.
@@ -120,6 +129,7 @@ class Devnet:
     node: Node
     l1: Chain
     contracts: dict[str, Contract]
+    deployment: dict[str, int]
     rollup: RollupContracts
     access: RollupAccess
 
@@ -167,7 +177,7 @@ class Devnet:
         self.folder = self._stack.enter_context(RunFolder())
         self.node = self._start_node()
         self._stack.callback(self.node.stop)
-        self.l1 = Chain(self.node.url)
+        self.l1 = Chain(self.node.url, packs_blocks=options.repeatable and self.node.kind == "anvil")
         self._stack.callback(self.l1.rpc.close)
         self._check_money()
         self._deploy()
@@ -195,7 +205,15 @@ class Devnet:
             return attach(options.l1_rpc, chain_id=options.chain_id)
         chain_id = DEV_CHAIN_ID if options.chain_id is None else options.chain_id
         if options.node == "anvil":
-            return start_anvil(self.folder, port=options.port, chain_id=chain_id, hardfork=options.hardfork)
+            timestamp, seconds = (GENESIS_TIMESTAMP, 1) if options.repeatable else (None, None)
+            return start_anvil(
+                self.folder,
+                port=options.port,
+                chain_id=chain_id,
+                timestamp=timestamp,
+                block_seconds=seconds,
+                hardfork=options.hardfork,
+            )
         if options.node == "hardhat":
             return start_hardhat(self.folder, port=options.port, chain_id=chain_id, hardfork=options.hardfork)
         raise BadInput(f"there is no node {options.node!r}; there are anvil and hardhat")
@@ -210,8 +228,8 @@ class Devnet:
 
     def _deploy(self) -> None:
         deployer = self.accounts["deployer"]
-        token, _ = self.l1.deploy(deployer, "Token", "Devnet Token", "DEV", TOKEN_SUPPLY)
-        channels, _ = self.l1.deploy(deployer, "PaymentChannels")
+        token, tokens_receipt = self.l1.deploy(deployer, "Token", "Devnet Token", "DEV", TOKEN_SUPPLY)
+        channels, channels_receipt = self.l1.deploy(deployer, "PaymentChannels")
         for name in (*USERS, "provider"):
             self.l1.send(deployer, token.functions.transfer(self.accounts[name].address, TOKENS_EACH))
         self.rollup = deploy_rollup(
@@ -229,6 +247,11 @@ class Devnet:
             "Bridge": self.rollup.bridge,
             "Dispute": self.rollup.dispute,
         }
+        self.deployment = {
+            "Token": tokens_receipt["gasUsed"],
+            "PaymentChannels": channels_receipt["gasUsed"],
+            **self.rollup.deployment,
+        }
 
     def kill_services(self) -> None:
         """Kill the services as kill -9 does; their databases stay. `start_services` starts them again."""
@@ -237,9 +260,19 @@ class Devnet:
             service.child.stop()
         self.services = {}
 
+    def forget_services(self) -> None:
+        """Kill the services, where they run, and remove their databases: those started next know nothing."""
+        self.kill_services()
+        for role in SERVICES:
+            shutil.rmtree(self.folder.path / role, ignore_errors=True)
+
     def start_services(self) -> None:
-        """Start sequencer, proposer, verifier and liquidity provider, and wait until they answer."""
-        started = {role: self._start_service(role) for role in SERVICES}
+        """Start sequencer, proposer, verifier and, unless all shall be repeatable, the liquidity provider.
+
+        They answer when this returns.
+        """
+        repeatable = self.options.repeatable
+        started = {role: self._start_service(role) for role in SERVICES if not (repeatable and role == "provider")}
         self.services = {role: Service(process.wait(), process.child) for role, process in started.items()}
         self.access = RollupAccess(
             self.rollup,
@@ -247,6 +280,7 @@ class Devnet:
             self._client("verifier"),
             lambda seconds: self.travel(seconds=seconds),
             self.options.challenge_window,
+            self._client("proposer") if repeatable else None,
         )
 
     def provider(self) -> ProviderClient:
@@ -264,11 +298,13 @@ class Devnet:
         return client
 
     def _start_service(self, role: str) -> ServiceProcess:
+        on_demand = {"seal_on_demand": True, "batch_seconds": _NEVER, "assert_on_demand": True}
         config = {
             "port": (self.options.l2_port or 0) if role == "sequencer" else 0,
             "assert_seconds": _ASSERT_SECONDS,
             "batch_data": self.options.batch_data,
             "batch_data_on_demand": True,
+            **(on_demand if self.options.repeatable else {}),
             **(self._lending() if role == "provider" else {}),
         }
         return self.process(role, role, self.accounts[role], **config)

@@ -13,6 +13,7 @@ from toolkit.demo.story import Story
 from toolkit.gas import lab
 from toolkit.gas.report import Report
 from toolkit.technique.meter import Balances, CheckFailed, Meter
+from toolkit.technique.protocol import Run
 from toolkit.technique.workload import ETHER, read_csv, seeded
 
 
@@ -66,16 +67,17 @@ def test_fraud_costs_the_cheat_its_bond(devnet: Devnet) -> None:
 
 def test_every_technique_carries_the_payments(devnet: Devnet) -> None:
     workload = seeded(devnet.accounts, 20)
-    report = Report({}, lab.carry(devnet, workload, lambda *_: None), {})
-    table = {row["technique"]: row for row in report.as_json()["table"]}
+    runs: dict[str, Run] = {}
+    cells = lab.carried(devnet, workload, lambda run, _: runs.update({run.name: run}))
+    table = {row["technique"]: row for row in Report({}, cells, {}, {}).as_json()["table"]}
     assert table["L1 ETH transfers"]["total_gas"] == 20 * 21_000
-    rollups = {"Rollup (calldata batches)", "Rollup (blob batches)"}
-    assert set(table) == {"L1 ETH transfers", "L1 ERC20 transfers", "Payment channel", *rollups}
+    rollups = {"Rollup (calldata)", "Rollup (blobs)"}
+    assert set(table) == set(runs) == {"L1 ETH transfers", "L1 ERC20 transfers", "Payment channels", *rollups}
     assert all(row["payments"] == 20 and row["total_gas"] > 0 for row in table.values())
-    assert {name for name, row in table.items() if row["blob_gas"] > 0} == {"Rollup (blob batches)"}
-    assert table["Rollup (blob batches)"]["blob_gas"] % 131_072 == 0
+    assert {name for name, row in table.items() if row["blob_gas"] > 0} == {"Rollup (blobs)"}
+    assert table["Rollup (blobs)"]["blob_gas"] % 131_072 == 0
     assert devnet.access.sequencer.status()["batchData"] == devnet.options.batch_data  # as it was before
-    facts = [fact for run in report.runs for fact in run.facts]
+    facts = [fact for run in runs.values() for fact in run.facts]
     assert any("the verifier agrees" in fact for fact in facts)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from toolkit.compile import SETTINGS
 from toolkit.devnet import Account, Chain, Node, RunFolder, attach, check_port, free_port, start_anvil, start_hardhat
-from toolkit.devnet.nodes import NODE_HARDFORKS
+from toolkit.devnet.nodes import GENESIS_TIMESTAMP, NODE_HARDFORKS
 from toolkit.errors import BadInput, NodeError, Reverted, RpcError
 
 HOUR = 3600
@@ -138,3 +138,20 @@ def test_stopped_node_leaves_its_port_free() -> None:
         port = int(node.url.rsplit(":", 1)[1])
         node.stop()
         check_port(port)
+
+
+def test_blocks_that_count_time_have_the_same_timestamps_each_time(
+    run_folder: RunFolder, accounts: dict[str, Account]
+) -> None:
+    counted = start_anvil(run_folder, timestamp=GENESIS_TIMESTAMP, block_seconds=3)
+    l1 = Chain(counted.url)
+    l1.send(accounts["alice"], to=accounts["bob"].address, value=1)
+    assert l1.now() == GENESIS_TIMESTAMP + 3
+    snapshot = counted.snapshot()
+    for _ in range(2):
+        assert counted.travel(HOUR) == GENESIS_TIMESTAMP + 3 + HOUR
+        l1.send(accounts["alice"], to=accounts["bob"].address, value=1)
+        assert (l1.block_number(), l1.now()) == (3, GENESIS_TIMESTAMP + 6 + HOUR)
+        counted.revert(snapshot)
+        snapshot = counted.snapshot()
+    counted.stop()

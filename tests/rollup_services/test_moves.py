@@ -367,7 +367,7 @@ def test_a_game_that_its_players_leave_open_is_ended_where_it_holds_what_is_righ
     """Who asserts first, challenges that, and vanishes on both sides, must not stop all confirmations for ever."""
     name = l1.assert_state(l1.genesis, 3, who=MALLORY)
     game = l1.open(name, OTHER)
-    config = SimpleNamespace(poll_seconds=0.0, assert_seconds=0.0)
+    config = SimpleNamespace(poll_seconds=0.0, assert_seconds=0.0, assert_on_demand=False)
     proposer = ProposerService(cast(Watcher, None), cast(Player, SimpleNamespace(address=HONEST)), cast(Config, config))
     for turn in range(2):
         state = l1.replica.disputes.open[game].state
@@ -512,7 +512,7 @@ def test_what_is_right_is_defended_also_when_something_wrong_was_confirmed(l1: L
     l1.confirm(wrong)
     purse = Purse(10 * CONTRACTS.bond)
     watcher = SimpleNamespace(replica=l1.replica, timestamp=l1.now)
-    config = SimpleNamespace(poll_seconds=0.0, assert_seconds=0.0)
+    config = SimpleNamespace(poll_seconds=0.0, assert_seconds=0.0, assert_on_demand=False)
     proposer = ProposerService(cast(Watcher, watcher), cast(Player, purse), cast(Config, config))
     with pytest.raises(WrongConfirmed, match="L1 confirmed a wrong state for batch 2"):
         asyncio.run(proposer._act())
@@ -523,7 +523,7 @@ def test_a_new_assertion_leaves_enough_to_defend_those_that_stand(l1: L1, caplog
     """Who is made to spend everything on bonds, and is challenged then, would lose them all."""
     purse = Purse(0)
     watcher = SimpleNamespace(replica=l1.replica, timestamp=l1.now)
-    config = SimpleNamespace(poll_seconds=0.0, assert_seconds=0.0)
+    config = SimpleNamespace(poll_seconds=0.0, assert_seconds=0.0, assert_on_demand=False)
     proposer = ProposerService(cast(Watcher, watcher), cast(Player, purse), cast(Config, config))
     for batch, standing in ((3, 1), (4, 2)):
         enough = CONTRACTS.bond + standing * RULES.bond // 2
@@ -539,3 +539,16 @@ def test_a_new_assertion_leaves_enough_to_defend_those_that_stand(l1: L1, caplog
     purse.owned = 0
     asyncio.run(proposer._act())
     assert called(purse.wanted) == [DEFEND]
+
+
+def test_who_asserts_on_demand_defends_all_the_same_and_asserts_when_told(l1: L1) -> None:
+    purse = Purse(10 * CONTRACTS.bond)
+    watcher = SimpleNamespace(replica=l1.replica, timestamp=l1.now, lock=asyncio.Lock())
+    config = SimpleNamespace(poll_seconds=0.0, assert_seconds=0.0, assert_on_demand=True)
+    proposer = ProposerService(cast(Watcher, watcher), cast(Player, purse), cast(Config, config))
+    l1.open(l1.assert_state(l1.genesis, 1))
+    asyncio.run(proposer._act())
+    assert called(purse.wanted) == [DEFEND]
+    assert asyncio.run(proposer.assert_now()) == {"assertions": 1}
+    asyncio.run(proposer._act())
+    assert called(purse.wanted) == [DEFEND, selector(c.ASSERT_STATE)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from toolkit.devnet import Account, dev_accounts
 from toolkit.errors import BadInput
-from toolkit.technique.workload import ETHER, Payment, Workload, read_csv, seeded
+from toolkit.technique.workload import ETHER, Payment, Workload, read_csv, seeded, zipf
 
 ACCOUNTS = dev_accounts()
 STRANGER = "0x00000000219ab540356cBB839Cbe05303d7705Fa"
@@ -37,6 +38,40 @@ def test_same_seed_gives_the_same_payments() -> None:
 def test_no_payments_is_refused() -> None:
     with pytest.raises(BadInput, match="not 0"):
         seeded(ACCOUNTS, 0)
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.integers(2, 20), st.integers())
+def test_a_smaller_count_of_the_same_seed_is_a_prefix(count: int, more: int, parties: int, seed: int) -> None:
+    small, great = zipf(ACCOUNTS, count, seed, parties), zipf(ACCOUNTS, count + more, seed, parties)
+    assert great.payments[:count] == small.payments
+    assert great.prefix(count) == small
+    assert {each.payer for each in small.payments} | {each.payee for each in small.payments} == set(small.accounts)
+    assert set(small.stand_ins) == set(small.accounts) - set(ACCOUNTS)
+    assert all(each.payer != each.payee for each in small.payments)
+
+
+def test_recipients_follow_zipfs_law_and_payers_none() -> None:
+    payments = zipf(ACCOUNTS, 20_000, seed=5, parties=4).payments
+    paid = sorted(Counter(each.payee for each in payments).values(), reverse=True)
+    pays = Counter(each.payer for each in payments).values()
+    assert max(pays) - min(pays) < 500
+    # The payer is left out: rank r gets the sum over the other payers q of (1/r) / (H - 1/q), a quarter of all each.
+    shares = [1 / rank for rank in range(1, 5)]
+    for rank, count in enumerate(paid):
+        others = [share for place, share in enumerate(shares) if place != rank]
+        expected = 20_000 / 4 * sum(shares[rank] / (sum(shares) - other) for other in others)
+        assert abs(count - expected) < 400, (rank, count, expected)
+
+
+def test_another_seed_or_number_of_parties_gives_other_payments() -> None:
+    found = {zipf(ACCOUNTS, 30, seed, parties).digest() for seed in (1, 2) for parties in (7, 8)}
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize(("count", "parties"), [(0, 8), (1, 1), (1, 65)])
+def test_a_seeded_workload_that_cannot_be_is_refused(count: int, parties: int) -> None:
+    with pytest.raises(BadInput, match=f"not {count if parties == 8 else parties}"):
+        zipf(ACCOUNTS, count, parties=parties)
 
 
 def test_rows_are_read_by_name_and_by_address(read: Read) -> None:

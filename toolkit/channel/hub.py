@@ -25,7 +25,7 @@ from toolkit.devnet.accounts import Account
 from toolkit.devnet.process import RunFolder
 from toolkit.errors import BadInput, ServiceError
 from toolkit.technique.meter import Balances, CheckFailed, Meter
-from toolkit.technique.protocol import Cost, cost
+from toolkit.technique.protocol import SINGLES, Cost, cost, timed
 from toolkit.technique.workload import GWEI, MARGIN, Payment, Workload
 
 _CLOSE_SECONDS = 3600
@@ -57,6 +57,13 @@ class HubTechnique:
         self._onchain = OnChain(meter.chain, contract)
         self._l1 = on_l1(meter.chain.chain_id, contract, meter.chain.rpc.url)
         self._channels: dict[str, Channel] = {}
+        self.confirmations_ms: list[float] = []
+
+    @staticmethod
+    def locked(workload: Workload) -> int:
+        """What the hub locks for a workload (wei): the most that each party may own more than it had."""
+        received = _turned_round(workload)
+        return sum(received.need(name) for name in workload.accounts)
 
     def open(self) -> Sequence[Cost]:
         """Each party opens a channel with what it needs; the hub adds what the party may own more than it had."""
@@ -75,8 +82,9 @@ class HubTechnique:
 
     def pay(self) -> Sequence[Cost]:
         """All payments, each through the hub, on the disks of all three before it counts; L1 hears of none."""
-        for wave in waves(self._workload, MARGIN):
-            self._network.pay(wave)
+        for number, wave in enumerate(waves(self._workload, MARGIN, singles=SINGLES)):
+            with timed(self.confirmations_ms if number < SINGLES else []):
+                self._network.pay(wave)
         return []
 
     def settle(self) -> Sequence[Cost]:
@@ -184,7 +192,7 @@ class Network:
             peer.stop()
 
 
-def waves(workload: Workload, margin: int = 0, locks: int = MAX_LOCKS) -> Iterator[list[Payment]]:
+def waves(workload: Workload, margin: int = 0, locks: int = MAX_LOCKS, singles: int = 0) -> Iterator[list[Payment]]:
     """The payments in their order, in parts that can be made at the same time.
 
     In a wave nobody spends what comes in with it, be it a party or the hub, and no channel has more pending locks than
@@ -193,6 +201,7 @@ def waves(workload: Workload, margin: int = 0, locks: int = MAX_LOCKS) -> Iterat
     Args:
         margin: wei that each party has in its channel beyond its `Workload.need`.
         locks: the most that are pending in a channel at a time.
+        singles: so many of the first payments are a wave each.
     """
     received = _turned_round(workload)
     party = {name: workload.need(name) + margin for name in workload.accounts}
@@ -201,8 +210,8 @@ def waves(workload: Workload, margin: int = 0, locks: int = MAX_LOCKS) -> Iterat
     spent: Counter[str] = Counter()
     got: Counter[str] = Counter()
     pending: Counter[str] = Counter()
-    for each in workload.payments:
-        full = max(pending[each.payer], pending[each.payee]) >= locks
+    for index, each in enumerate(workload.payments):
+        full = (0 < index <= singles) or max(pending[each.payer], pending[each.payee]) >= locks
         if (
             full
             or spent[each.payer] + each.amount > party[each.payer]

@@ -13,7 +13,7 @@ from toolkit.channel.state import Channel, ChannelTerms, Side
 from toolkit.devnet.accounts import Account
 from toolkit.devnet.process import RunFolder
 from toolkit.technique.meter import Balances, CheckFailed, Meter
-from toolkit.technique.protocol import Cost, cost
+from toolkit.technique.protocol import SINGLES, Cost, cost, timed
 from toolkit.technique.workload import GWEI, MARGIN, Payment, Workload
 
 CHALLENGE_PERIOD = 24 * 3600
@@ -23,12 +23,13 @@ _CLOSE_SECONDS = 3600
 class ChannelTechnique:
     """Payments of ETH through one channel for each pair of accounts, each party a process of its own."""
 
-    name = "Payment channel"
+    name = "Payment channels"
 
     def __init__(self, meter: Meter, workload: Workload, contract: str, folder: RunFolder) -> None:
         self._meter, self._workload, self._folder = meter, workload, folder
         self._onchain = OnChain(meter.chain, contract)
         self._l1 = on_l1(meter.chain.chain_id, contract, meter.chain.rpc.url)
+        self.confirmations_ms: list[float] = []
         self._pairs: list[_Pair] = []
         self._peers: dict[str, PeerProcess] = {}
 
@@ -48,9 +49,16 @@ class ChannelTechnique:
 
     def pay(self) -> Sequence[Cost]:
         """All payments, each signed, and on the payee's disk before it is acknowledged; L1 hears of none."""
-        for pair in self._pairs:
-            for payer, payments in groupby(pair.payments.payments, key=lambda payment: payment.payer):
-                self._peers[payer].control.pay(pair.channel.id, [payment.amount // GWEI for payment in payments])
+        rest = {frozenset((pair.a.name, pair.b.name)): list(pair.payments.payments) for pair in self._pairs}
+        channels = {frozenset((pair.a.name, pair.b.name)): pair.channel.id for pair in self._pairs}
+        for each in self._workload.payments[:SINGLES]:
+            both = frozenset((each.payer, each.payee))
+            rest[both].pop(0)
+            with timed(self.confirmations_ms):
+                self._peers[each.payer].control.pay(channels[both], [each.amount // GWEI])
+        for both, own in rest.items():
+            for payer, payments in groupby(own, key=lambda payment: payment.payer):
+                self._peers[payer].control.pay(channels[both], [payment.amount // GWEI for payment in payments])
         return []
 
     def settle(self) -> Sequence[Cost]:

@@ -46,6 +46,12 @@ def steps() -> Iterator[Callable[[str], None]]:
             slow.cancel()
 
 
+def line(text: str) -> None:
+    """Print a line of progress, above the spinner of `steps` where there is one."""
+    spins = err.is_interactive and err.file.isatty()
+    (out if spins and out.file.isatty() else err).print(text, markup=False)
+
+
 def table(title: str, rows: Iterable[Sequence[str]], *, numbers: bool = False) -> None:
     """Print aligned columns under a title.
 

@@ -43,11 +43,11 @@ def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Ca
         fraud.fraud(devnet, story)
     teller = _Teller(workload, story, step)
     if subject == "channel":
-        lab.carry(devnet, workload, teller.hear, only="Payment channel")
+        lab.carried(devnet, workload, teller.hear, only="channel")
         teller.end()
     if subject != "all":
         return None
-    report = lab.report(devnet, workload, teller.hear, step)
+    report = lab.once(devnet, workload, teller.hear, step)
     teller.end()
     story.section("Gas")
     return report

@@ -69,8 +69,14 @@ class Chain:
         NodeError: the node does not answer.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, packs_blocks: bool = False) -> None:
+        """
+        Args:
+            packs_blocks: whether `send_many` tells Anvil when to mine, so that the same transactions are in the same
+                blocks each time; else the node mines as it likes.
+        """
         self.rpc = Rpc(url)
+        self._packs_blocks = packs_blocks
         self.w3 = Web3(_Provider(self.rpc))
         self.chain_id = self.rpc.quantity("eth_chainId")
 
@@ -184,7 +190,7 @@ class Chain:
                 nonces[name] = nonces[name] + 1 if name in nonces else self.nonce(call.account)
                 signed.append(self._signed(call.account, call.to, call.value, call.data, call.gas, nonces[name], *fees))
             try:
-                self.rpc.batch([("eth_sendRawTransaction", ["0x" + raw.hex()]) for raw, _ in signed])
+                self._deliver([raw for raw, _ in signed])
             except RpcError as error:
                 raise _explained(error, "one of the transactions", None) from error
             new = self.receipts([tx_hash for _, tx_hash in signed])
@@ -195,6 +201,21 @@ class Chain:
                     raise self._why(request, receipt, f"the transaction to {call.to}")
             receipts += new
         return receipts
+
+    def _deliver(self, raw: Sequence[bytes]) -> None:
+        sends = [("eth_sendRawTransaction", ["0x" + each.hex()]) for each in raw]
+        if not self._packs_blocks or len(raw) == 1:
+            self.rpc.batch(sends)
+            return
+        self.rpc.call("evm_setAutomine", False)
+        try:
+            self.rpc.batch(sends)
+            for _ in raw:
+                self.rpc.call("evm_mine")
+                if not int(self.rpc.call("txpool_status")["pending"], 16):
+                    break
+        finally:
+            self.rpc.call("evm_setAutomine", True)
 
     def _parts(self, calls: Sequence[Call], max_fee: int) -> Iterator[list[Call]]:
         """The calls in parts of `BURST` at most, each to be mined before the next.

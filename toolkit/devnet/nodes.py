@@ -25,6 +25,8 @@ NODE_HARDFORKS = {"anvil": ("prague", "osaka"), "hardhat": ("prague", "osaka", "
 (`toolkit.gas.schedule`), and Anvil 1.7.1 panics when asked for it."""
 BLOCK_GAS_LIMIT = 60_000_000
 _START_SECONDS = 30.0
+GENESIS_TIMESTAMP = 1_767_225_600
+"""When a chain begins that shall be the same each time: 2026-01-01, 00:00 UTC (seconds)."""
 ATTACH_SECONDS = 10.0
 """How long a node that already runs may take for its first answer."""
 
@@ -94,6 +96,9 @@ class _JsonRpcNode:
             raise BadInput(f"time travels forward only, and {seconds} s is backward")
         self._cheat("evm_increaseTime", hex(seconds))
         self._cheat("evm_mine")
+        return self._now()
+
+    def _now(self) -> int:
         return int(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
     def version(self) -> str:
@@ -125,6 +130,21 @@ class _ChildNode(_JsonRpcNode):
         self.kind = kind
         self.child = child
         self.chain_id = chain_id
+        self._counts_time = False
+
+    def count_time(self, block_seconds: int) -> None:
+        """Put so many seconds between each block and the next from now on (Anvil's own)."""
+        self._cheat("anvil_setBlockTimestampInterval", block_seconds)
+        self._counts_time = True
+
+    def travel(self, seconds: int) -> int:
+        if not self._counts_time:
+            return super().travel(seconds)
+        # Anvil leaves an increase of the time out of account where blocks have a fixed interval.
+        now = self._now()
+        if seconds > 0:
+            self._cheat("evm_setNextBlockTimestamp", now + seconds)
+        return super().travel(min(seconds, 0))
 
     def check_alive(self) -> None:
         if not self.child.alive:
@@ -152,6 +172,7 @@ def start_anvil(
     chain_id: int = DEV_CHAIN_ID,
     timestamp: int | None = None,
     hardfork: str = HARDFORK,
+    block_seconds: int | None = None,
 ) -> Node:
     """Start Anvil, from Osaka on with the transaction gas cap of EIP-7825.
 
@@ -161,6 +182,7 @@ def start_anvil(
         chain_id: its EIP-155 chain id.
         timestamp: of the genesis block (seconds); now where None.
         hardfork: whose rules it follows, one of `NODE_HARDFORKS`.
+        block_seconds: from each block to the next, whatever our clock shows; our clock's where None.
 
     Raises:
         BadInput: the port is in use, or Anvil cannot run the hardfork.
@@ -181,7 +203,10 @@ def start_anvil(
             *("--no-request-size-limit", "--cache-path", str(folder.path / "anvil")),
         ]
 
-    return _start("anvil", folder, command, port, chain_id)
+    node = _start("anvil", folder, command, port, chain_id)
+    if block_seconds is not None:
+        node.count_time(block_seconds)
+    return node
 
 
 def start_hardhat(
@@ -281,7 +306,7 @@ def check_port(port: int) -> None:
 
 def _start(
     kind: str, folder: RunFolder, command: Any, port: int | None, chain_id: int, cwd: Path | None = None
-) -> Node:
+) -> _ChildNode:
     if port is not None:
         check_port(port)
     for attempt in range(3):

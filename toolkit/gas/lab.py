@@ -1,78 +1,44 @@
-"""Runs one workload through every technique on one devnet."""
+"""The gas lab: every technique on one devnet, and single transactions in a steady state."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from toolkit.channel import receipts as channel_receipts
-from toolkit.channel.technique import ChannelTechnique
 from toolkit.devnet.chain import Chain
-from toolkit.errors import BadInput
+from toolkit.devnet.process import RunFolder
 from toolkit.gas import baseline
-from toolkit.gas.l1 import L1Erc20, L1Eth
+from toolkit.gas.cell import Cell
+from toolkit.gas.checkpoint import Checkpoint, digest
+from toolkit.gas.matrix import Matrix, Plan, Progress, builders, carry, prepare
 from toolkit.gas.report import Report
 from toolkit.rollup.measure import dispute_receipts
 from toolkit.rollup.measure import receipts as rollup_receipts
-from toolkit.rollup.technique import RollupTechnique
 from toolkit.technique.meter import Meter
-from toolkit.technique.protocol import Listener, Run, Technique, run
-from toolkit.technique.workload import ETHER, Workload
+from toolkit.technique.protocol import Listener
+from toolkit.technique.workload import Workload
 from toolkit.toolchain import SOLC_VERSION
 from toolkit.world import Devnet
 
-ETH_TECHNIQUES = 4
-"""How often the workload is paid in ETH: by transfers, through channels, and through the rollup in two ways."""
-FEES = 10 * ETHER
-"""What a stand-in gets for its L1 fees (wei)."""
-STAND_INS_MOST = 8_000 * ETHER
-"""What all stand-ins together may need (wei)."""
 
+def carried(devnet: Devnet, workload: Workload, listen: Listener, only: str | None = None) -> list[Cell]:
+    """Carry the workload on a devnet with services by every technique in turn, or by that of the key ``only``.
 
-def techniques(devnet: Devnet, workload: Workload) -> list[Technique]:
-    """Every technique that the devnet's node can carry, ready to carry the workload."""
-    meter = Meter(devnet.l1)
-    found: list[Technique] = [
-        L1Eth(meter, workload),
-        L1Erc20(meter, workload, devnet.contracts["Token"]),
-        ChannelTechnique(meter, workload, devnet.contracts["PaymentChannels"].address, devnet.folder),
-        RollupTechnique(meter, workload, devnet.access),
-    ]
-    if devnet.l1.gives_blobs():
-        found.append(RollupTechnique(meter, workload, devnet.access, "blobs"))
-    return found
-
-
-def prepare(devnet: Devnet, workload: Workload) -> None:
-    """Give stand-ins the money that they will need, and everybody some tokens.
-
-    Raises:
-        BadInput: the stand-ins need more than there is.
-    """
-    deployer, token = devnet.accounts["deployer"], devnet.contracts["Token"]
-    needs = {name: workload.need(name) for name in workload.stand_ins}
-    money = sum(ETH_TECHNIQUES * need + FEES for need in needs.values())
-    if money > STAND_INS_MOST:
-        raise BadInput(
-            f"the {len(needs)} addresses whose keys are not here need {money / ETHER:,.0f} ETH together, "
-            f"more than the {STAND_INS_MOST // ETHER:,} ETH that there are for them"
-        )
-    for name, need in needs.items():
-        address = workload.accounts[name].address
-        devnet.l1.send(deployer, to=address, value=ETH_TECHNIQUES * need + FEES)
-        spends = sum(each.amount for each in workload.payments if each.payer == name)
-        devnet.l1.send(deployer, token.functions.transfer(address, spends + ETHER))  # in whatever order L1 mines them
-
-
-def carry(devnet: Devnet, workload: Workload, listen: Listener, only: str | None = None) -> list[Run]:
-    """Carry the workload by every technique in turn, or by the one named; every balance is checked.
+    Every balance is checked. What one technique leaves on L1 is there for the next, unlike in the `Matrix`.
 
     Raises:
         CheckFailed: a balance is not what it must be.
         BadInput: there is not enough money for the workload's stand-ins.
     """
     prepare(devnet, workload)
-    chosen = [each for each in techniques(devnet, workload) if only in (None, each.name)]
-    return [run(technique, len(workload.payments), listen) for technique in chosen]
+    cells = []
+    for key, build in builders(devnet).items():
+        if only in (None, key):
+            with RunFolder() as folder:
+                technique = build(Meter(devnet.l1), workload, folder)
+                cells.append(carry(devnet, key, workload, technique, listen)[1])
+    return cells
 
 
 def receipts(devnet: Devnet, chain: Chain | None = None) -> dict[str, int]:
@@ -93,8 +59,8 @@ def receipts(devnet: Devnet, chain: Chain | None = None) -> dict[str, int]:
     }
 
 
-def report(devnet: Devnet, workload: Workload, listen: Listener, step: Callable[[str], None]) -> Report:
-    """Everything that the gas lab measures.
+def once(devnet: Devnet, workload: Workload, listen: Listener, step: Callable[[str], None]) -> Report:
+    """One workload by every technique on a devnet with services, and single transactions.
 
     Args:
         listen: hears of every phase of every technique.
@@ -104,8 +70,53 @@ def report(devnet: Devnet, workload: Workload, listen: Listener, step: Callable[
         CheckFailed: a balance is not what it must be.
         BadInput: there is not enough money for the workload's stand-ins.
     """
-    runs = carry(devnet, workload, listen)
-    step("single transactions in a steady state")
-    found = receipts(devnet)
-    versions = {"solc": SOLC_VERSION, "node": devnet.node.version(), "hardfork": devnet.options.hardfork}
-    return Report(found, runs, {**versions, "chain_id": devnet.l1.chain_id, "payments": len(workload.payments)})
+    cells = carried(devnet, workload, listen)
+    step(_SINGLE)
+    return Report(receipts(devnet), cells, devnet.deployment, {**_versions(devnet), "payments": len(workload.payments)})
+
+
+def report(
+    devnet: Devnet,
+    plan: Plan,
+    about: Mapping[str, Any],
+    *,
+    fresh: bool = False,
+    tell: Callable[[Progress], None] = lambda progress: None,
+    step: Callable[[str], None] = lambda what: None,
+) -> Report:
+    """Everything that the gas lab measures; a run that was stopped goes on where it was.
+
+    Args:
+        devnet: with ``Options(services=False, repeatable=True)``.
+        about: what names the workload, sizes excluded (JSON).
+        fresh: whether what a stopped run has finished is measured again.
+        tell: hears of each cell before it is measured.
+        step: is told what goes on.
+
+    Raises:
+        CheckFailed: a balance is not what it must be.
+        BadInput: a technique cannot be carried here, or there is not enough money for the workload's stand-ins.
+    """
+    step("deploying")
+    versions = _versions(devnet)
+    matrix = Matrix(devnet, plan)
+    decides = {**versions, "workload": about, "stand_ins": plan.workload.stand_ins}
+    decides["challenge_window"] = devnet.options.challenge_window
+    with Checkpoint(digest(decides), fresh=fresh) as checkpoint:
+        cells = []
+        for cell in matrix.cells(checkpoint, tell, lambda run, phase: step(f"{run.name}, {run.payments:,}: {phase}")):
+            cells.append(cell)
+        if _SINGLE not in checkpoint.kept:
+            step(_SINGLE)
+            checkpoint.keep(_SINGLE, matrix.alone(lambda: receipts(devnet)))
+        checkpoint.complete()
+    meta = {**versions, "payments": list(plan.sizes), "workload": dict(about)}
+    return Report(checkpoint.kept[_SINGLE], cells, matrix.deployment, meta)
+
+
+_SINGLE = "single transactions in a steady state"
+
+
+def _versions(devnet: Devnet) -> dict[str, Any]:
+    node = {"node": devnet.node.version(), "hardfork": devnet.options.hardfork, "chain_id": devnet.l1.chain_id}
+    return {"solc": SOLC_VERSION, **node}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from toolkit.technique.protocol import PHASES, Run
+from toolkit.gas.cell import TECHNIQUES, Cell
+from toolkit.technique.protocol import PHASES
 
 
 @dataclass(frozen=True)
@@ -23,23 +24,67 @@ class Report:
 
     Attributes:
         receipts: gas of single transactions by their plain name, in a steady state.
-        runs: the same workload through each technique.
+        cells: workloads carried by techniques.
+        deployment: gas that each contract's deployment used, by the contract's name; in no cell.
         meta: versions (solc, node, hardfork) and the workload.
     """
 
     receipts: Mapping[str, int]
-    runs: Sequence[Run]
+    cells: Sequence[Cell]
+    deployment: Mapping[str, int]
     meta: Mapping[str, Any]
 
     def as_json(self) -> dict[str, Any]:
-        """``receipts`` (name -> gas), ``table`` (one row a technique) and ``meta``."""
-        return {"receipts": dict(self.receipts), "table": self._rows(), "meta": dict(self.meta)}
+        """By name: receipts (name -> gas), table (one row a cell), deployment (contract -> gas), meta, timing.
+
+        All but ``timing`` is the same for the same workload, versions and options.
+        """
+        timing = [
+            {"technique": TECHNIQUES[each.technique], "payments": each.payments, **asdict(each.timing)}
+            for each in self.cells
+        ]
+        return {
+            "receipts": dict(self.receipts),
+            "table": self.rows(),
+            "deployment": dict(self.deployment),
+            "meta": dict(self.meta),
+            "timing": {"cells": timing},
+        }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One plain row a cell; amounts of wei are decimal text."""
+        base = {each.payments: each.total.gas for each in self.cells if each.technique == "l1-eth"}
+        rows = []
+        for each in self.cells:
+            total, l1_eth = each.total, base.get(each.payments)
+            rows.append(
+                {
+                    "technique": TECHNIQUES[each.technique],
+                    "key": each.technique,
+                    "payments": each.payments,
+                    "parties": each.parties,
+                    "value": str(each.value),
+                    "transactions": total.transactions,
+                    **{f"{phase}_gas": each.phases[phase].gas for phase in PHASES},
+                    "total_gas": total.gas,
+                    "blob_gas": total.blob_gas,
+                    "gas_per_payment": round(total.gas / each.payments, 1),
+                    "versus_l1_eth": round(total.gas / l1_eth, 4) if l1_eth else None,
+                    "calldata_bytes": total.calldata_bytes,
+                    "zero_bytes": total.zero_bytes,
+                    "l1_bytes": each.l1_bytes,
+                    "l1_bytes_per_payment": round(each.l1_bytes / each.payments, 1),
+                    "capital": str(each.capital),
+                    "exit_blocks": each.exit_blocks,
+                    "exit_seconds": each.exit_seconds,
+                }
+            )
+        return rows
 
     def tables(self) -> list[Table]:
-        """For people: techniques, then single transactions."""
-        techniques = [["technique", *_COLUMNS], *([row["technique"], *_cells(row)] for row in self._rows())]
+        """For people: techniques at each size, then single transactions."""
         single = [["transaction", "gas"], *([name, f"{gas:,}"] for name, gas in self.receipts.items())]
-        return [Table(self._title(), techniques), Table("One transaction, in a steady state", single)]
+        return [*self._by_size(), Table("One transaction, in a steady state", single)]
 
     def as_markdown(self) -> str:
         """The same as Markdown tables."""
@@ -50,24 +95,12 @@ class Report:
             lines += [f"**{table.title}**", "", *(_line(row) for row in (header, rule, *rows)), ""]
         return "\n".join(lines).rstrip()
 
-    def _title(self) -> str:
-        return f"{self.meta['payments']:,} payments, gas of everyone's L1 transactions ({self.meta['hardfork']})"
-
-    def _rows(self) -> list[dict[str, Any]]:
-        base = next((run.gas() for run in self.runs if run.name.startswith("L1 ETH")), None)
-        return [
-            {
-                "technique": run.name,
-                "payments": run.payments,
-                "transactions": run.transactions,
-                **{f"{phase}_gas": run.gas(phase) for phase in PHASES},
-                "total_gas": run.gas(),
-                "blob_gas": run.blob_gas(),
-                "gas_per_payment": round(run.gas_per_payment, 1),
-                "versus_l1_eth": round(run.gas() / base, 4) if base else None,
-            }
-            for run in self.runs
-        ]
+    def _by_size(self) -> Iterator[Table]:
+        rows = self.rows()
+        for size in dict.fromkeys(each.payments for each in self.cells):
+            found = [[row["technique"], *_cells(row)] for row in rows if row["payments"] == size]
+            what = f"{size:,} payment{'s' if size > 1 else ''}, gas of everyone's L1 transactions"
+            yield Table(f"{what} ({self.meta['hardfork']})", [["technique", *_COLUMNS], *found])
 
 
 _COLUMNS = ["txs", "open", "pay", "close", "total gas", "blob gas", "a payment", "of L1 ETH"]

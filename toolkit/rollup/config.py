@@ -40,6 +40,7 @@ class Config:
         queue: sequencer: operations that may wait to be taken; more are refused as "busy".
         seal_on_demand: sequencer: whether anybody may ask for a batch with ``l2_seal``.
         assert_seconds: proposer: at least so long between two assertions.
+        assert_on_demand: proposer: whether it makes new assertions only when told to, with ``l2_assert``.
         annual_rate, risk: provider: decimal numbers, "0.1" is 10 % of the amount; what they mean is told in
             `toolkit.bridge.fee`.
         prices: provider: the tokens that it serves beside ETH, and the wei that one base unit of each is worth, a
@@ -72,6 +73,7 @@ class Config:
     queue: int = 20_000
     seal_on_demand: bool = False
     assert_seconds: float = 0.5
+    assert_on_demand: bool = False
     annual_rate: str = "0.1"
     risk: str = "0.0005"
     prices: dict[str, str] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from web3.contract import Contract
@@ -16,6 +17,9 @@ from toolkit.rollup.machine import Genesis, State
 from toolkit.rollup.operations import rollup_domain
 
 DAY = 24 * 3600
+
+NAMES = ("Inbox", "PaymentsMachine", "Rollup", "Bridge", "Dispute")
+"""The contracts, in the order of their deployment."""
 
 GAS_PRICE_COVERED = 10**11
 """Wei a gas up to which a bond's half pays for what the winner spent; the other half is burned."""
@@ -33,7 +37,7 @@ class RollupContracts:
         inbox, machine, rollup, bridge, dispute: its contracts.
         genesis: what its machine starts from.
         block: the number of the block with its first contract; nothing of it is in an earlier one.
-        gas_used: by the five deployments.
+        deployment: gas that each contract's deployment used, by its name.
     """
 
     inbox: Contract
@@ -43,18 +47,13 @@ class RollupContracts:
     dispute: Contract
     genesis: Genesis
     block: int
-    gas_used: int
+    deployment: Mapping[str, int]
 
     @property
     def addresses(self) -> dict[str, str]:
         """The addresses (EIP-55 text) by contract name."""
-        return {
-            "Inbox": self.inbox.address,
-            "PaymentsMachine": self.machine.address,
-            "Rollup": self.rollup.address,
-            "Bridge": self.bridge.address,
-            "Dispute": self.dispute.address,
-        }
+        contracts = (self.inbox, self.machine, self.rollup, self.bridge, self.dispute)
+        return {name: contract.address for name, contract in zip(NAMES, contracts, strict=True)}
 
 
 def deploy_rollup(
@@ -130,8 +129,10 @@ def deploy_rollup(
             f"the rollup's contracts do not fit together: machine, bridge and dispute are {', '.join(found)}, but "
             f"{', '.join(foreseen)} were foreseen; {deployer.name} must send nothing else meanwhile"
         )
-    gas_used = sum(receipt["gasUsed"] for receipt in (first, second, third, fourth, fifth))
-    return RollupContracts(inbox, machine, rollup, bridge, dispute, genesis, first["blockNumber"], gas_used)
+    contracts = (inbox, machine, rollup, bridge, dispute)
+    receipts = (first, second, third, fourth, fifth)
+    gas = {name: receipt["gasUsed"] for name, receipt in zip(NAMES, receipts, strict=True)}
+    return RollupContracts(*contracts, genesis, first["blockNumber"], gas)
 
 
 def create_address(deployer: bytes, nonce: int) -> bytes:

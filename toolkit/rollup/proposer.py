@@ -43,6 +43,7 @@ class ProposerService:
         self._watcher, self._player = watcher, player
         self._poll_seconds, self._assert_seconds = config.poll_seconds, config.assert_seconds
         self._last_assertion, self._is_short = float("-inf"), False
+        self._on_demand, self._wanted = config.assert_on_demand, False
 
     @property
     def address(self) -> bytes:
@@ -73,12 +74,20 @@ class ProposerService:
 
     def methods(self) -> dict[str, api.Method]:
         """The JSON-RPC methods by name."""
-        return {
+        methods: dict[str, api.Method] = {
             "l2_status": self.status,
             "l2_batch": self._watcher.batch,
             "l2_assertions": self._watcher.assertions,
             "l2_disputes": self._watcher.disputes,
         }
+        return {**methods, "l2_assert": self.assert_now} if self._on_demand else methods
+
+    async def assert_now(self) -> dict[str, Any]:
+        """Assert what is derived so far; ``assertions`` says how many are due, 0 where all was asserted already."""
+        async with self._watcher.lock:
+            due = len(self.assertions(self._watcher.replica))
+        self._wanted = due > 0
+        return {"assertions": due}
 
     async def status(self) -> dict[str, Any]:
         """What was derived, asserted and confirmed."""
@@ -89,7 +98,7 @@ class ProposerService:
         replica, timestamp = self._watcher.replica, self._watcher.timestamp
         moves = await asyncio.to_thread(self.moves, replica, timestamp)
         wrong: WrongConfirmed | None = None
-        if asyncio.get_running_loop().time() >= self._last_assertion + self._assert_seconds:
+        if self._may_assert():
             try:
                 moves += await self._affordable(replica, self.assertions(replica))
             except WrongConfirmed as error:
@@ -98,8 +107,13 @@ class ProposerService:
         if wrong is not None:
             raise wrong  # who has nothing to assert still has bonds to lose
         if any(each.order.name in (ASSERT, ASSERT_BESIDE) for each in landed):
-            self._last_assertion = asyncio.get_running_loop().time()
+            self._last_assertion, self._wanted = asyncio.get_running_loop().time(), False
         return bool(landed)
+
+    def _may_assert(self) -> bool:
+        if self._on_demand:
+            return self._wanted
+        return asyncio.get_running_loop().time() >= self._last_assertion + self._assert_seconds
 
     async def _affordable(self, replica: Replica, assertions: Sequence[Move]) -> list[Move]:
         if not assertions:

@@ -161,9 +161,9 @@ class SequencerService:
         return self._journal.find(digest)
 
     async def seal(self) -> int | None:
-        """Ask for the open batch to be sealed now; returns its number, None where it is empty."""
+        """Ask for the open batch to be sealed now; returns its number, None where nothing waits for one."""
         async with self.lock:
-            if not self.sequencer.records:
+            if not (self.sequencer.records or self.history.arrived or self.history.required):
                 return None
             self._seal_wanted = True
             self._due.set()
@@ -208,6 +208,7 @@ class SequencerService:
             except Refused as refused:
                 taken.append((submission, refused))
             except BatchFull:
+                self._seal_wanted = True  # it may have one record less than it holds: too few for this one
                 self._prove_ahead()
                 return taken, True
             queue.popleft()
@@ -378,7 +379,7 @@ class SequencerService:
         quiet = self._timestamp - posted[-1].batch.timestamp if posted else 0
         if self.sealed is not None or self.life.needs_a_batch(len(posted), quiet):
             return 0.0
-        full = len(self.sequencer.records) + 2 > self._config.batch_records
+        full = not self.sequencer.room
         if self.history.required or self._seal_wanted or full:
             return 0.0
         if self._open_since is None and self.history.arrived:

@@ -17,7 +17,7 @@ from toolkit.rollup.codec import WHOLE_BALANCE, round_amount_down
 from toolkit.rollup.deploy import RollupContracts
 from toolkit.rollup.operations import Transfer
 from toolkit.technique.meter import Balances, CheckFailed, Meter
-from toolkit.technique.protocol import Cost, cost
+from toolkit.technique.protocol import SINGLES, Cost, cost, timed
 from toolkit.technique.workload import MARGIN, Workload
 
 PATIENCE_SECONDS = 60.0
@@ -33,6 +33,7 @@ class RollupAccess:
         verifier: knows the rollup from L1 alone; proves withdrawals.
         travel: moves the one clock by so many seconds.
         challenge_window: seconds.
+        proposer: where it and the sequencer wait to be told when to assert and when to seal; None where they decide.
     """
 
     contracts: RollupContracts
@@ -40,6 +41,17 @@ class RollupAccess:
     verifier: RollupClient
     travel: Callable[[int], int]
     challenge_window: int
+    proposer: RollupClient | None = None
+
+    def seal(self, block: int) -> None:
+        """Ask for a batch of all that the sequencer knows once it has read L1 up to ``block``, if it waits for that."""
+        if self.proposer is not None:
+            self._wait(lambda: self.sequencer.status()["l1Block"] >= block, f"the sequencer to read block {block}")
+            self.sequencer.seal()
+
+    def wait_posted(self) -> None:
+        """Wait until every batch that is sealed is on L1: the sequencer shows what is in it before that."""
+        self._wait(lambda: self.sequencer.status()["sealed"] is None, "the sealed batch to be posted")
 
     def verified(self) -> dict[str, Any]:
         """The verifier's status.
@@ -59,7 +71,13 @@ class RollupAccess:
         return before
 
     def wait_asserted(self, batch: int) -> None:
-        """Wait until the state after ``batch`` is asserted, and the verifier agrees."""
+        """Wait until the state after ``batch`` is asserted, and the verifier agrees.
+
+        Where the proposer waits to be told, it is; one assertion then speaks of all batches up to this one.
+        """
+        if (proposer := self.proposer) is not None:
+            self._wait(lambda: proposer.status()["batches"] >= batch, f"the proposer to read batch {batch}")
+            proposer.call("l2_assert")
         self._wait(lambda: self.verified()["assertedBatch"] >= batch, f"batch {batch} to be asserted")
 
     def wait_confirmed(self, batch: int) -> None:
@@ -85,7 +103,8 @@ class RollupTechnique:
 
     def __init__(self, meter: Meter, workload: Workload, access: RollupAccess, batch_data: str = "calldata") -> None:
         """``batch_data``: "calldata" or "blobs"; the sequencer must allow to choose."""
-        self.name = f"Rollup ({batch_data.removesuffix('s')} batches)"
+        self.name = f"Rollup ({batch_data})"
+        self.confirmations_ms: list[float] = []
         self._meter, self._workload, self._access, self._batch_data = meter, workload, access, batch_data
 
     @property
@@ -104,8 +123,10 @@ class RollupTechnique:
             self._meter.keep(deposit_eth(self._meter.chain, bridge, accounts[name], amount))
             for name, amount in self._deposits.items()
         ]
+        self._access.seal(self._meter.chain.block_number())
         for name, amount in self._deposits.items():
             self._access.sequencer.wait_for_balance(accounts[name].address_bytes, amount, ETH, seconds=PATIENCE_SECONDS)
+        self._access.wait_posted()
         return [cost("deposits", *receipts), cost("batches that carry them", *self._seen.batches())]
 
     def pay(self) -> Sequence[Cost]:
@@ -123,7 +144,11 @@ class RollupTechnique:
                 transfer = Transfer(index, payee.address_bytes, ETH, part, 0, nonces[payment.payer])
                 nonces[payment.payer] += 1
                 signed.append(client.signed(transfer, payer))
-        confirmed = client.send("l2_sendTransfers", signed)
+        for single in signed[:SINGLES]:
+            with timed(self.confirmations_ms):
+                confirmed = client.send("l2_sendTransfers", [single])
+        confirmed += client.send("l2_sendTransfers", signed[SINGLES:])
+        self._access.seal(0)
         client.wait_for_post(confirmed[-1].hash, seconds=PATIENCE_SECONDS)
         return [cost("batches", *self._seen.batches())]
 
@@ -139,6 +164,7 @@ class RollupTechnique:
             held, balance = self._held[name], self._on_l2(name)
             for amount in parts(balance - held) if held or not balance else [WHOLE_BALANCE]:
                 last = client.withdraw(account, amount).hash
+        self._access.seal(0)
         batch = client.wait_for_post(last, seconds=PATIENCE_SECONDS).batch or 0
         self._access.wait_asserted(batch)
         self._access.travel(self._access.challenge_window)

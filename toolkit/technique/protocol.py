@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from web3.types import TxReceipt
 
 PHASES = ("open", "pay", "settle", "exit")
+SINGLES = 5
+"""So many of a workload's first payments are made one at a time, each once the one before is confirmed, and timed."""
 
 
 @dataclass(frozen=True)
@@ -21,18 +24,20 @@ class Cost:
         transactions: how many.
         gas: they used together.
         blob_gas: they used together, which has a price of its own (EIP-4844).
+        receipts: of them.
     """
 
     what: str
     transactions: int
     gas: int
     blob_gas: int = 0
+    receipts: tuple[TxReceipt, ...] = field(default=(), repr=False, compare=False)
 
 
 def cost(what: str, *receipts: TxReceipt) -> Cost:
     """The cost of ``receipts``."""
     gas = sum(receipt["gasUsed"] for receipt in receipts)
-    return Cost(what, len(receipts), gas, sum(map(blob_gas_of, receipts)))
+    return Cost(what, len(receipts), gas, sum(map(blob_gas_of, receipts)), receipts)
 
 
 def blob_gas_of(receipt: TxReceipt) -> int:
@@ -41,14 +46,25 @@ def blob_gas_of(receipt: TxReceipt) -> int:
     return int(found, 16) if isinstance(found, str) else int(found or 0)
 
 
+@contextmanager
+def timed(into: list[float]) -> Iterator[None]:
+    """Add the milliseconds that the block takes to ``into``."""
+    began = time.perf_counter()
+    yield
+    into.append((time.perf_counter() - began) * 1000)
+
+
 class Technique(Protocol):
     """A way to carry payments. Each phase returns what it cost on L1, everyone's transactions included.
 
     Attributes:
         name: its row in the table.
+        confirmations_ms: from a payment's order to its confirmation (`timed`), of the first `SINGLES` payments; where
+            many are paid together, of each such transaction.
     """
 
     name: str
+    confirmations_ms: list[float]
 
     def open(self) -> Sequence[Cost]:
         """Everything that must be there before the first payment: deposits, channels."""
@@ -85,6 +101,7 @@ class Run:
         costs: of each phase.
         seconds: of wall time for each phase.
         facts: what `Technique.check` found right.
+        confirmations_ms: as of `Technique`.
     """
 
     name: str
@@ -92,6 +109,7 @@ class Run:
     costs: dict[str, list[Cost]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     facts: list[str] = field(default_factory=list)
+    confirmations_ms: list[float] = field(default_factory=list)
 
     def gas(self, *phases: str) -> int:
         """Gas of the named phases, of all where none is named."""
@@ -126,4 +144,5 @@ def run(technique: Technique, payments: int, listen: Listener = lambda run, phas
         result.seconds[phase] = time.monotonic() - began
     listen(result, "check")
     result.facts = list(technique.check())
+    result.confirmations_ms = list(technique.confirmations_ms)
     return result

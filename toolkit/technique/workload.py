@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import random
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, Inexact, InvalidOperation, localcontext
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from toolkit.crypto import keccak256
-from toolkit.devnet.accounts import ROLES, Account, checksum, parse_address
+from toolkit.devnet.accounts import ROLES, USERS, Account, checksum, parse_address
 from toolkit.errors import BadInput
 
 ETHER = 10**18
@@ -21,6 +24,9 @@ SPENDABLE = 2_000 * ETHER
 
 MARGIN = ETHER // 10
 """What an opener of a channel or a depositor puts in beyond what it needs, so that something is left to bring back."""
+
+PARTIES = (2, 64)
+"""How many parties a seeded workload may have."""
 
 _COLUMNS = ["from", "to", "amount"]
 
@@ -65,6 +71,36 @@ class Workload:
         """What ``name`` owns more after all payments than before (wei; negative: less)."""
         return sum(each.amount * ((each.payee == name) - (each.payer == name)) for each in self.payments)
 
+    def spent(self, name: str) -> int:
+        """What ``name`` pays in all (wei)."""
+        return sum(each.amount for each in self.payments if each.payer == name)
+
+    @property
+    def value(self) -> int:
+        """What is paid in all (wei)."""
+        return sum(each.amount for each in self.payments)
+
+    def digest(self) -> str:
+        """SHA-256 of the payments and of who makes them, in hex."""
+        found = hashlib.sha256()
+        for each in self.payments:
+            payer, payee = self.accounts[each.payer].address, self.accounts[each.payee].address
+            found.update(f"{each.payer} {payer} {each.payee} {payee} {each.amount}\n".encode())
+        return found.hexdigest()
+
+    def prefix(self, count: int) -> Workload:
+        """The first ``count`` payments, and the accounts that make them.
+
+        Raises:
+            BadInput: there are fewer.
+        """
+        if not 1 <= count <= len(self.payments):
+            raise BadInput(f"the first {count} payments are not there: the workload has {len(self.payments)}")
+        payments = self.payments[:count]
+        used = {name for each in payments for name in (each.payer, each.payee)}
+        accounts = {name: account for name, account in self.accounts.items() if name in used}
+        return Workload(payments, accounts, tuple(name for name in self.stand_ins if name in used))
+
 
 def seeded(accounts: Mapping[str, Account], count: int, seed: int = 1) -> Workload:
     """``count`` payments between alice and bob, in bursts, most of them alice's: 0.0001 to 0.0999 ETH each.
@@ -81,6 +117,40 @@ def seeded(accounts: Mapping[str, Account], count: int, seed: int = 1) -> Worklo
             payer, payee = payee, payer
         payments.append(Payment(payer, payee, dice.randint(1, 999) * ETHER // 10_000))
     return Workload(tuple(payments), {name: accounts[name] for name in ("alice", "bob")})
+
+
+def zipf(accounts: Mapping[str, Account], count: int, seed: int = 1, parties: int = 8) -> Workload:
+    """``count`` payments among ``parties`` accounts, of 0.0001 to 0.0999 ETH each.
+
+    Who pays is uniform; who is paid follows Zipf's law: the account of rank r, in a ranking that the seed gives, is
+    paid in proportion to 1/r (never by itself). A smaller count with the same seed and parties is a prefix of a greater
+    one.
+
+    Args:
+        accounts: has those of the devnet's users; who is beyond them is a stand-in with a key of its own.
+
+    Raises:
+        BadInput: no payments, or so many parties cannot be.
+    """
+    fewest, most = PARTIES
+    if count < 1:
+        raise BadInput(f"a workload has at least one payment, not {count}")
+    if not fewest <= parties <= most:
+        raise BadInput(f"a seeded workload has {fewest} to {most} parties, not {parties}")
+    names = [*USERS, *(f"party {number}" for number in range(len(USERS) + 1, parties + 1))][:parties]
+    strangers = {name: Account(name, keccak256(f"l2kit {name}".encode())) for name in names if name not in accounts}
+    dice = random.Random(f"l2kit zipf {seed} {parties}")
+    ranked = names.copy()
+    dice.shuffle(ranked)
+    up_to = list(accumulate(1 / rank for rank in range(1, parties + 1)))
+    payments = []
+    for _ in range(count):
+        payer = payee = names[dice.randrange(parties)]
+        while payee == payer:
+            payee = ranked[bisect_right(up_to, dice.random() * up_to[-1], hi=parties - 1)]
+        payments.append(Payment(payer, payee, dice.randint(1, 999) * ETHER // 10_000))
+    whole = Workload(tuple(payments), {name: strangers.get(name) or accounts[name] for name in names}, tuple(strangers))
+    return whole.prefix(count)
 
 
 def read_csv(path: Path, accounts: Mapping[str, Account]) -> Workload:

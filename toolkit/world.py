@@ -156,6 +156,11 @@ class Devnet:
         finally:
             self._stack.close()
 
+    @property
+    def hardfork(self) -> str:
+        """Whose rules L1 follows; "unknown" where somebody else has started the node."""
+        return self.options.hardfork if self.options.l1_rpc is None else "unknown"
+
     def travel(self, *, days: int = 0, seconds: int = 0) -> int:
         """Move the one clock, L1's, by which every contract and service measures; returns L1's new time (seconds)."""
         return self.node.travel(days * DAY + seconds)

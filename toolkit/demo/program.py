@@ -7,6 +7,7 @@ from collections.abc import Callable
 from toolkit.demo import bridge, channel, fraud
 from toolkit.demo.story import Story
 from toolkit.gas import lab
+from toolkit.gas import run as gas
 from toolkit.gas.report import Report
 from toolkit.technique.protocol import PHASES, Run
 from toolkit.technique.workload import ETHER, Workload
@@ -47,7 +48,7 @@ def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Ca
         teller.end()
     if subject != "all":
         return None
-    report = lab.once(devnet, workload, teller.hear, step)
+    report = gas.once(devnet, workload, teller.hear, step)
     teller.end()
     story.section("Gas")
     return report

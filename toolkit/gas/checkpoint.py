@@ -20,6 +20,9 @@ import toolkit
 from toolkit.compile import compile_contracts
 from toolkit.toolchain.folders import cannot_write, home, make_folder
 
+_DECIDES = {".py", ".js", ".json"}
+"""Files of ours that decide results, the pinned versions of compiler and nodes among them."""
+
 
 def digest(decides: Mapping[str, Any]) -> str:
     """A name for results: of ``decides`` (JSON), of every contract's bytecode, and of our own program text."""
@@ -27,7 +30,7 @@ def digest(decides: Mapping[str, Any]) -> str:
     for name, artifact in sorted(compile_contracts().items()):
         found.update(name.encode() + b"\0" + artifact.bytecode)
     package = Path(toolkit.__file__).parent
-    for path in sorted(package.rglob("*.py")):
+    for path in sorted(each for each in package.rglob("*.*") if each.suffix in _DECIDES):
         found.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
     return found.hexdigest()[:32]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from toolkit.devnet.nodes import NODE_HARDFORKS
 from toolkit.errors import BadInput
@@ -46,6 +47,10 @@ class ForkReceipts:
     source: str
     gas: Mapping[str, int]
     missing: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, by name."""
+        return {**vars(self), "gas": dict(self.gas)}
 
 
 def node_of(hardfork: str, wanted: str = "anvil") -> str:
@@ -89,18 +94,30 @@ def measure(
     return found
 
 
+def measured_at(devnet: Devnet, gas: Mapping[str, int], missing: str = "") -> ForkReceipts:
+    """What was measured on a devnet whose node runs its hardfork whole.
+
+    Args:
+        missing: why other transactions are not there.
+    """
+    name = devnet.hardfork
+    source = f"receipts of l2kit gas --node {devnet.options.node} --hardfork {name}"
+    if devnet.options.l1_rpc is not None:
+        source = f"receipts of l2kit gas --l1-rpc, {devnet.node.version()}"
+    return ForkReceipts(name, name, "measured", source, gas, missing)
+
+
 def _measured(options: Options) -> ForkReceipts:
     name, part = options.hardfork, INCOMPLETE.get(options.hardfork)
     with Devnet(options) as devnet:
         version, blobs = devnet.node.version(), devnet.l1.gives_blobs()
         gas = _receipts(devnet, Roomy(devnet.node.url) if part else None)
-    source = f"receipts of l2kit gas --node {options.node} --hardfork {name}"
-    missing = "" if blobs else f"{options.node} takes no blobs"
+        found = measured_at(devnet, gas, "" if blobs else f"{options.node} takes no blobs")
     if part is None:
-        return ForkReceipts(name, name, "measured", source, gas, missing)
-    source += f", which charges {_list(part)} of {_list(DERIVED[name])}"
+        return found
+    source = found.source + f", which charges {_list(part)} of {_list(DERIVED[name])}"
     kind = version.split("/")[0].removesuffix("Network")
-    return ForkReceipts(f"{name}_part", f"{name}, as {kind} has it", "measured", source, gas, missing)
+    return replace(found, key=f"{name}_part", header=f"{name}, as {kind} has it", source=source)
 
 
 def _derived(options: Options, prices: Schedule) -> ForkReceipts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from toolkit.channel import receipts as channel_receipts
@@ -10,9 +9,7 @@ from toolkit.devnet.chain import Chain
 from toolkit.devnet.process import RunFolder
 from toolkit.gas import baseline
 from toolkit.gas.cell import Cell
-from toolkit.gas.checkpoint import Checkpoint, digest
-from toolkit.gas.matrix import Matrix, Plan, Progress, builders, carry, prepare
-from toolkit.gas.report import Report
+from toolkit.gas.matrix import builders, carry, prepare
 from toolkit.rollup.measure import dispute_receipts
 from toolkit.rollup.measure import receipts as rollup_receipts
 from toolkit.technique.meter import Meter
@@ -59,64 +56,11 @@ def receipts(devnet: Devnet, chain: Chain | None = None) -> dict[str, int]:
     }
 
 
-def once(devnet: Devnet, workload: Workload, listen: Listener, step: Callable[[str], None]) -> Report:
-    """One workload by every technique on a devnet with services, and single transactions.
-
-    Args:
-        listen: hears of every phase of every technique.
-        step: is told what goes on.
-
-    Raises:
-        CheckFailed: a balance is not what it must be.
-        BadInput: there is not enough money for the workload's stand-ins.
-    """
-    cells = carried(devnet, workload, listen)
-    step(_SINGLE)
-    return Report(receipts(devnet), cells, devnet.deployment, {**_versions(devnet), "payments": len(workload.payments)})
+SINGLE = "single transactions in a steady state"
+"""What `receipts` measures, in words."""
 
 
-def report(
-    devnet: Devnet,
-    plan: Plan,
-    about: Mapping[str, Any],
-    *,
-    fresh: bool = False,
-    tell: Callable[[Progress], None] = lambda progress: None,
-    step: Callable[[str], None] = lambda what: None,
-) -> Report:
-    """Everything that the gas lab measures; a run that was stopped goes on where it was.
-
-    Args:
-        devnet: with ``Options(services=False, repeatable=True)``.
-        about: what names the workload, sizes excluded (JSON).
-        fresh: whether what a stopped run has finished is measured again.
-        tell: hears of each cell before it is measured.
-        step: is told what goes on.
-
-    Raises:
-        CheckFailed: a balance is not what it must be.
-        BadInput: a technique cannot be carried here, or there is not enough money for the workload's stand-ins.
-    """
-    step("deploying")
-    versions = _versions(devnet)
-    matrix = Matrix(devnet, plan)
-    decides = {**versions, "workload": about, "stand_ins": plan.workload.stand_ins}
-    decides["challenge_window"] = devnet.options.challenge_window
-    with Checkpoint(digest(decides), fresh=fresh) as checkpoint:
-        cells = []
-        for cell in matrix.cells(checkpoint, tell, lambda run, phase: step(f"{run.name}, {run.payments:,}: {phase}")):
-            cells.append(cell)
-        if _SINGLE not in checkpoint.kept:
-            step(_SINGLE)
-            checkpoint.keep(_SINGLE, matrix.alone(lambda: receipts(devnet)))
-        checkpoint.complete()
-    meta = {**versions, "payments": list(plan.sizes), "workload": dict(about)}
-    return Report(checkpoint.kept[_SINGLE], cells, matrix.deployment, meta)
-
-
-_SINGLE = "single transactions in a steady state"
-
-
-def _versions(devnet: Devnet) -> dict[str, Any]:
-    node = {"node": devnet.node.version(), "hardfork": devnet.options.hardfork, "chain_id": devnet.l1.chain_id}
+def versions(devnet: Devnet) -> dict[str, Any]:
+    """Of what the figures are: compiler, node, hardfork and chain."""
+    node = {"node": devnet.node.version(), "hardfork": devnet.hardfork, "chain_id": devnet.l1.chain_id}
     return {"solc": SOLC_VERSION, **node}

@@ -112,7 +112,7 @@ class Progress:
     Attributes:
         done: cells that are finished, those of an earlier run included.
         of: cells in all.
-        technique, payments: the cell that is next.
+        technique, payments: the cell that is next; in the end, the last one.
         kept: whether that cell is finished since an earlier run.
     """
 
@@ -165,13 +165,15 @@ class Matrix:
         """
         every = [(key, size) for size in self._plan.sizes for key in self.techniques]
         for done, (key, size) in enumerate(every):
-            name = f"{key} {size}"
+            name = f"{self._devnet.hardfork} {key} {size}"
             kept = checkpoint.kept.get(name)
             tell(Progress(done, len(every), key, size, kept is not None))
             if kept is None:
                 kept = self._measure(key, self._plan.workload.prefix(size), listen).as_json()
                 checkpoint.keep(name, kept)
             yield Cell.from_json(kept)
+        if every:
+            tell(Progress(len(every), len(every), *every[-1], kept=True))
 
     def alone(self, measure: Callable[[], dict[str, int]]) -> dict[str, int]:
         """What ``measure`` gives on L1 as it is at the beginning of each cell; what it does there is undone."""
@@ -247,7 +249,7 @@ def carry(devnet: Devnet, key: str, workload: Workload, technique: Technique, li
     blocks = _Blocks(chain)
     return done, Cell(
         technique=key,
-        hardfork=devnet.options.hardfork,
+        hardfork=devnet.hardfork,
         payments=len(workload.payments),
         parties=len(workload.accounts),
         value=workload.value,

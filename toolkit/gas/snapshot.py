@@ -1,6 +1,6 @@
 """What the lab measured, kept: the committed snapshot, and what has moved since.
 
-    {"receipts": {name: gas}, "cells": [a cell without its timing, ...]}
+    {"receipts": {name: gas}, "cells": [a cell without its timing, ...], "workload": {what names the payments}}
 
 Single transactions by their plain name, and the matrix's cells. Times differ from run to run and are not kept. Any JSON
 with these two keys is read, so also the output of ``l2kit gas --json``.
@@ -36,14 +36,17 @@ class Snapshot:
     Attributes:
         receipts: gas of single transactions by their plain name, in a steady state.
         cells: of the matrix; as many as were run.
+        workload: what names the payments that the cells carried.
     """
 
     receipts: Mapping[str, int]
     cells: Sequence[Cell] = field(default_factory=tuple)
+    workload: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Both; the cells without their timing, so that the same seed gives the same."""
-        return {"receipts": dict(self.receipts), "cells": [untimed(each) for each in self.cells]}
+        """All; the cells without their timing, so that the same seed gives the same."""
+        cells = [untimed(each) for each in self.cells]
+        return {"receipts": dict(self.receipts), "workload": dict(self.workload), "cells": cells}
 
     def text(self) -> str:
         """The file's text."""
@@ -59,11 +62,12 @@ class Snapshot:
         try:
             receipts = {str(name): int(gas) for name, gas in data["receipts"].items()}
             cells = tuple(Cell.from_json({"timing": {"soft_confirmation_ms": 0.0}, **each}) for each in _cells(data))
+            workload = dict(data.get("workload") or data.get("meta", {}).get("workload") or {})
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadInput(f"{where} is not what l2kit gas --json prints: {type(error).__name__} {error}") from None
         for each in cells:
             _check(each, where)
-        return cls(receipts, cells)
+        return cls(receipts, cells, workload)
 
 
 def untimed(cell: Cell) -> dict[str, Any]:
@@ -124,7 +128,15 @@ def compare(known: Snapshot, measured: Snapshot) -> list[Moved]:
 
     Every row of the receipts must be there. Of the cells only those count that were run: a cell of ``known`` that was
     not is no change; one that ``known`` does not have is, unless it has none at all.
+
+    Raises:
+        BadInput: they carried different payments.
     """
+    if known.cells and measured.cells and known.workload != measured.workload:
+        raise BadInput(
+            f"the snapshot is of the workload {json.dumps(dict(known.workload))}, not of "
+            f"{json.dumps(dict(measured.workload))}: the two cannot be compared"
+        )
     found = [
         Moved(name, known.receipts.get(name), measured.receipts.get(name))
         for name in dict.fromkeys((*known.receipts, *measured.receipts))

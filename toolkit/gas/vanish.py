@@ -6,7 +6,7 @@ rollup (the scenario "vanish", `toolkit.scenario`). On L1 itself nobody can vani
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from toolkit.devnet.accounts import Account
 from toolkit.errors import BadInput
 from toolkit.gas.cell import TECHNIQUES
 from toolkit.gas.figure import Figure, derived, measured
+from toolkit.gas.sheet import CellValue, Column, Sheet
 from toolkit.scenario import program
 from toolkit.scenario.outcome import Outcome, exact
 from toolkit.technique.workload import ETHER
@@ -80,26 +81,26 @@ class Vanish:
         return cls(**{**data, **figures, "timing": dict(data["timing"])})
 
 
-def play_all(options: Options | None = None, step: Callable[[str], None] = lambda what: None) -> list[Vanish]:
-    """Every technique, in the order of `TECHNIQUES`: the channels on one devnet of their own, each rollup on its own.
+def play(technique: str, options: Options | None = None) -> Vanish:
+    """What becomes of a technique's users when its operator vanishes; each is played on a devnet of its own.
 
     Args:
-        options: of the devnets.
-        step: is told what goes on.
+        technique: key of `TECHNIQUES`.
+        options: of the devnet.
 
     Raises:
-        CheckFailed, ServiceError: something could not be played.
+        BadInput: there is no such technique.
+        CheckFailed, ServiceError: it could not be played.
     """
     options = options or Options()
-    step("vanish: channels")
+    if technique in ROLLUPS:
+        return rollup(technique, program.run("vanish", options=replace(options, batch_data=ROLLUPS[technique])))
+    if technique in ON_L1:
+        return on_l1(technique)
+    if technique not in _PLAYS:
+        raise BadInput(f"there is no technique {technique!r}; there are {', '.join(TECHNIQUES)}")
     with Devnet(replace(options, services=False)) as devnet:
-        found = {each.technique: each for each in (channel(devnet), hub(devnet))}
-        blobs = devnet.l1.gives_blobs()
-    for key, data in ROLLUPS.items():
-        if data != "blobs" or blobs:
-            found[key] = rollup(key, program.run("vanish", options=replace(options, batch_data=data), step=step))
-    found.update((key, on_l1(key)) for key in ON_L1)
-    return [found[key] for key in TECHNIQUES if key in found]
+        return _PLAYS[technique](devnet)
 
 
 def on_l1(technique: str) -> Vanish:
@@ -194,3 +195,30 @@ def _whole_hours(seconds: int) -> int:
 def _place(devnet: Devnet) -> Place:
     contract = devnet.contracts["PaymentChannels"].address
     return Place(devnet.l1, lambda seconds: devnet.travel(seconds=seconds), contract, devnet.folder, devnet.accounts)
+
+
+def sheet(found: Sequence[Vanish]) -> Sheet:
+    """One row a technique."""
+    columns = (
+        Column("technique", "technique"),
+        Column("survives", "nobody honest loses"),
+        Column("transactions", "transactions of users"),
+        Column("gas", "gas of leaving", "gas"),
+        Column("seconds", "until all is back", "s"),
+        Column("lost", "what is lost or undone"),
+    )
+    rows: list[Mapping[str, CellValue]] = [
+        {
+            "technique": each.technique,
+            "survives": each.survives,
+            "transactions": each.transactions,
+            "gas": each.gas,
+            "seconds": each.seconds,
+            "lost": each.lost,
+        }
+        for each in found
+    ]
+    return Sheet("vanish", "Whoever runs it is killed, and never comes back", columns, rows)
+
+
+_PLAYS: Mapping[str, Callable[[Devnet], Vanish]] = {"channel": channel, "hub": hub}

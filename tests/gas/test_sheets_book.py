@@ -26,7 +26,7 @@ def test_every_table_is_there_once_and_can_be_written() -> None:
     found = book(cells())
     keys = [each.key for each in found]
     assert len(set(keys)) == len(keys)
-    assert keys[:6] == ["techniques", "breakeven", "properties", "deployment", "storage", "storage-claims"]
+    assert keys[:7] == ["techniques", "breakeven", "exits", "properties", "deployment", "storage", "storage-claims"]
     assert {"fees-switch", "fees-free-execution", "claims-cost", "lever-energy"} <= set(keys)
     for each in found:
         assert len({column.key for column in each.columns}) == len(each.columns), each.key

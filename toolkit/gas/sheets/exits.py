@@ -11,7 +11,7 @@ from toolkit.gas.sheets.breakeven import breakeven
 from toolkit.gas.sheets.grid import L1
 from toolkit.gas.sheets.money import Rates
 from toolkit.gas.sheets.profile import PROFILES
-from toolkit.gas.sheets.properties import properties
+from toolkit.gas.sheets.properties import properties, ways_out
 
 _WAYS: Mapping[Way, tuple[str, str]] = {
     "cooperative": ("exit_cooperative", "exit_seconds"),
@@ -28,7 +28,8 @@ def exits(cells: Sequence[Cell], receipts: Mapping[str, int]) -> list[Exit]:
         receipts: gas of single transactions by their plain name.
     """
     found = []
-    for row in properties(cells, receipts, {}).rows:
+    rows = zip(ways_out(receipts).rows, properties(cells, receipts, {}).rows, strict=True)
+    for row in ({**way, **withdrawal} for way, withdrawal in rows):
         technique = str(row["technique"])
         for way, (gas_key, seconds_key) in _WAYS.items():
             gas, seconds = row[gas_key], row[seconds_key]

@@ -56,6 +56,8 @@ def test_charts_have_a_way_out_for_whatever_leaves_l1_and_break_evens() -> None:
         86_400,
     )
     assert ways["rollup-blobs", "cooperative"].seconds.value == 604_830
+    assert ways["hub", "cooperative"].seconds.value == 2, "of the two who leave after one payment"
+    assert {each.way for each in sheets.exits([], RECEIPTS)} == {"alone", "disputed"}, "without a run, no such time"
     found = sheets.break_evens(cells(), Rates.of())
     assert set(found) == {"l1-erc20", "batch-pay", "channel", "hub", "rollup-calldata", "rollup-blobs"}
     assert found["l1-erc20"].value is None and "never" in found["l1-erc20"].source

@@ -157,8 +157,8 @@ def _of_cell(cell: Cell | None, technique: str) -> Mapping[str, CellValue]:
         "capital": measured(eth(cell.capital), of_cell(0, cell).source),
     }
     if cell.value == 0:
-        nothing = "nothing was paid"
-        return {**found, "capital_share": derived(None, nothing), "capital_eth_days": modelled(None, nothing)}
+        why = "nothing was paid"
+        return {**found, "capital_share": derived(None, why), "capital_eth_days": modelled(None, why)}
     share = Fraction(cell.capital, cell.value)
     days = share * (1 + Fraction(cell.exit_seconds, DAY))
     return {

@@ -461,7 +461,7 @@ def _with_reasons(
         None if versus is None else decimal(versus), f"cost / cost of as many L1 ETH transfers; {rates.equation}"
     )
     why = [
-        f"{_number(figures['eth'].value)} ETH over {need.horizon_days:,} days, "
+        f"{_number(figures['eth'].value)} ETH over {counted(need.horizon_days, 'day')}, "
         f"{_number(figures['usd_per_payment'].value)} USD a payment"
     ]
     if choice.technique != L1 and versus is not None:

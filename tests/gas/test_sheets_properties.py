@@ -204,6 +204,8 @@ def test_a_deployment_is_the_sum_of_its_contracts_spread_over_payments() -> None
     assert value(found["rollup-blobs"], "over_1000") == Decimal("54.321")
     assert value(found["l1-eth"], "gas") == 0
     assert value(found["hub"], "gas") == value(found["channel"], "gas") == 7
+    kinds = {name: row["gas"].kind for name, row in found.items() if isinstance(row["gas"], Figure)}
+    assert kinds["hub"] == "measured" and kinds["rollup-blobs"] == kinds["l1-eth"] == "derived"
     for key in ("gas", *(f"over_{size}" for size in OVER)):
         figure = found["batch-pay"][key]
         assert isinstance(figure, Figure) and figure.value is None and "BatchPay was not measured" in figure.source

@@ -62,7 +62,9 @@ def refused(result: Result) -> str:
         (["gas", "--html", "nowhere/page.html"], "cannot write nowhere/page.html"),
         (["gas", "--gas-price", "cheap"], "'cheap' is not a number"),
         (["gas", "--check", "nowhere.json"], "cannot read nowhere.json"),
-        (["gas", "--parties", "1"], "parties"),
+        (["gas", "--parties", "1"], "a seeded workload has 2 to 64 parties, not 1"),
+        (["gas", "--gas-price", "0", "--html", "page.html"], "at a gas price of 0 there is nothing to chart"),
+        (["gas", "--seed", "2", "claims"], "gas claims measures nothing: its own options come after its name"),
         (["demo", "--payments", "nowhere.csv"], "cannot read nowhere.csv: No such file"),
     ],
 )

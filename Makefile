@@ -39,8 +39,8 @@ help:
 	echo "make test-quick  the tests that need no node (ARGS=... for pytest)"
 	echo "make check       ruff, mypy --strict, forge fmt and forge lint"
 	echo "make format      format Python and Solidity"
-	echo "make gas         the gas table (ARGS=--json for JSON)"
-	echo "make gas-snapshot  measure the gas of single transactions anew and keep it in toolkit/gas/gas.json"
+	echo "make gas         what every technique costs (ARGS=\"--n 1,10,100\" for a shorter run)"
+	echo "make gas-snapshot  measure all gas anew and keep it in toolkit/gas/gas.json (some minutes)"
 	echo "make ape ARGS=...  ape with the pinned node and compiler, for example ARGS=\"run demo\""
 	echo "make lock        regenerate the locks of the Python and npm packages"
 	echo "make clean       remove .venv, .l2kit and every cache"
@@ -51,8 +51,8 @@ demo: venv-demo
 gas: venv-demo
 	$(owned) exec $(BIN)/l2kit gas $(ARGS)
 
-gas-snapshot: venv-test
-	UPDATE_GAS=1 exec $(PYTEST) tests/gas/test_snapshot.py
+gas-snapshot: venv-demo
+	$(owned) exec $(BIN)/l2kit gas --fresh --skip-vanish --snapshot toolkit/gas/gas.json >/dev/null
 
 test: check
 	exec $(PYTEST) -n 2 --dist worksteal $(ARGS)

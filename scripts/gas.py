@@ -1,4 +1,4 @@
-"""``ape run gas``: the gas table (``l2kit gas``) on the node that ape is connected to."""
+"""``ape run gas``: the gas lab (``l2kit gas``), up to 100 payments, on the node that ape is connected to."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ from toolkit.toolchain.ape import one_sentence
 def main() -> None:
     """Run it; ape starts the node of its configuration, or uses that of ``--network``."""
     with one_sentence():
-        gas.main(["--l1-rpc", networks.provider.http_uri], standalone_mode=False)
+        gas.main(["--l1-rpc", networks.provider.http_uri, "--n", "1,10,100"], standalone_mode=False)

@@ -10,11 +10,8 @@ from toolkit import Devnet
 from toolkit.demo import bridge, fraud
 from toolkit.demo.program import run
 from toolkit.demo.story import Story
-from toolkit.gas import lab
-from toolkit.gas.report import Report
 from toolkit.technique.meter import Balances, CheckFailed, Meter
-from toolkit.technique.protocol import Run
-from toolkit.technique.workload import ETHER, read_csv, seeded
+from toolkit.technique.workload import ETHER, read_csv
 
 
 def quiet(_: str) -> None:
@@ -63,22 +60,6 @@ def test_fraud_costs_the_cheat_its_bond(devnet: Devnet) -> None:
     assert balances["grace"][2] - balances["grace"][1] == balances["alice"][1] > 0
     assert balances["bob"][1] - balances["bob"][0] == fraud.PAID_EACH == balances["alice"][0] - balances["alice"][1]
     assert "grace" in str(next(event for event in story.events if event.get("table") == "ETH on L2"))
-
-
-def test_every_technique_carries_the_payments(devnet: Devnet) -> None:
-    workload = seeded(devnet.accounts, 20)
-    runs: dict[str, Run] = {}
-    cells = lab.carried(devnet, workload, lambda run, _: runs.update({run.name: run}))
-    table = {row["technique"]: row for row in Report({}, cells, {}, {}).as_json()["table"]}
-    assert table["L1 ETH transfers"]["total_gas"] == 20 * 21_000
-    rollups = {"Rollup (calldata)", "Rollup (blobs)"}
-    assert set(table) == set(runs) == {"L1 ETH transfers", "L1 ERC20 transfers", "Payment channels", *rollups}
-    assert all(row["payments"] == 20 and row["total_gas"] > 0 for row in table.values())
-    assert {name for name, row in table.items() if row["blob_gas"] > 0} == {"Rollup (blobs)"}
-    assert table["Rollup (blobs)"]["blob_gas"] % 131_072 == 0
-    assert devnet.access.sequencer.status()["batchData"] == devnet.options.batch_data  # as it was before
-    facts = [fact for run in runs.values() for fact in run.facts]
-    assert any("the verifier agrees" in fact for fact in facts)
 
 
 def test_stand_ins_are_told_of(devnet: Devnet, tmp_path: Path) -> None:

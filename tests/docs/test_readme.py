@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from waiting import eventually
 
+from toolkit.gas import snapshot
+from toolkit.gas.cell import SIZES, TECHNIQUES
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 PAGES = README + "".join((ROOT / name).read_text() for name in ("CONTRIBUTING.md", "SECURITY.md"))
@@ -116,6 +119,14 @@ def test_the_commands_of_channels_bridge_benchmarks_and_models_are_there() -> No
             [sys.executable, "-m", "toolkit", *words, "--help"], capture_output=True, text=True, timeout=60, check=False
         )
         assert ran.returncode == 0, line
+
+
+def test_the_table_of_the_gas_lab_is_what_was_measured() -> None:
+    rows = {row[0]: row[1:] for row in (line.strip("| ").split(" | ") for line in README.splitlines()) if len(row) == 6}
+    cells = {(each.technique, each.payments): each for each in snapshot.committed().cells}
+    for technique, title in TECHNIQUES.items():
+        measured = [f"{cells[technique, size].total.gas / size:,.0f}" for size in SIZES]
+        assert rows[title] == measured, title
 
 
 def named() -> list[str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import report_sample as sample
+import real_report as sample
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -219,8 +219,9 @@ def test_tables_show_every_figure_with_its_mark(browser: Browser) -> None:
     assert [table["caption"] for table in tables] == [sheet.title for sheet in sheets]
     for table, sheet in zip(tables, sheets, strict=True):
         assert table["rows"] == [[cell.marked for cell in row] for row in sheet.rows]
-        assert set(table["scopes"]) == {"col", "row"}
-    assert any(MARKS["modelled"] in cell for row in tables[0]["rows"] for cell in row)
+        assert "col" in table["scopes"]
+    marks = {cell[:1] for table in tables for row in table["rows"] for cell in row}
+    assert set(MARKS.values()) - {""} <= marks
 
 
 def test_wide_table_scrolls_in_its_box_and_its_first_column_stays(browser: Browser, screen: tuple[int, int]) -> None:
@@ -249,7 +250,7 @@ def test_reference_leads_to_its_source_even_where_the_list_is_closed(browser: Br
         return [source.textContent, list.open && source.getBoundingClientRect().height > 0]
         """
     )
-    assert target == f"measured: {sample.RUN}"
+    assert target.startswith(("measured: ", "derived: ", "modelled: "))
     assert shown
 
 
@@ -266,8 +267,8 @@ def test_paper_has_upright_pages_and_pages_across(browser: Browser) -> None:
     boxes = re.findall(rb"/MediaBox \[0 0 (\d+)[\d.]* (\d+)", printed)
     across = [box for box in boxes if int(box[0]) > int(box[1])]
     assert len(boxes) == len(re.findall(rb"/Type /Page\b", printed))
-    assert 3 <= len(boxes) <= 6
-    assert 1 <= len(across) <= 2  # the one wide sheet, and its sources
+    assert 5 <= len(boxes) <= 40
+    assert 1 <= len(across) < len(boxes)
 
 
 def test_page_is_light_or_dark_as_the_reader_likes(browser: Browser) -> None:

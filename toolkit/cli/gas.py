@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from toolkit.cli import gas_models, show
 from toolkit.cli.options import devnet_options, hardforks_option
@@ -58,8 +59,8 @@ class _Output:
     png: Path | None
     keep: Path | None
 
-    def check(self) -> None:
-        """Raise BadInput where two forms are asked for, or a file cannot be written."""
+    def check(self, chosen: Rates) -> None:
+        """Raise BadInput where two forms are asked for, a file cannot be written, or nothing can be charted."""
         from toolkit.gas.render import check_writable
 
         forms = {"--json": self.as_json, "--markdown": self.as_markdown, "--csv": self.as_csv}
@@ -71,6 +72,8 @@ class _Output:
                 check_writable(path)
         if self.png:
             check_writable(self.png, folders=True)
+        if (self.html or self.png) and not chosen.prices.gas_price:
+            raise BadInput("at a gas price of 0 there is nothing to chart: give a --gas-price above 0")
 
     def give(self, report: Report, chosen: Rates) -> None:
         """Write the files, then print."""
@@ -179,15 +182,18 @@ def gas(
       l2kit gas --hardfork prague,osaka,amsterdam --n 1 --csv
       l2kit gas --check
     """
-    if click.get_current_context().invoked_subcommand:
+    context = click.get_current_context()
+    if context.invoked_subcommand:
+        if any(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in context.params):
+            raise BadInput(f"gas {context.invoked_subcommand} measures nothing: its own options come after its name")
         return
     from toolkit.gas.run import Order
     from toolkit.world import Devnet, Options
 
     forms = {name: given.pop(name) for name in ("as_json", "as_markdown", "as_csv", "html", "png", "keep")}
     output = _Output(**forms)
-    output.check()
     chosen = rates(gas_price, blob_price, eth_usd)
+    output.check(chosen)
     known = _known(against) if against else None
     if sizes is None and known is not None and payments is None:
         sizes = _CHECKED

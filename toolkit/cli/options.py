@@ -64,7 +64,7 @@ def hardfork_option(command: F) -> F:
 
 def hardforks_option(command: F) -> F:
     """At which hardforks single transactions are measured; gives a tuple (see `hardforks`)."""
-    help = f"Measure single transactions at each of these, of {', '.join(HARDFORKS)}."
+    help = "Measure at each of these, of prague, osaka, amsterdam; at amsterdam single transactions alone."
     option = click.option(
         "--hardfork",
         "hardforks",

@@ -212,6 +212,17 @@ def test_what_l1_has_no_room_for_is_excluded() -> None:
     assert any("blob gas a day" in reason for reason in more.excluded["rollup-blobs"])
 
 
+def test_no_more_is_locked_than_is_moved_whatever_margins_a_small_run_had() -> None:
+    """The sample's cell with 1 payment locks 0.2125 ETH for 0.05: 0.2 are a rollup's bond."""
+    few = replace(NEED, payments_per_day=1, horizon_days=3, value=Decimal(1))
+    locked = {
+        each.technique: float(str(each.figures["capital"].value)) for each in recommend(few, SNAPSHOT, RATES).ranked
+    }
+    assert locked["channel"] == 3 and locked["hub"] == 6
+    assert locked["rollup-blobs"] == pytest.approx(0.2 + 3 * (0.2125 - 0.2) / 0.05)
+    assert locked["l1-eth"] == 0
+
+
 def test_shorter_rounds_lock_less_and_cost_more() -> None:
     long, short = (recommend(replace(NEED, round_days=days), SNAPSHOT, RATES) for days in (1_000, 5))
     for technique in ("channel", "hub", "rollup-blobs"):

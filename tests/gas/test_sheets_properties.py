@@ -190,6 +190,7 @@ def test_the_protocols_say_the_same_numbers() -> None:
     assert profile.BLOB_RECORDS == codec.BLOB_RECORDS
     assert profile.CALLDATA_RECORDS == rollup_receipts.TRANSFERS
     assert f"Each lasts {profile.GAME_SECONDS / 86_400} days" in (ROOT / "SECURITY.md").read_text()
+    assert given["bond"] == profile.BOND
     assert f"a bond of {given['bond'] / 10**18} ETH" in PROFILES["rollup-blobs"].alone.who
 
 

@@ -30,7 +30,7 @@ from toolkit.gas.fees import GAS_PER_BLOB, LATEST
 from toolkit.gas.figure import Figure, derived, modelled
 from toolkit.gas.sheets.grid import L1, Grid, grids, source
 from toolkit.gas.sheets.money import WEI_PER_ETH, Rates, decimal, eth, usd
-from toolkit.gas.sheets.profile import DAY, PROFILES, TRUST, Way
+from toolkit.gas.sheets.profile import BOND, DAY, PROFILES, TRUST, Way
 from toolkit.gas.snapshot import Snapshot
 
 EXITS = ("together", "alone", "disputed")
@@ -396,14 +396,24 @@ def _days(way: Way) -> Figure:
 
 
 def _capital(cells: Sequence[Cell], need: Need) -> Figure:
-    """Of a round, by the largest cell that has no more payments than it, or by the smallest."""
+    """Of a round, by the largest cell that has no more payments than it, or by the smallest.
+
+    More than what is moved need not be locked, with a hub twice that (the hub fronts it); a cell of few payments shows
+    more only for its margins. A rollup's bond is one, however much is moved.
+    """
     fitting = [each for each in cells if each.payments <= need.payments_in_round] or cells[:1]
     cell = fitting[-1]
     if cell.value == 0:
         return derived(None, "nothing was paid")
+    most = 2 if cell.technique == "hub" else 1
+    bond = BOND if cell.technique in _ROLLUPS else 0
     moved = Fraction(need.value) * need.payments_in_round
-    equation = f"capital / value * {_moved(moved)} ETH moved in a round; {source(cell)}"
-    return modelled(decimal(Fraction(cell.capital, cell.value) * moved), equation)
+    locked = (
+        Fraction(bond, WEI_PER_ETH) + min(Fraction(most), Fraction(max(0, cell.capital - bond), cell.value)) * moved
+    )
+    share = f"min({most}, (capital - bond) / value)" if bond else f"min({most}, capital / value)"
+    equation = f"{share} * {_moved(moved)} ETH moved in a round{' + bond' if bond else ''}; {source(cell)}"
+    return modelled(decimal(locked), equation)
 
 
 def _moved(amount: Fraction) -> str:

@@ -28,6 +28,8 @@ ESCAPE_DELAY = 30 * DAY
 """Seconds from an alarm until the rollup may be frozen."""
 GAME_SECONDS = 324_000
 """Seconds that a dispute takes at most: 3.75 days (SECURITY.md)."""
+BOND = 2 * 10**17
+"""Wei that an assertion locks until it is confirmed."""
 CALLDATA_RECORDS = 1_000
 """Records in the measured batch in calldata."""
 BLOB_RECORDS = 1_638

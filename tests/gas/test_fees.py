@@ -518,6 +518,8 @@ def test_more_zeros_leave_less_execution_free(size: int, zeros: int, payments: i
         {"batch_gas": -1},
         {"payment_gas": -1},
         {"batch_tokens": -1},
+        {"calldata_gas": -1},
+        {"calldata_tokens": -1},
     ],
 )
 def test_a_batch_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:

@@ -64,6 +64,9 @@ def test_every_number_of_an_equation_is_used_and_says_where_it_is_from(claim: Cl
         ("Cardano", "2,160", "now", 43_200),
         ("Optimism", "4,000", "now", 1_911),
         ("zkSync", "20,000", "now", 8_495),
+        ("zkSync", "2,000", "model", 8_495),
+        ("zkSync", "3,500", "then", 3_339),
+        ("Optimism", "below 0.01", "now", 1.1053e-4),
         ("zkSync", "0.01 to 0.05", "now", 2.925e-6),
         ("zkSync", "0.01 to 0.05", "model", 0.024),
         ("Bitcoin", "1 to 5 USD", "now", 1.1875),
@@ -102,6 +105,21 @@ def test_the_rollup_s_numbers_are_its_own() -> None:
     records = claim.now.given["records"]
     assert records.value == BLOB_RECORDS
     assert f"{RECORD_SIZE} bytes" in records.source
+
+
+def test_every_price_of_a_market_is_said_to_be_one() -> None:
+    for claim in CLAIMS:
+        for equation in claim.equations.values():
+            for name, each in equation.given.items():
+                if "usd" in name or "gwei" in name or name == "satoshi":
+                    assert each.assumed, (claim.says, name)
+
+
+def test_what_only_bounds_a_figure_reproduces_no_claim() -> None:
+    """Room for data bounds how many transactions a rollup can make; that it makes them does not follow."""
+    for claim in CLAIMS:
+        if "blob_bytes" in (claim.now.given if claim.now else ()):
+            assert claim.verdict != "reproduced", claim.says
 
 
 def test_the_first_equation_that_agrees_decides() -> None:
@@ -146,7 +164,10 @@ def test_a_checked_claim_shows_equation_and_command() -> None:
     json.dumps(rows)
     (cost,) = [row for row in rows if row["chain"] == "Optimism" and row["about"] == "cost"]
     assert COMMAND in cost["figures"]["now"]["source"]
-    assert cost["figures"]["now"]["kind"] == "derived"
+    assert cost["figures"]["now"]["kind"] == "modelled", "a market's prices are in it"
+    kinds = {(each.claim.chain, each.claim.says): each.figures["now"].kind for each in checked if each.claim.now}
+    assert kinds["Ethereum", "12.8 minutes"] == kinds["Ethereum", "119 transactions a second at best"] == "derived"
+    assert kinds["Ethereum", "15 to 30 transactions a second"] == "modelled", "a mean transaction is in it"
     (solana,) = [row for row in rows if row["says"].startswith("710,000")]
     assert solana["figures"]["model"]["kind"] == "modelled"
     assert "line / 8 / bytes where line = 1,000,000,000" in solana["figures"]["model"]["source"]

@@ -16,7 +16,18 @@ from samples import RECEIPTS, cell, cells
 from toolkit.errors import BadInput
 from toolkit.gas.cell import TECHNIQUES, Usage
 from toolkit.gas.fees import Prices
-from toolkit.gas.recommend import Need, Recommendation, links, paid, recommend, span, trusted
+from toolkit.gas.recommend import (
+    Need,
+    Recommendation,
+    counted,
+    links,
+    paid,
+    paid_in_batches,
+    payers,
+    recommend,
+    span,
+    trusted,
+)
 from toolkit.gas.sheets import PROFILES, TRUST, Rates
 from toolkit.gas.snapshot import Snapshot
 
@@ -91,7 +102,7 @@ def test_the_cost_of_a_rollup_by_hand() -> None:
     gas = 13 * once + 365 * (day.gas + RECEIPTS["rollup: assert"] + RECEIPTS["rollup: confirm"])
     assert found.wei == 2 * GWEI * gas + GWEI * 365 * day.blob_gas
     assert found.figures["gas"].value == gas
-    assert found.figures["eth"].kind == "modelled" and found.figures["gas"].kind == "derived"
+    assert found.figures["eth"].kind == found.figures["gas"].kind == "modelled"
     once_share = float(str(found.figures["once"].value))
     assert once_share == pytest.approx(13 * once * 2 * GWEI / int(found.wei)), "a round for each month begun"
 
@@ -110,12 +121,14 @@ def test_more_parties_need_more_channels_and_accounts() -> None:
 
 @pytest.mark.parametrize(
     ("payments", "found"),
-    [(1, 100), (5, 100), (10, 100), (55, 550), (100, 1_000), (200, 2_000)],
+    [(1, 10), (5, 50), (10, 100), (55, 550), (100, 1_000), (200, 2_000)],
 )
 def test_paying_is_on_the_line_between_sizes_and_goes_on_beyond_them(payments: int, found: int) -> None:
     some = [replace(cell("hub", n), phases={"pay": Usage(1, 10 * n)}) for n in (10, 100)]
     assert paid(some, payments, lambda used: used.gas) == found
     assert paid(some[:1], payments, lambda used: used.gas) == max(100, 10 * payments)
+    batch = [replace(cell("hub", n), phases={"pay": Usage(1, 1_000 + 10 * n)}) for n in (10, 100)]
+    assert paid(batch, payments, lambda used: used.gas) == 1_000 + 10 * payments
     falling = [some[0], replace(some[1], phases={"pay": Usage(1, 50)})]
     assert paid(falling, 1_000, lambda used: used.gas) == 50, "it never falls beyond what was measured"
 
@@ -151,7 +164,63 @@ def test_who_has_little_capital_locks_none() -> None:
     found = recommend(replace(NEED, max_capital=Decimal(1)), SNAPSHOT, RATES)
     assert set(costs(found)) == {"l1-eth", "batch-pay"}
     share = Fraction(cell("hub", 10_000).capital, cell("hub", 10_000).value)
-    assert found.excluded["hub"] == [f"it locks {float(share * 50 * 30):.4g} ETH in a round, and 1 ETH may be"]
+    assert found.excluded["hub"] == [
+        f"it locks {float(share * 50 * 30):.4g} ETH in a round, and 1 ETH may be; shorter rounds lock less"
+    ]
+
+
+def test_what_a_rollup_settles_once_for_all_is_not_multiplied_by_its_accounts() -> None:
+    """A line through 2 and 8 accounts: 100,000 gas for each, and 342,000 for the batch, assertion and confirmation."""
+    few, many = cell("rollup-blobs", 1), cell("rollup-blobs", 10_000)
+    assert (few.parties, many.parties) == (2, 8) and few.phases["settle"] == many.phases["settle"]
+    each = sum(many.phases[phase].gas - few.phases[phase].gas for phase in ("open", "exit")) // 6
+    before, after = (
+        next(int(str(x.figures["gas"].value)) for x in found.ranked if x.technique == "rollup-blobs")
+        for found in (recommend(replace(NEED, parties=n), SNAPSHOT, RATES) for n in (8, 1_008))
+    )
+    assert after - before == 13 * 1_000 * each
+
+
+def test_more_payers_send_more_batches() -> None:
+    row = [cell("batch-pay", n) for n in (1, 10, 100, 1_000, 10_000)]
+    assert paid_in_batches(row, 1_000, 8) == 24_000 * 8 + 9_700 * 1_000 == row[3].phases["pay"].gas
+    assert paid_in_batches(row, 1_000, 500) == 24_000 * 500 + 9_700 * 1_000
+    assert paid_in_batches(row[:1], 10, 3) == paid(row[:1], 10, lambda used: used.gas), "one cell tells no two prices"
+    assert (payers(8, 1_000), payers(500, 1), payers(1_000_000, 10**9)) == (8, 1, 1_000_000)
+    assert payers(500, 500) == round(500 * (1 - (499 / 500) ** 500))
+    few, many = (costs(recommend(replace(NEED, parties=n), SNAPSHOT, RATES)) for n in (8, 500))
+    assert many["batch-pay"] - few["batch-pay"] == 365 * 24_000 * (payers(500, 1_000) - 8) * 2 * GWEI
+
+
+def test_leaving_takes_what_must_be_waited_for_and_the_blocks_that_it_fills() -> None:
+    few, many = (
+        {x.technique: x.figures["exit_days"] for x in recommend(replace(NEED, parties=n), SNAPSHOT, RATES).ranked}
+        for n in (8, 800)
+    )
+    assert float(str(few["hub"].value)) * 86_400 == pytest.approx(12) and few["hub"].kind == "modelled"
+    closing = cell("channel", 10_000).phases["settle"].gas / 28 * min(800 * 799 // 2, 30_000)
+    assert float(str(many["channel"].value)) * 86_400 == pytest.approx(12 * -(-closing // 60_000_000))
+    assert float(str(few["rollup-blobs"].value)) * 86_400 == pytest.approx(604_800 + 12)
+    assert few["l1-eth"].value == 0
+
+
+def test_what_l1_has_no_room_for_is_excluded() -> None:
+    found = recommend(replace(NEED, payments_per_day=20_000_000), SNAPSHOT, RATES)
+    assert found.excluded["l1-eth"] == ["it needs 420,000,000,000 gas a day, and all of L1 has 216,000,000,000"]
+    assert "rollup-blobs" in costs(found)
+    more = recommend(replace(NEED, payments_per_day=10**9), SNAPSHOT, RATES)
+    assert any("blob gas a day" in reason for reason in more.excluded["rollup-blobs"])
+
+
+def test_no_more_is_locked_than_is_moved_whatever_margins_a_small_run_had() -> None:
+    """The sample's cell with 1 payment locks 0.2125 ETH for 0.05: 0.2 are a rollup's bond."""
+    few = replace(NEED, payments_per_day=1, horizon_days=3, value=Decimal(1))
+    locked = {
+        each.technique: float(str(each.figures["capital"].value)) for each in recommend(few, SNAPSHOT, RATES).ranked
+    }
+    assert locked["channel"] == 3 and locked["hub"] == 6
+    assert locked["rollup-blobs"] == pytest.approx(0.2 + 3 * (0.2125 - 0.2) / 0.05)
+    assert locked["l1-eth"] == 0
 
 
 def test_shorter_rounds_lock_less_and_cost_more() -> None:
@@ -172,6 +241,7 @@ def test_shorter_rounds_lock_less_and_cost_more() -> None:
 )
 def test_times_for_people(days: str, text: str) -> None:
     assert span(Decimal(days)) == text
+    assert (counted(1, "channel"), counted(2_000, "channel")) == ("1 channel", "2,000 channels")
     assert span(Decimal(30) / 86_400) == "30 s" and span(Decimal(90) / 86_400) == "1.5 minutes"
 
 

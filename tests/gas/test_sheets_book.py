@@ -26,7 +26,7 @@ def test_every_table_is_there_once_and_can_be_written() -> None:
     found = book(cells())
     keys = [each.key for each in found]
     assert len(set(keys)) == len(keys)
-    assert keys[:6] == ["techniques", "breakeven", "properties", "deployment", "storage", "storage-claims"]
+    assert keys[:7] == ["techniques", "breakeven", "exits", "properties", "deployment", "storage", "storage-claims"]
     assert {"fees-switch", "fees-free-execution", "claims-cost", "lever-energy"} <= set(keys)
     for each in found:
         assert len({column.key for column in each.columns}) == len(each.columns), each.key
@@ -56,6 +56,8 @@ def test_charts_have_a_way_out_for_whatever_leaves_l1_and_break_evens() -> None:
         86_400,
     )
     assert ways["rollup-blobs", "cooperative"].seconds.value == 604_830
+    assert ways["hub", "cooperative"].seconds.value == 2, "of the two who leave after one payment"
+    assert {each.way for each in sheets.exits([], RECEIPTS)} == {"alone", "disputed"}, "without a run, no such time"
     found = sheets.break_evens(cells(), Rates.of())
     assert set(found) == {"l1-erc20", "batch-pay", "channel", "hub", "rollup-calldata", "rollup-blobs"}
     assert found["l1-erc20"].value is None and "never" in found["l1-erc20"].source

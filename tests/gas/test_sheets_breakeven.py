@@ -50,11 +50,11 @@ def test_from_what_is_found_on_it_is_cheaper_and_not_at_one_less(own: list[Cell]
         assert found == BreakEven("not measured")
     elif found.payments is not None:
         assert all(each for n, each in cheaper.items() if n >= found.payments)
-        assert found.outcome == ("always" if found.payments == numbers[0] else "from there on")
-        assert found.outcome == "always" or not cheaper[found.payments - 1]
+        assert found.outcome == ("at every size" if found.payments == numbers[0] else "from there on")
+        assert found.outcome == "at every size" or not cheaper[found.payments - 1]
     else:
         assert not cheaper[numbers[-1]]
-        if found.outcome in ("never", "beyond what was measured"):
+        if found.outcome in ("never", "beyond what was measured", "not at the only size"):
             assert not any(cheaper[n] for n in numbers if any(n == e.payments for e in (*own, *other)))
         else:
             assert found.outcome == "in between only" and any(cheaper.values())
@@ -80,12 +80,12 @@ def test_between_two_sizes_the_cost_is_on_their_line(own: list[Cell], data: st.D
     [
         ({1: 100, 11: 100}, {1: 21, 11: 231}, BreakEven("from there on", 5)),  # 100 < 21 n from 4.76 on
         ({1: 84, 11: 84}, {1: 21, 11: 231}, BreakEven("from there on", 5)),  # at 4 the same: not cheaper
-        ({1: 5, 10: 6}, {1: 21, 10: 210}, BreakEven("always", 1)),
+        ({1: 5, 10: 6}, {1: 21, 10: 210}, BreakEven("at every size", 1)),
         ({1: 50, 10: 500}, {1: 21, 10: 210}, BreakEven("never")),
         ({1: 21, 10: 210}, {1: 21, 10: 210}, BreakEven("never")),
         ({1: 900, 10: 900}, {1: 21, 10: 210}, BreakEven("beyond what was measured")),
         ({1: 900, 10: 100, 100: 9_000}, {1: 21, 10: 210, 100: 2_100}, BreakEven("in between only")),
-        ({10: 900}, {10: 210}, BreakEven("beyond what was measured")),
+        ({10: 900}, {10: 210}, BreakEven("not at the only size")),
         ({1: 1}, {10: 210}, BreakEven("not measured")),
         ({}, {10: 210}, BreakEven("not measured")),
     ],
@@ -124,5 +124,5 @@ def test_dear_blobs_move_the_break_even_in_money_and_not_in_gas() -> None:
 
 def test_a_matrix_of_one_size_has_no_break_even_beyond_it() -> None:
     rows = sheets.breakeven(cells([10]), Rates.of()).rows
-    assert {row["gas_outcome"] for row in rows} <= {"always", "beyond what was measured"}
+    assert {row["gas_outcome"] for row in rows} <= {"at every size", "not at the only size"}
     assert sheets.breakeven([], Rates.of()).rows == []

@@ -26,8 +26,10 @@ ROOT = Path(__file__).parents[2]
 def rows(
     receipts: dict[str, int] | None = None, vanish: dict[str, Figure] | None = None
 ) -> dict[str, dict[str, CellValue]]:
-    sheet = sheets.properties(cells(), RECEIPTS if receipts is None else receipts, vanish or {})
-    return {str(row["technique"]): dict(row) for row in sheet.rows}
+    """Both sheets' columns together."""
+    known = RECEIPTS if receipts is None else receipts
+    both = zip(sheets.ways_out(known).rows, sheets.properties(cells(), known, vanish or {}).rows, strict=True)
+    return {str(way["technique"]): {**way, **row} for way, row in both}
 
 
 def value(row: dict[str, CellValue], key: str) -> object:
@@ -100,7 +102,9 @@ def test_the_ways_out_of_a_rollup(technique: str, share: float, where: str) -> N
     )
     opening, move = gas["dispute: open"], gas["dispute: one move"]
     step = gas[f"dispute: final step, worst operation ({where} batch)"]
-    assert value(row, "exit_disputed") == round(out + opening + 5 * move + step)
+    assert value(row, "exit_disputed") == round(out + 57_491 + opening + 5 * move + step), (
+        "the wrong assertion is the liar's"
+    )
     assert value(row, "exit_disputed_honest") == round(out + opening + 2 * move + step)
     assert value(row, "exit_escape_seconds") == 30 * 86_400
     assert value(row, "exit_alone_seconds") == 8 * 86_400
@@ -134,6 +138,8 @@ def test_the_equations_name_their_receipts() -> None:
     source = rows()["channel"]["exit_alone"]
     assert isinstance(source, Figure)
     assert "start + settle where start = channel: unilateral start (ETH)" in source.source
+    rollup = rows()["rollup-blobs"]["exit_alone"]
+    assert isinstance(rollup, Figure) and "a bond of 0.2 ETH comes back" in rollup.source, "who does and pays what"
 
 
 def test_a_receipt_that_is_missing_leaves_no_figure_but_says_which() -> None:
@@ -148,6 +154,8 @@ def test_capital_is_locked_while_people_pay_and_until_they_have_left() -> None:
     share = own.capital / own.value
     assert float(str(value(row, "capital_share"))) == pytest.approx(share)
     assert float(str(value(row, "capital_eth_days"))) == pytest.approx(share * (1 + own.exit_seconds / 86_400))
+    days = row["capital_eth_days"]
+    assert isinstance(days, Figure) and days.kind == "modelled", "that the payments take a day is assumed"
     assert value(row, "capital") == Decimal(own.capital) / 10**18
     assert value(row, "exit_seconds") == own.exit_seconds and value(row, "exit_blocks") == own.exit_blocks
 
@@ -163,7 +171,14 @@ def test_whether_it_outlives_its_operator_is_what_was_run() -> None:
 def test_without_cells_the_receipts_are_shown_all_the_same() -> None:
     sheet = sheets.properties([], RECEIPTS, {})
     (row,) = [dict(each) for each in sheet.rows if each["technique"] == "channel"]
-    assert value(row, "exit_alone") and value(row, "capital") is None
+    assert value(row, "deposit") and value(row, "capital") is None
+
+
+def test_both_sheets_can_be_read_at_once_and_share_no_column_but_the_technique() -> None:
+    exits, properties = sheets.ways_out(RECEIPTS), sheets.properties(cells(), RECEIPTS, {})
+    assert (exits.key, properties.key) == ("exits", "properties")
+    assert max(len(exits.columns), len(properties.columns)) <= 12
+    assert {each.key for each in exits.columns} & {each.key for each in properties.columns} == {"technique"}
 
 
 def test_the_protocols_say_the_same_numbers() -> None:
@@ -175,6 +190,7 @@ def test_the_protocols_say_the_same_numbers() -> None:
     assert profile.BLOB_RECORDS == codec.BLOB_RECORDS
     assert profile.CALLDATA_RECORDS == rollup_receipts.TRANSFERS
     assert f"Each lasts {profile.GAME_SECONDS / 86_400} days" in (ROOT / "SECURITY.md").read_text()
+    assert given["bond"] == profile.BOND
     assert f"a bond of {given['bond'] / 10**18} ETH" in PROFILES["rollup-blobs"].alone.who
 
 
@@ -189,6 +205,8 @@ def test_a_deployment_is_the_sum_of_its_contracts_spread_over_payments() -> None
     assert value(found["rollup-blobs"], "over_1000") == Decimal("54.321")
     assert value(found["l1-eth"], "gas") == 0
     assert value(found["hub"], "gas") == value(found["channel"], "gas") == 7
+    kinds = {name: row["gas"].kind for name, row in found.items() if isinstance(row["gas"], Figure)}
+    assert kinds["hub"] == "measured" and kinds["rollup-blobs"] == kinds["l1-eth"] == "derived"
     for key in ("gas", *(f"over_{size}" for size in OVER)):
         figure = found["batch-pay"][key]
         assert isinstance(figure, Figure) and figure.value is None and "BatchPay was not measured" in figure.source

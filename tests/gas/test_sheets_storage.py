@@ -57,6 +57,27 @@ def test_its_bytes_at_the_price_of_calldata_and_as_a_share_of_a_blob() -> None:
         assert float(number(row, "l1_usd")) == pytest.approx(float(number(row, "gas")) * 2e-9 * 2_500)
 
 
+def test_the_equations_shown_give_the_money_shown() -> None:
+    words = {"gas on L1": "gas", "gas as calldata": "calldata_gas", "its blob gas": "blob_gas"}
+    for row in map(dict, sheets.storage(RECEIPTS, CODE, RATES, LATEST).rows):
+        for key in ("l1_usd", "calldata_usd", "blob_usd"):
+            figure = row[key]
+            assert isinstance(figure, Figure)
+            text = figure.source.replace("gwei", "").replace("USD", "").replace(",", "")
+            for word, column in words.items():
+                text = text.replace(word, str(float(number(row, column))))
+            assert eval(text) == pytest.approx(float(number(row, key)), rel=1e-9), figure.source
+
+
+def test_what_rests_on_a_price_of_blobs_is_a_model() -> None:
+    kinds = {
+        str(row["of"]): row["gas"].kind
+        for row in sheets.storage_claims(RECEIPTS, CODE, RATES, LATEST).rows
+        if isinstance(row["gas"], Figure)
+    }
+    assert kinds["deploy in blobs"] == "modelled" and kinds["deploy on L1"] == "derived"
+
+
 def test_before_prague_calldata_had_no_floor() -> None:
     for row in map(dict, sheets.storage(RECEIPTS, CODE, RATES, fork("cancun")).rows):
         assert number(row, "calldata_gas") == number(row, "calldata_gas_before_floor")

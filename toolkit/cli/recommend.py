@@ -94,12 +94,14 @@ def recommend(
 
 def _show(found: Recommendation) -> None:
     from toolkit.gas.cell import TECHNIQUES
-    from toolkit.gas.recommend import span
+    from toolkit.gas.figure import Figure
+    from toolkit.gas.recommend import counted, span
+    from toolkit.gas.sheets.money import gwei
 
-    need = found.need
+    need, prices = found.need, found.rates.prices
     title = (
-        f"{need.payments_per_day:,} payments a day of {need.value:,f} ETH between {need.parties:,} parties, "
-        f"{need.horizon_days:,} days"
+        f"{counted(need.payments_per_day, 'payment')} a day of {need.value:,f} ETH between {need.parties:,} parties, "
+        f"{counted(need.horizon_days, 'day')}"
     )
     keys = ("eth", "usd_per_payment", "versus_l1", "capital")
     rows = [["", "ETH in all", "USD a payment", "of L1 ETH", "ETH locked", "to leave"]]
@@ -107,9 +109,10 @@ def _show(found: Recommendation) -> None:
         [
             f"{place}. {TECHNIQUES[each.technique]}",
             *(cell(each.figures[key]) for key in keys),
-            span(each.figures["exit_days"].value),
+            cell(Figure(span(leave.value), leave.kind, leave.source)),
         ]
         for place, each in enumerate(found.ranked, 1)
+        for leave in [each.figures["exit_days"]]
     ]
     show.table(title, rows, numbers=True)
     if not found.ranked:
@@ -123,4 +126,9 @@ def _show(found: Recommendation) -> None:
         for technique, reasons in found.excluded.items():
             show.out.print(f"  {TECHNIQUES[technique]}: {'; '.join(reasons)}", markup=False)
     show.out.print(f"\n{found.ranked[0].figures['gas'].source}" if found.ranked else "", style="dim", markup=False)
-    show.out.print("= derived   ~ modelled at the prices given   plain: measured", style="dim", markup=False)
+    show.out.print(
+        f"= derived   ~ modelled, at {gwei(prices.gas_price)} gwei a gas, {gwei(prices.blob_base_fee)} gwei a blob "
+        f"gas, {found.rates.eth_usd:,} USD an ETH",
+        style="dim",
+        markup=False,
+    )

@@ -29,6 +29,7 @@ class Posting:
         batch_gas: execution gas of a batch without payments, in either way (without the transaction's 21,000).
         payment_gas: execution gas that one more payment adds to a batch in calldata; in blobs it adds none.
         batch_tokens: tokens of calldata of a batch without payments, in either way.
+        calldata_gas, calldata_tokens: what such a batch needs beyond these in calldata, and not in blobs.
 
     Raises:
         BadInput: a number is out of range.
@@ -40,11 +41,14 @@ class Posting:
     batch_gas: int = 0
     payment_gas: int = 0
     batch_tokens: int = 0
+    calldata_gas: int = 0
+    calldata_tokens: int = 0
 
     def __post_init__(self) -> None:
         if self.bytes_per_payment < 1 or self.payments_per_blob < 1 or not 0 <= self.zero_share <= 1:
             raise BadInput(f"no batch is posted so: {self}")
-        if min(self.batch_gas, self.payment_gas, self.batch_tokens) < 0:
+        extra = (self.calldata_gas, self.calldata_tokens)
+        if min(self.batch_gas, self.payment_gas, self.batch_tokens, *extra) < 0:
             raise BadInput(f"a batch does not cost less than nothing: {self}")
 
     def tokens(self, payments: int) -> int:
@@ -89,7 +93,9 @@ class Posting:
 
     def _in_calldata(self, payments: int) -> Transaction:
         return Transaction(
-            self.batch_tokens + self.tokens(payments), self.batch_gas + self.payment_gas * payments, blobs=0
+            self.batch_tokens + self.calldata_tokens + self.tokens(payments),
+            self.batch_gas + self.calldata_gas + self.payment_gas * payments,
+            blobs=0,
         )
 
     def _most_in_calldata(self, payments: int, fork: Fork) -> int:

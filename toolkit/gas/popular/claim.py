@@ -81,7 +81,8 @@ class Checked:
     Attributes:
         claim: what is said.
         verdict: what follows.
-        figures: by the equation's time; the source is the equation, and the command whose receipts it needs.
+        figures: by the equation's time; the source is the equation, and the command whose receipts it needs. Derived
+            only where every number is a receipt's or the protocol's.
     """
 
     claim: Claim
@@ -112,4 +113,5 @@ def checked(claim: Claim, receipts: Mapping[str, int]) -> Checked:
 
 def _figure(name: str, equation: Equation, receipts: Mapping[str, int]) -> Figure:
     source = f"{equation}; receipts: {COMMAND}" if equation.rows else str(equation)
-    return Figure(equation.value(receipts), "modelled" if name == "model" else "derived", source)
+    assumed = name == "model" or any(each.assumed for each in equation.given.values())
+    return Figure(equation.value(receipts), "modelled" if assumed else "derived", source)

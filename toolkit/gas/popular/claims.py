@@ -94,7 +94,7 @@ CLAIMS: Sequence[Claim] = (
             "weight / 4 / bytes / block",
             {
                 "weight": Given(4_000_000, "largest weight of a block, BIP 141"),
-                "bytes": Given(250, "virtual bytes of an ordinary payment"),
+                "bytes": Given(250, "virtual bytes of an ordinary payment, rough"),
                 "block": _BITCOIN_BLOCK,
             },
         ),
@@ -102,7 +102,7 @@ CLAIMS: Sequence[Claim] = (
             "block_bytes / bytes / block",
             {
                 "block_bytes": Given(1_000_000, "largest block before BIP 141"),
-                "bytes": Given(250, "bytes of an ordinary payment"),
+                "bytes": Given(250, "bytes of an ordinary payment, rough"),
                 "block": _BITCOIN_BLOCK,
             },
         ),
@@ -119,7 +119,7 @@ CLAIMS: Sequence[Claim] = (
         now=Equation(
             "bytes * satoshi * btc_usd / 1e8",
             {
-                "bytes": Given(250, "virtual bytes of an ordinary payment"),
+                "bytes": Given(250, "virtual bytes of an ordinary payment, rough"),
                 "satoshi": Given(5, "satoshi a virtual byte at the beginning of 2025, rough"),
                 "btc_usd": Given(95_000, "USD a bitcoin at that time, rough"),
             },
@@ -435,15 +435,17 @@ CLAIMS: Sequence[Claim] = (
         0.01,
         _CHAINSCORE,
         "reproduced",
-        "L1's part of a full blob of payments, at the reserve price of blobs; the operator's part comes on top",
+        "L1's part of a full blob of payments, at the reserve price of blobs, and as much again for the operator's gas",
         now=Equation(
-            "(execution + blob_gas * reserve) / records * gwei * eth_usd / 1e9",
+            "((execution + blob_gas * reserve) / records * gwei + l2_gas * l2_gwei) * eth_usd / 1e9",
             {
                 "execution": Given("rollup: batch in one blob, execution", "measured"),
                 "blob_gas": Given("rollup: batch in one blob, blob gas", "measured"),
                 "reserve": Given(LATEST.blob_base_cost / GAS_PER_BLOB, "blob price in gas prices at least, EIP-7918"),
                 "records": _RECORDS,
                 "gwei": Given(1.3, "mean base fee of March 2025, EIP-7918"),
+                "l2_gas": Given(21_000, "the operator's gas of a transfer, as on L1"),
+                "l2_gwei": Given(0.001, "gwei, its price in March 2025, rough"),
                 "eth_usd": Given(2_000, "USD an ETH at that time, rough"),
             },
         ),
@@ -487,20 +489,20 @@ CLAIMS: Sequence[Claim] = (
         2_000,
         None,
         "https://binance.com/sv/square/post/341271",
-        "reproduced",
-        "as far as L1's room for data goes; whether provers keep up no equation here shows",
-        now=_zk_rollup_of_all_blobs(),
+        "model-only",
+        "L1's room for data allows it, if all target blobs are its own; whether its provers keep up nothing here shows",
+        model=_zk_rollup_of_all_blobs(),
     ),
     Claim(
         "zkSync",
         "throughput",
         "over 3,500 transactions a second",
         3_500,
-        3_500,
+        None,
         "https://zksync.io/faq/speed.html",
         "outdated",
-        "the room for calldata in a block of 2020; the same page bounds the prover of that time at 300",
-        now=_zk_rollup_of_all_blobs(),
+        "all calldata of a block of 2020; the same page bounds the prover of that time at 300",
+        model=_zk_rollup_of_all_blobs(),
         then=Equation(
             "gas_limit / (transfer_bytes * byte_gas) / block",
             {
@@ -544,7 +546,7 @@ CLAIMS: Sequence[Claim] = (
             "l2_gas * l2_gwei * eth_usd / 1e9",
             {
                 "l2_gas": Given(120_000, "the operator's gas of a transfer, assumed"),
-                "l2_gwei": Given(0.1, f"gwei, its price, {_ZK_FEES}"),
+                "l2_gwei": Given(0.1, f"gwei, its price, rough, {_ZK_FEES}"),
                 "eth_usd": Given(2_000, "USD an ETH in March 2025, rough"),
             },
         ),
@@ -561,7 +563,9 @@ CLAIMS: Sequence[Claim] = (
         now=Equation(
             "proof + slots * slot",
             {
-                "proof": Given(3_600, "seconds until the proof, https://zenn.dev/taka101/articles/c3dae4285bb517"),
+                "proof": Given(
+                    3_600, "seconds until the proof, rough, https://zenn.dev/taka101/articles/c3dae4285bb517"
+                ),
                 "slots": _FINAL_SLOTS,
                 "slot": _SLOT,
             },
@@ -579,8 +583,10 @@ CLAIMS: Sequence[Claim] = (
         then=Equation(
             "proof + delay",
             {
-                "proof": Given(3_600, "seconds until the proof, https://zenn.dev/taka101/articles/c3dae4285bb517"),
-                "delay": Given(75_600, "seconds for which execution is held back, the same"),
+                "proof": Given(
+                    3_600, "seconds until the proof, rough, https://zenn.dev/taka101/articles/c3dae4285bb517"
+                ),
+                "delay": Given(75_600, "seconds for which execution is held back, rough, the same"),
             },
         ),
     ),

@@ -18,6 +18,9 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
     ast.Div: operator.truediv,
 }
 
+ASSUMED = ("rough", "assumed", "as claimed", "mean")
+"""Words by which a source says that a number is somebody's guess, a market's, or a mean."""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -30,6 +33,11 @@ class Given:
 
     value: float | str
     source: str
+
+    @property
+    def assumed(self) -> bool:
+        """Whether nobody fixes it: its source says so by one of `ASSUMED`."""
+        return any(word in self.source for word in ASSUMED)
 
 
 @dataclass(frozen=True)

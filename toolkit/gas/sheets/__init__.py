@@ -2,7 +2,8 @@
 
     techniques      every technique at every size, in gas and in money, against L1
     breakeven       from how many payments on a technique is cheaper than plain L1, and than batch pay
-    properties      deposit, ways out, time, capital, trust, data, whether it outlives its operator
+    exits           ways out: everybody helping, alone, without operators, against a liar
+    properties      deposit, time, capital, trust, data, whether it outlives its operator
     deployment      contracts, apart, and spread over payments
     storage         SimpleStorage on L1 and as a rollup's data; storage_claims: what articles say of it
     fees            calldata or blobs, free execution, blob base fee, reserve price
@@ -10,7 +11,8 @@
     levers          block size, block time, confirmations, consensus, energy
     timing          what this machine's clock showed
 
-`book` is all of them but the last, in this order. `exits` and `break_evens` are what charts take.
+`book` is all of them but the last, in this order. The sheet "exits" is made by `ways_out`; `exits` and `break_evens`
+are what charts take.
 """
 
 from toolkit.gas.sheets.book import book
@@ -23,7 +25,7 @@ from toolkit.gas.sheets.grid import Grid, grids
 from toolkit.gas.sheets.levers import levers
 from toolkit.gas.sheets.money import ETH_USD, GAS_PRICE, Rates
 from toolkit.gas.sheets.profile import PROFILES, TRUST, Profile, Way
-from toolkit.gas.sheets.properties import properties
+from toolkit.gas.sheets.properties import properties, ways_out
 from toolkit.gas.sheets.storage import storage, storage_claims
 from toolkit.gas.sheets.techniques import techniques
 from toolkit.gas.sheets.timing import timing
@@ -56,4 +58,5 @@ __all__ = [
     "storage_claims",
     "techniques",
     "timing",
+    "ways_out",
 ]

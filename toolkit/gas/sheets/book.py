@@ -15,7 +15,7 @@ from toolkit.gas.sheets.fees import fees, posting
 from toolkit.gas.sheets.grid import grids
 from toolkit.gas.sheets.levers import levers
 from toolkit.gas.sheets.money import Rates
-from toolkit.gas.sheets.properties import properties
+from toolkit.gas.sheets.properties import properties, ways_out
 from toolkit.gas.sheets.storage import storage, storage_claims
 from toolkit.gas.sheets.techniques import techniques
 
@@ -50,6 +50,7 @@ def book(
     return [
         techniques(cells, rates),
         breakeven(cells, rates),
+        ways_out(receipts),
         properties(last, receipts, vanish),
         deployment(contracts),
         storage(receipts, bytecode, rates, fork),

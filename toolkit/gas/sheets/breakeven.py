@@ -19,7 +19,15 @@ AGAINST = (L1, "batch-pay")
 """What the others are held against."""
 
 CostOf = Callable[[Cell], int]
-Outcome = Literal["from there on", "always", "never", "beyond what was measured", "in between only", "not measured"]
+Outcome = Literal[
+    "from there on",
+    "at every size",
+    "never",
+    "beyond what was measured",
+    "in between only",
+    "not at the only size",
+    "not measured",
+]
 
 COLUMNS = (
     Column("hardfork", "fork"),
@@ -38,9 +46,10 @@ class BreakEven:
 
     Attributes:
         outcome: "from there on": at ``payments`` and every larger number up to the largest measured, and not at one
-            less; "always": at every number that was measured; "never": at none, nor would it be if both lines went on;
-            "beyond what was measured": not yet at the largest, but the lines would meet; "in between only": at some,
-            but not at the largest; "not measured": the two have no size in common.
+            less; "at every size": at every number measured, of which the smallest is told; "never": at none, nor
+            would it be if both lines went on; "beyond what was measured": not yet at the largest, but the lines would
+            meet; "in between only": at some, but not at the largest; "not at the only size": where only one is common
+            to both, which tells nothing of others; "not measured": the two have no size in common.
         payments: the number; None where there is none.
     """
 
@@ -86,13 +95,15 @@ def break_even(own: Sequence[Cell], other: Sequence[Cell], cost: CostOf) -> Brea
     if ahead[most] >= 0:
         if min(ahead.values()) < 0:
             return BreakEven("in between only")
-        falling = len(sizes) == 1 or ahead[sizes[-1]] < ahead[sizes[-2]]
+        if len(sizes) == 1:
+            return BreakEven("not at the only size")
+        falling = ahead[sizes[-1]] < ahead[sizes[-2]]
         return BreakEven("beyond what was measured" if falling else "never")
     for low, high in reversed(list(pairwise(sizes))):
         if ahead[low] >= 0:  # the line crosses between them
             crossing = low + ahead[low] * (high - low) / (ahead[low] - ahead[high])
             return BreakEven("from there on", int(crossing) + 1)
-    return BreakEven("always", least)
+    return BreakEven("at every size", least)
 
 
 def breakeven(cells: Iterable[Cell], rates: Rates) -> Sheet:

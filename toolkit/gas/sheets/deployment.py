@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from toolkit.gas.cell import SIZES, TECHNIQUES
-from toolkit.gas.figure import derived
+from toolkit.gas.figure import derived, measured
 from toolkit.gas.sheet import CellValue, Column, Sheet
 from toolkit.gas.sheets.grid import COMMAND
 from toolkit.gas.sheets.money import decimal
@@ -55,7 +55,8 @@ def _row(technique: str, gas: Mapping[str, int]) -> Mapping[str, CellValue]:
         return {**row, "gas": nothing, **{f"over_{size}": nothing for size in OVER}}
     total = sum(gas[name] for name in names)
     sums = " + ".join(f"{name} {gas[name]:,}" for name in names) or "no contract"
-    row["gas"] = derived(total, f"{sums}; receipts: {COMMAND}")
+    shown = measured if len(names) == 1 else derived
+    row["gas"] = shown(total, f"{sums}; receipts: {COMMAND}")
     for size in OVER:
         row[f"over_{size}"] = derived(decimal(Fraction(total, size)), f"gas of the contracts / {size:,} payments")
     return row

@@ -8,10 +8,10 @@ from toolkit.gas.cell import Cell
 from toolkit.gas.figure import Figure
 from toolkit.gas.render.document import Exit, Way
 from toolkit.gas.sheets.breakeven import breakeven
-from toolkit.gas.sheets.grid import L1
+from toolkit.gas.sheets.grid import L1, Grid, of_cell
 from toolkit.gas.sheets.money import Rates
 from toolkit.gas.sheets.profile import PROFILES
-from toolkit.gas.sheets.properties import properties
+from toolkit.gas.sheets.properties import ways_out
 
 _WAYS: Mapping[Way, tuple[str, str]] = {
     "cooperative": ("exit_cooperative", "exit_seconds"),
@@ -21,20 +21,22 @@ _WAYS: Mapping[Way, tuple[str, str]] = {
 
 
 def exits(cells: Sequence[Cell], receipts: Mapping[str, int]) -> list[Exit]:
-    """Every way out that has both gas and time; on L1 there is nothing to leave.
+    """Every way out of one account that has both gas and time; on L1 there is nothing to leave.
 
     Args:
-        cells: of one hardfork.
+        cells: of one hardfork; the smallest of each technique, where the fewest leave, shows the time if all help.
         receipts: gas of single transactions by their plain name.
     """
-    found = []
-    for row in properties(cells, receipts, {}).rows:
+    grid, found = Grid(cells), []
+    for row in ways_out(receipts).rows:
         technique = str(row["technique"])
+        if PROFILES[technique].cooperative.gas is None:
+            continue
+        together = [of_cell(each.exit_seconds, each) for each in grid.of(technique)[:1]]
+        times = {"exit_seconds": together[0]} if together else {}
         for way, (gas_key, seconds_key) in _WAYS.items():
-            gas, seconds = row[gas_key], row[seconds_key]
-            if PROFILES[technique].cooperative.gas is None or isinstance(gas, str) or isinstance(seconds, str):
-                continue
-            if gas.value is not None and seconds.value is not None:
+            gas, seconds = row[gas_key], {**row, **times}.get(seconds_key)
+            if isinstance(gas, Figure) and isinstance(seconds, Figure) and None not in (gas.value, seconds.value):
                 found.append(Exit(technique, way, gas, seconds))
     return found
 

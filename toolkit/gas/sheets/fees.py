@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from toolkit.errors import BadInput
@@ -11,15 +12,18 @@ from toolkit.gas.fees import (
     BATCH_SIZES,
     FORKS,
     GAS_PER_BLOB,
+    LATEST,
     Fork,
     Posting,
     SwitchPayments,
+    floor_gas,
     get_base_fee_per_blob_gas,
     reserve_blob_base_fee,
     reserve_ratio,
     switch_payments,
     switch_ratio,
     tokens_in_calldata,
+    tokens_of,
 )
 from toolkit.gas.fees.transaction import STANDARD_TOKEN_COST, TOKENS_PER_NONZERO_BYTE, TX_BASE_COST
 from toolkit.gas.figure import Figure, derived, modelled
@@ -44,7 +48,8 @@ def posting(receipts: Mapping[str, int], cells: Iterable[Cell] = ()) -> Posting:
 
     Args:
         receipts: gas of single transactions by their plain name.
-        cells: where two of the rollup in calldata are among them, bytes and zeros are theirs.
+        cells: where two of the rollup in calldata are among them, bytes and zeros are theirs; and where the smallest
+            went in blobs, too, so is what calldata alone needs.
 
     Raises:
         BadInput: a row is missing, or says what cannot be.
@@ -59,16 +64,34 @@ def posting(receipts: Mapping[str, int], cells: Iterable[Cell] = ()) -> Posting:
     empty = tokens_in_calldata(encode_post_batch(1, header, (), ()))
     in_blobs = tokens_in_calldata(encode_post_blobs(1, header, _TRANSFERS, ()))
     size, zero_share = RECORD_SIZE, _zero_share(receipts[_CALLDATA], empty, RECORD_SIZE)
-    if shown := _shown(cells):
+    grid = Grid(cells)
+    if shown := _shown(grid):
         size, zero_share = shown
-    return Posting(
+    how = Posting(
         bytes_per_payment=size,
         zero_share=zero_share,
         payments_per_blob=max(1, BLOB_RECORDS * RECORD_SIZE // size),
         batch_gas=receipts[_BLOB] - TX_BASE_COST - STANDARD_TOKEN_COST * in_blobs,
         payment_gas=pricing.RECORD_GAS,
-        batch_tokens=empty,
+        batch_tokens=in_blobs,
+        calldata_tokens=empty - in_blobs,
     )
+    return _beside_blobs(how, grid) if shown else how
+
+
+def _beside_blobs(how: Posting, grid: Grid) -> Posting:
+    """With what a batch needs in calldata alone, from the smallest one that was sent both ways."""
+    row = [(each, grid.at("rollup-blobs", each.payments)) for each in grid.of("rollup-calldata")]
+    both = [(each.payments, each.phases["pay"], other.phases["pay"]) for each, other in row if other]
+    if not both:
+        return how
+    payments, calldata, blobs = both[0]
+    tokens, in_blobs = (tokens_of(each.zero_bytes, each.calldata_bytes - each.zero_bytes) for each in (calldata, blobs))
+    if calldata.transactions != 1 or calldata.gas <= floor_gas(tokens, LATEST):
+        return how
+    gas = calldata.gas - blobs.gas - STANDARD_TOKEN_COST * (tokens - in_blobs) - how.payment_gas * payments
+    more = tokens - in_blobs - how.tokens(payments)
+    return replace(how, batch_tokens=in_blobs, calldata_gas=max(0, gas), calldata_tokens=max(0, more))
 
 
 def _zero_share(gas_each: int, batch_tokens: int, size: int) -> Fraction:
@@ -79,9 +102,9 @@ def _zero_share(gas_each: int, batch_tokens: int, size: int) -> Fraction:
     return zeros / size
 
 
-def _shown(cells: Iterable[Cell]) -> tuple[int, Fraction] | None:
+def _shown(grid: Grid) -> tuple[int, Fraction] | None:
     """Bytes of a payment and the share of zeros, from what more payments added to single batches."""
-    row = [each for each in Grid(cells).of("rollup-calldata") if each.payments <= _TRANSFERS]
+    row = [each for each in grid.of("rollup-calldata") if each.payments <= _TRANSFERS]
     if len(row) < 2:
         return None
     low, high = row[0], row[-1]
@@ -121,8 +144,8 @@ def _switch(how: Posting, rates: Rates, forks: Sequence[Fork]) -> Sheet:
         f"are cheaper from so many payments in a batch on; batches up to {_MOST:,} were tried.",
         "Ratio: the blob price, in gas prices, below which blobs are cheaper for a batch of that size.",
         f"A payment: {how.bytes_per_payment} bytes, {float(how.zero_share):.1%} of them zero, "
-        f"{how.payments_per_blob:,} in a blob; {how.batch_gas:,} gas a batch and {how.payment_gas} a payment in "
-        f"calldata; from the receipts of {COMMAND}.",
+        f"{how.payments_per_blob:,} in a blob; {how.batch_gas:,} gas a batch; in calldata "
+        f"{how.calldata_gas:,} more and {how.payment_gas} a payment; from the receipts of {COMMAND}.",
     )
     return Sheet("fees-switch", "Calldata or blobs: where the cheaper way changes", columns, rows, notes)
 

@@ -28,6 +28,8 @@ ESCAPE_DELAY = 30 * DAY
 """Seconds from an alarm until the rollup may be frozen."""
 GAME_SECONDS = 324_000
 """Seconds that a dispute takes at most: 3.75 days (SECURITY.md)."""
+BOND = 2 * 10**17
+"""Wei that an assertion locks until it is confirmed."""
 CALLDATA_RECORDS = 1_000
 """Records in the measured batch in calldata."""
 BLOB_RECORDS = 1_638
@@ -41,7 +43,8 @@ class Way:
     Attributes:
         gas: of everybody's transactions for one account's money; None where nothing is to be done.
         honest: of these, what the side pays that keeps to the rules; None where that is all.
-        seconds: on L1's clock that it takes at least, if not measured; None where nothing is to be done.
+        seconds: on L1's clock that it takes, if not measured: against a liar at most, else at least; None where nothing
+            is to be done.
         who: who does and pays what.
     """
 
@@ -121,7 +124,7 @@ _L1 = Profile(
     soft="L1's receipt",
     assumes=frozenset(),
     trust="L1 alone",
-    data="L1 itself: state and calldata of every payment",
+    data="L1 itself: its state is the balances",
 )
 
 _PERIOD_EQUATION = Equation("period", {"period": _PERIOD})
@@ -143,7 +146,7 @@ _CHANNEL = Profile(
     ),
     soft="the other party's signed acknowledgement, on both disks: final between the two",
     assumes=frozenset({"watching"}),
-    trust=f"L1, and that {TRUST['watching']}; the other party must answer for payments to go on",
+    trust=f"L1, and that {TRUST['watching']}; payments stop where the other party does not answer",
     data="both parties (and a watchtower) keep the newest signed state; L1 sees none until somebody leaves",
 )
 _HUB = Profile(
@@ -165,7 +168,7 @@ _HUB = Profile(
     ),
     soft="the secret that comes back through the hub, and signed states on three disks",
     assumes=frozenset({"watching", "operator-liveness"}),
-    trust=f"L1, that {TRUST['watching']}; the hub must be there to pay; hash locks keep it from taking what passes",
+    trust=f"L1, that {TRUST['watching']}; payments stop without the hub; hash locks keep it from taking what passes",
     data="each party and the hub keep the newest signed state; L1 sees none until somebody leaves",
 )
 
@@ -201,16 +204,17 @@ def _rollup(where: str, share: Mapping[str, Given], out: str, data: str) -> Prof
         alone=_FORCED_OUT,
         escape=_ESCAPED,
         disputed=Way(
-            Equation(f"{out} + opening + 5 * move + step", {"claim": _CLAIM, **share, **game}),
-            "at its worst, over up to 4,096 steps: a verifier opens, picks twice and has L1 execute the last step, the "
-            "liar splits three times; half of its bond goes to the verifier, the other half is burned; who leaves pays "
-            "no more than in peace, and waits for the right assertion",
+            Equation(f"{out} + assertion + opening + 5 * move + step", {"claim": _CLAIM, **share, **game}),
+            "at its worst, over up to 4,096 steps: the liar asserts and splits three times, a verifier opens, picks "
+            "twice and has L1 execute the last step; half of the liar's bond goes to the verifier, the other half is "
+            "burned; who leaves pays no more than in peace, and waits for the right assertion",
             honest=Equation(f"{out} + opening + 2 * move + step", {"claim": _CLAIM, **share, **game}),
             seconds=Equation("window + game", {"window": _WINDOW, "game": _LONGEST}),
         ),
         soft="the sequencer's answer once it is on its disk: a promise until the batch is on L1",
         assumes=frozenset({"honest-verifier", "operator-liveness"}),
-        trust=f"L1, that {TRUST['honest-verifier']}; the sequencer's soft confirmations are promises",
+        trust=f"L1, that {TRUST['honest-verifier']}; a soft confirmation is the sequencer's promise, and "
+        "without the sequencer every payment is a transaction on L1",
         data=data,
         blob_gas=Equation("blob_gas / records", {"blob_gas": _BLOB_GAS, "records": Given(BLOB_RECORDS, "in a blob")})
         if where == "blob"
@@ -229,13 +233,13 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             "calldata",
             {**_CALLDATA_SHARE, "record": _RECORD},
             _OUT_CALLDATA,
-            "calldata on L1, for ever: anybody rebuilds the rollup from it",
+            "calldata in L1's blocks: who has these rebuilds the rollup; nodes may drop old ones (EIP-4444)",
         ),
         "rollup-blobs": _rollup(
             "blob",
             _BLOB_SHARE,
             _OUT_BLOBS,
-            "blobs on L1, which its nodes keep for 18 days: who rebuilds the rollup later needs a copy",
+            "blobs beside L1's blocks, which nodes keep for 18 days: who rebuilds the rollup later needs a copy",
         ),
     }
 )

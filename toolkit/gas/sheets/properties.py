@@ -1,31 +1,35 @@
-"""What a technique asks and promises besides its price: ways out, time, capital, trust, data, who must live."""
+"""What a technique asks and promises besides its price: time, capital, trust, data, who must live; and the ways out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 from toolkit.gas.cell import TECHNIQUES, Cell
-from toolkit.gas.figure import Figure, derived, measured
+from toolkit.gas.figure import Figure, derived, measured, modelled
 from toolkit.gas.popular import Equation
 from toolkit.gas.sheet import CellValue, Column, Sheet
 from toolkit.gas.sheets.grid import COMMAND, Grid, of_cell
 from toolkit.gas.sheets.money import decimal, eth
 from toolkit.gas.sheets.profile import DAY, PROFILES, Profile, Way
 
+EXIT_COLUMNS = (
+    Column("technique", "technique"),
+    Column("exit_cooperative", "all help", "gas"),
+    Column("exit_cooperative_blob_gas", "its blob gas", "gas"),
+    Column("exit_alone", "alone", "gas"),
+    Column("exit_alone_seconds", "alone: wait", "s"),
+    Column("exit_escape", "operator gone", "gas"),
+    Column("exit_escape_seconds", "operator gone: wait", "s"),
+    Column("exit_disputed", "disputed, both sides", "gas"),
+    Column("exit_disputed_honest", "of it the honest side", "gas"),
+    Column("exit_disputed_seconds", "disputed: wait", "s"),
+    Column("who_pays", "who pays a dispute"),
+)
 COLUMNS = (
     Column("technique", "technique"),
     Column("deposit", "deposit", "gas"),
-    Column("exit_cooperative", "exit, all help", "gas"),
-    Column("exit_cooperative_blob_gas", "its blob gas", "gas"),
-    Column("exit_alone", "exit alone", "gas"),
-    Column("exit_alone_seconds", "waits", "s"),
-    Column("exit_escape", "exit, operator gone", "gas"),
-    Column("exit_escape_seconds", "waits", "s"),
-    Column("exit_disputed", "exit disputed, both sides", "gas"),
-    Column("exit_disputed_honest", "of it the honest side", "gas"),
-    Column("exit_disputed_seconds", "waits", "s"),
-    Column("who_pays", "who pays a dispute"),
     Column("soft_confirmation", "soft confirmation"),
     Column("exit_blocks", "blocks to withdraw", ""),
     Column("exit_seconds", "time to withdraw", "s"),
@@ -41,6 +45,25 @@ _NO_OPERATOR = "there is no operator: the money never leaves L1"
 _ETH_DAYS = "capital / value * (1 day of payments + seconds to withdraw / 86,400)"
 
 
+def ways_out(receipts: Mapping[str, int]) -> Sheet:
+    """The sheet "exits", one row a technique: the ways out, from receipts alone.
+
+    Args:
+        receipts: gas of single transactions by their plain name.
+    """
+    rows = [_exit_row(technique, PROFILES[technique], receipts) for technique in TECHNIQUES]
+    notes = (
+        "Gas for one account's ETH, everybody's transactions together; seconds are L1's.",
+        "All help: its time is measured, in the sheet `properties`. A rollup's exit has a full batch's share of batch, "
+        "assertion and confirmation: who leaves in a batch alone causes all of them.",
+        "Alone, operator gone: at least so long. A channel with payments on their way waits until the last of their "
+        "locks has paid or expired, if that is later.",
+        "Disputed: at most so long. A rollup's game may begin at the end of the window, and takes 3.75 days at most, "
+        "also where the run is longer than the 4,096 steps that are priced here.",
+    )
+    return Sheet("exits", "Ways out of every technique", EXIT_COLUMNS, rows, notes)
+
+
 def properties(cells: Iterable[Cell], receipts: Mapping[str, int], vanish: Mapping[str, Figure]) -> Sheet:
     """One row a technique.
 
@@ -52,11 +75,13 @@ def properties(cells: Iterable[Cell], receipts: Mapping[str, int], vanish: Mappi
     grid = Grid(cells)
     rows = [_row(technique, PROFILES[technique], grid, receipts, vanish) for technique in TECHNIQUES]
     notes = (
-        "Gas of one account's money, ETH, everybody's transactions together; seconds are L1's, blocks one a second.",
+        "Deposit: gas for one account's ETH, everybody's transactions together. Ways out are in the sheet `exits`.",
         "Soft confirmations are timed in the sheet `timing`.",
-        "Time to withdraw and capital: at the largest size that was measured, everybody helping; a rollup's challenge "
-        "window is 7 days.",
+        "Time to withdraw and capital: of everybody, at the largest size that was measured, everybody helping; by the "
+        "lab's clock, where L1 makes a block a second for each transaction. A rollup's challenge window is 7 days.",
         "Capital is the most that contracts and bonds held at one time, margins included.",
+        "ETH-days: that capital for as long as it is locked, if the payments take a day: a rollup's stays for a "
+        "challenge window more.",
     )
     return Sheet("properties", "What every technique asks and promises", COLUMNS, rows, notes)
 
@@ -79,26 +104,32 @@ def by_receipts(equation: Equation | None, receipts: Mapping[str, int], nothing:
     return derived(value, source)
 
 
-def _row(
-    technique: str, profile: Profile, grid: Grid, receipts: Mapping[str, int], vanish: Mapping[str, Figure]
-) -> Mapping[str, CellValue]:
-    disputed, cell = profile.disputed, grid.largest(technique)
+def _exit_row(technique: str, profile: Profile, receipts: Mapping[str, int]) -> Mapping[str, CellValue]:
+    disputed = profile.disputed
     honest = disputed.honest if disputed.honest is not None else disputed.gas
     return {
         "technique": technique,
-        "deposit": _gas(profile.deposit, receipts),
         "exit_cooperative": _gas(profile.cooperative, receipts),
         "exit_cooperative_blob_gas": by_receipts(profile.blob_gas, receipts, "no blobs"),
         "exit_alone": _gas(profile.alone, receipts),
         "exit_alone_seconds": _seconds(profile.alone),
         "exit_escape": _gas(profile.escape, receipts),
         "exit_escape_seconds": _seconds(profile.escape),
-        "exit_disputed": _gas(disputed, receipts),
+        "exit_disputed": by_receipts(disputed.gas, receipts, disputed.who),
         "exit_disputed_honest": by_receipts(honest, receipts, disputed.who),
         "exit_disputed_seconds": _seconds(disputed),
         "who_pays": disputed.who,
+    }
+
+
+def _row(
+    technique: str, profile: Profile, grid: Grid, receipts: Mapping[str, int], vanish: Mapping[str, Figure]
+) -> Mapping[str, CellValue]:
+    return {
+        "technique": technique,
+        "deposit": _gas(profile.deposit, receipts),
         "soft_confirmation": f"{profile.soft} (sheet timing)",
-        **_of_cell(cell, technique),
+        **_of_cell(grid.largest(technique), technique),
         "trust": profile.trust,
         "data": profile.data,
         "survives": vanish.get(technique) or _survives(profile),
@@ -106,7 +137,9 @@ def _row(
 
 
 def _gas(way: Way, receipts: Mapping[str, int]) -> Figure:
-    return by_receipts(way.gas, receipts, way.who)
+    """Its source says also who does and pays what."""
+    found = by_receipts(way.gas, receipts, way.who)
+    return found if way.gas is None else replace(found, source=f"{found.source}; {way.who}")
 
 
 def _seconds(way: Way) -> Figure:
@@ -124,14 +157,14 @@ def _of_cell(cell: Cell | None, technique: str) -> Mapping[str, CellValue]:
         "capital": measured(eth(cell.capital), of_cell(0, cell).source),
     }
     if cell.value == 0:
-        nothing = derived(None, "nothing was paid")
-        return {**found, "capital_share": nothing, "capital_eth_days": nothing}
+        why = "nothing was paid"
+        return {**found, "capital_share": derived(None, why), "capital_eth_days": modelled(None, why)}
     share = Fraction(cell.capital, cell.value)
     days = share * (1 + Fraction(cell.exit_seconds, DAY))
     return {
         **found,
         "capital_share": derived(decimal(share), "capital / value"),
-        "capital_eth_days": derived(decimal(days), _ETH_DAYS),
+        "capital_eth_days": modelled(decimal(days), _ETH_DAYS),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -16,7 +16,7 @@ from toolkit.gas.figure import Figure, derived, measured, modelled
 from toolkit.gas.popular.storage import STORAGE_CLAIMS, StorageClaim
 from toolkit.gas.sheet import CellValue, Column, Sheet
 from toolkit.gas.sheets.grid import COMMAND
-from toolkit.gas.sheets.money import GWEI, Rates, decimal, usd
+from toolkit.gas.sheets.money import GWEI, Rates, decimal, gwei, usd
 
 RECEIPTS: Mapping[str, str] = {
     "deploy": "L1: SimpleStorage deploy",
@@ -154,18 +154,23 @@ def _row(what: str, gas: int, data: Data, rates: Rates, fork: Fork) -> Mapping[s
         ),
         "blob_gas": derived(decimal(blob), f"131,072 * bytes / {USABLE_BYTES:,}"),
         "versus_l1": derived(decimal(Fraction(calldata, gas)), "gas as calldata / gas on L1"),
-        "l1_usd": modelled(usd(gas * price, rates.eth_usd), rates.equation_usd),
-        "calldata_usd": modelled(usd(calldata * price, rates.eth_usd), rates.equation_usd),
-        "blob_usd": modelled(usd(blob * blob_price, rates.eth_usd), rates.equation_usd),
+        "l1_usd": modelled(usd(gas * price, rates.eth_usd), f"gas on L1 * {_at(price, rates)}"),
+        "calldata_usd": modelled(usd(calldata * price, rates.eth_usd), f"gas as calldata * {_at(price, rates)}"),
+        "blob_usd": modelled(usd(blob * blob_price, rates.eth_usd), f"its blob gas * {_at(blob_price, rates)}"),
     }
+
+
+def _at(price: int, rates: Rates) -> str:
+    return f"{gwei(price)} gwei / 1e9 * {rates.eth_usd:,} USD"
 
 
 @dataclass(frozen=True)
 class _Basis:
-    """Gas of what a claim is about, and how it is reckoned; in blobs as gas of the same price."""
+    """Gas of what a claim is about, and how it is reckoned; in blobs as gas of the same price, which is a model."""
 
     gas: Fraction
     equation: str
+    kind: Callable[[Decimal, str], Figure] = derived
 
 
 def _bases(receipts: Mapping[str, int], bytecode: bytes, fork: Fork) -> dict[str, _Basis]:
@@ -178,7 +183,7 @@ def _bases(receipts: Mapping[str, int], bytecode: bytes, fork: Fork) -> dict[str
         found[f"{what} as calldata"] = _Basis(Fraction(data.calldata_gas(fork)), f"{what}: tokens of its bytes * floor")
         if ratio:
             equation = f"{what}: share of a blob's gas * {ratio} (reserve price, {fork.name})"
-            found[f"{what} in blobs"] = _Basis(data.blob_gas * ratio, equation)
+            found[f"{what} in blobs"] = _Basis(data.blob_gas * ratio, equation, modelled)
     first, transfer = RECEIPTS["set (first value)"], "L1: ETH transfer"
     if first in receipts and transfer in receipts:
         word = _Basis(Fraction(receipts[first] - receipts[transfer]), f"{first} - {transfer}")
@@ -203,15 +208,15 @@ def _claim_row(claim: StorageClaim, basis: _Basis | None, rates: Rates) -> Mappi
     spent = Fraction(rates.prices.gas_price) * gas
     return {
         **row,
-        "gas": derived(decimal(gas), f"({basis.equation}){times}" if times else basis.equation),
+        "gas": basis.kind(decimal(gas), f"({basis.equation}){times}" if times else basis.equation),
         "low_gas_price": _price(claim.low, gas, rates),
         "high_gas_price": _price(claim.high, gas, rates),
-        "usd": modelled(usd(spent, rates.eth_usd), f"gas * gas price * {rates.eth_usd:,} USD an ETH"),
+        "usd": modelled(usd(spent, rates.eth_usd), f"gas * {_at(rates.prices.gas_price, rates)}"),
     }
 
 
 def _price(claimed: Decimal | None, gas: Fraction, rates: Rates) -> Figure:
-    equation = f"USD / {rates.eth_usd:,} USD an ETH / gas"
+    equation = f"USD claimed / {rates.eth_usd:,} USD an ETH / gas * 1e9"
     if claimed is None:
         return modelled(None, "the claim has no such end")
     whole = gas_price_at(claimed, 1, rates.eth_usd)  # of one gas; a share of a blob is no whole number of them

@@ -54,7 +54,7 @@ def test_from_what_is_found_on_it_is_cheaper_and_not_at_one_less(own: list[Cell]
         assert found.outcome == "at every size" or not cheaper[found.payments - 1]
     else:
         assert not cheaper[numbers[-1]]
-        if found.outcome in ("never", "beyond what was measured", "not at the only size"):
+        if found.outcome.startswith("not up to"):
             assert not any(cheaper[n] for n in numbers if any(n == e.payments for e in (*own, *other)))
         else:
             assert found.outcome == "in between only" and any(cheaper.values())
@@ -81,11 +81,11 @@ def test_between_two_sizes_the_cost_is_on_their_line(own: list[Cell], data: st.D
         ({1: 100, 11: 100}, {1: 21, 11: 231}, BreakEven("from there on", 5)),  # 100 < 21 n from 4.76 on
         ({1: 84, 11: 84}, {1: 21, 11: 231}, BreakEven("from there on", 5)),  # at 4 the same: not cheaper
         ({1: 5, 10: 6}, {1: 21, 10: 210}, BreakEven("at every size", 1)),
-        ({1: 50, 10: 500}, {1: 21, 10: 210}, BreakEven("never")),
-        ({1: 21, 10: 210}, {1: 21, 10: 210}, BreakEven("never")),
-        ({1: 900, 10: 900}, {1: 21, 10: 210}, BreakEven("beyond what was measured")),
+        ({1: 50, 10: 500}, {1: 21, 10: 210}, BreakEven("not up to 10")),
+        ({1: 21, 10: 210}, {1: 21, 10: 210}, BreakEven("not up to 10")),
+        ({1: 900, 10: 900}, {1: 21, 10: 210}, BreakEven("not up to 10")),
         ({1: 900, 10: 100, 100: 9_000}, {1: 21, 10: 210, 100: 2_100}, BreakEven("in between only")),
-        ({10: 900}, {10: 210}, BreakEven("not at the only size")),
+        ({10: 900}, {10: 210}, BreakEven("not up to 10")),
         ({1: 1}, {10: 210}, BreakEven("not measured")),
         ({}, {10: 210}, BreakEven("not measured")),
     ],
@@ -98,7 +98,7 @@ def test_the_sheet_holds_every_technique_against_transfers_and_batch_pay() -> No
     sheet = sheets.breakeven(cells(), Rates.of())
     rows = {(row["technique"], row["against"]): row for row in sheet.rows}
     assert len(rows) == 6 + 5
-    assert rows["l1-erc20", "l1-eth"]["gas_outcome"] == "never"
+    assert rows["l1-erc20", "l1-eth"]["gas_outcome"] == "not up to 10,000"
     channel = rows["channel", "l1-eth"]["gas"]
     assert isinstance(channel, Figure) and channel.kind == "derived" and "linear" in channel.source
     n = channel.value
@@ -124,5 +124,5 @@ def test_dear_blobs_move_the_break_even_in_money_and_not_in_gas() -> None:
 
 def test_a_matrix_of_one_size_has_no_break_even_beyond_it() -> None:
     rows = sheets.breakeven(cells([10]), Rates.of()).rows
-    assert {row["gas_outcome"] for row in rows} <= {"at every size", "not at the only size"}
+    assert {row["gas_outcome"] for row in rows} <= {"at every size", "not up to 10"}
     assert sheets.breakeven([], Rates.of()).rows == []

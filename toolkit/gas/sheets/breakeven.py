@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Literal
 
 from toolkit.errors import BadInput
 from toolkit.gas.cell import Cell
@@ -19,20 +18,10 @@ AGAINST = (L1, "batch-pay")
 """What the others are held against."""
 
 CostOf = Callable[[Cell], int]
-Outcome = Literal[
-    "from there on",
-    "at every size",
-    "never",
-    "beyond what was measured",
-    "in between only",
-    "not at the only size",
-    "not measured",
-]
-
 COLUMNS = (
-    Column("hardfork", "fork"),
     Column("technique", "technique"),
     Column("against", "against"),
+    Column("hardfork", "fork"),
     Column("gas", "payments, by gas", "payments"),
     Column("gas_outcome", "cheaper in gas"),
     Column("money", "payments, by money", "payments"),
@@ -46,14 +35,13 @@ class BreakEven:
 
     Attributes:
         outcome: "from there on": at ``payments`` and every larger number up to the largest measured, and not at one
-            less; "at every size": at every number measured, of which the smallest is told; "never": at none, nor
-            would it be if both lines went on; "beyond what was measured": not yet at the largest, but the lines would
-            meet; "in between only": at some, but not at the largest; "not at the only size": where only one is common
-            to both, which tells nothing of others; "not measured": the two have no size in common.
+            less; "at every size": at every number measured, of which the smallest is told; "not up to N": at none,
+            where N is the largest; "in between only": at some, but not at the largest; "not measured": the two have no
+            size in common.
         payments: the number; None where there is none.
     """
 
-    outcome: Outcome
+    outcome: str
     payments: int | None = None
 
 
@@ -93,12 +81,7 @@ def break_even(own: Sequence[Cell], other: Sequence[Cell], cost: CostOf) -> Brea
         return BreakEven("not measured")
     ahead = {size: interpolated(own, size, cost) - interpolated(other, size, cost) for size in sizes}
     if ahead[most] >= 0:
-        if min(ahead.values()) < 0:
-            return BreakEven("in between only")
-        if len(sizes) == 1:
-            return BreakEven("not at the only size")
-        falling = ahead[sizes[-1]] < ahead[sizes[-2]]
-        return BreakEven("beyond what was measured" if falling else "never")
+        return BreakEven("in between only" if min(ahead.values()) < 0 else f"not up to {most:,}")
     for low, high in reversed(list(pairwise(sizes))):
         if ahead[low] >= 0:  # the line crosses between them
             crossing = low + ahead[low] * (high - low) / (ahead[low] - ahead[high])
@@ -129,7 +112,7 @@ def breakeven(cells: Iterable[Cell], rates: Rates) -> Sheet:
 def _row(grid: Grid, technique: str, against: str, money: CostOf, rates: Rates) -> Mapping[str, CellValue]:
     own, other = grid.of(technique), grid.of(against)
     gas, wei = break_even(own, other, lambda cell: cell.total.gas), break_even(own, other, money)
-    least = f"the least n from which on cost({technique}, n) < cost({against}, n), linear between measured sizes"
+    least = "the least n from which on cost(technique, n) < cost(against, n), linear between measured sizes"
     return {
         "hardfork": grid.hardfork,
         "technique": technique,
@@ -142,4 +125,4 @@ def _row(grid: Grid, technique: str, against: str, money: CostOf, rates: Rates) 
 
 
 def _figure(found: BreakEven, kind: Callable[[int | None, str], Figure], equation: str) -> Figure:
-    return kind(found.payments, equation if found.payments else f"{found.outcome}: {equation}")
+    return kind(found.payments, equation)

@@ -79,6 +79,11 @@ def of_cell(value: int | float | str | None, cell: Cell) -> Figure:
     return measured(value, source(cell))
 
 
+def of_row(value: int | float | str | None) -> Figure:
+    """A figure of the cell that its row names."""
+    return measured(value, f"{COMMAND} with the row's --technique, --n and --hardfork")
+
+
 def size_of(cell: Cell) -> str:
     """A row's label for its payments."""
     return str(cell.payments)

@@ -8,14 +8,14 @@ from fractions import Fraction
 from toolkit.gas.cell import Cell
 from toolkit.gas.figure import derived, modelled
 from toolkit.gas.sheet import CellValue, Column, Sheet
-from toolkit.gas.sheets.grid import L1, Grid, grids, of_cell, size_of
+from toolkit.gas.sheets.grid import L1, Grid, grids, of_row, size_of
 from toolkit.gas.sheets.money import Rates, decimal, eth, usd
 from toolkit.technique.protocol import PHASES
 
 COLUMNS = (
-    Column("hardfork", "fork"),
     Column("technique", "technique"),
     Column("payments", "payments"),
+    Column("hardfork", "fork"),
     Column("transactions", "txs"),
     *(Column(f"{phase}_gas", phase, "gas") for phase in PHASES),
     Column("gas", "L1 gas", "gas"),
@@ -52,10 +52,10 @@ def _row(cell: Cell, grid: Grid, rates: Rates) -> Mapping[str, CellValue]:
         "hardfork": cell.hardfork,
         "technique": cell.technique,
         "payments": size_of(cell),
-        "transactions": of_cell(total.transactions, cell),
-        "gas": of_cell(total.gas, cell),
+        "transactions": of_row(total.transactions),
+        "gas": of_row(total.gas),
         "gas_per_payment": derived(decimal(Fraction(total.gas, payments)), "L1 gas / payments"),
-        "blob_gas": of_cell(total.blob_gas, cell),
+        "blob_gas": of_row(total.blob_gas),
         "bytes_per_payment": derived(
             decimal(Fraction(cell.l1_bytes, payments)), "(calldata bytes + 131,072 a blob) / payments"
         ),
@@ -64,7 +64,7 @@ def _row(cell: Cell, grid: Grid, rates: Rates) -> Mapping[str, CellValue]:
     }
     for phase in PHASES:
         used = cell.phases.get(phase)
-        row[f"{phase}_gas"] = of_cell(used.gas if used else 0, cell)
+        row[f"{phase}_gas"] = of_row(used.gas if used else 0)
     base = grid.at(L1, payments)
     if base is None:
         missing = f"L1 ETH transfers were not measured with {payments:,} payments"

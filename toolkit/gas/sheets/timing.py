@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 
 from toolkit.gas.cell import Cell
 from toolkit.gas.sheet import CellValue, Column, Sheet
-from toolkit.gas.sheets.grid import grids, of_cell, size_of
+from toolkit.gas.sheets.grid import grids, of_row, size_of
 from toolkit.technique.protocol import PHASES
 
 COLUMNS = (
-    Column("hardfork", "fork"),
     Column("technique", "technique"),
     Column("payments", "payments"),
+    Column("hardfork", "fork"),
     Column("soft_confirmation_ms", "soft confirmation", "ms"),
     *(Column(f"{phase}_seconds", phase, "s") for phase in PHASES),
 )
@@ -25,9 +25,9 @@ def timing(cells: Iterable[Cell]) -> Sheet:
             "hardfork": cell.hardfork,
             "technique": cell.technique,
             "payments": size_of(cell),
-            "soft_confirmation_ms": of_cell(round(cell.timing.soft_confirmation_ms, 3), cell),
+            "soft_confirmation_ms": of_row(round(cell.timing.soft_confirmation_ms, 3)),
             **{
-                f"{phase}_seconds": of_cell(round(cell.timing.seconds[phase], 3), cell)
+                f"{phase}_seconds": of_row(round(cell.timing.seconds[phase], 3))
                 for phase in PHASES
                 if phase in cell.timing.seconds
             },

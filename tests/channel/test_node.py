@@ -281,6 +281,35 @@ def test_a_payment_that_was_given_back_can_be_tried_again(net: Net) -> None:
     net.play(scene)
 
 
+def test_what_a_stranger_forwards_is_no_news_of_a_payment_that_waits_for_its_turn(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alice knows the hash and Carol keeps the turn: Bob must not be told that nothing was paid, and pay once more."""
+
+    async def scene(net: Net) -> None:
+        bob, carol = net.nodes["bob"], net.nodes["carol"].sessions[net.channel("bob", "carol").id]
+        await carol.pay([1])
+        go_on = carol._go_on
+        monkeypatch.setattr(carol, "_go_on", lambda: None)
+        hash_ = net.nodes["dave"].invoice(10_000)
+        paying = asyncio.ensure_future(bob.pay(hash_, 10_000, TO_DAVE[1:]))
+        await until(lambda: hash_ in bob.book.payments)
+        assert bob.state_of_payment(hash_) == "pending"
+        nowhere = route.encode([Hop(b"n" * 20, 10_000, START + 7_200)])
+        offer = Offer(Lock(hash_, 20_000, START + 4 * 3_600), nowhere)
+        alice = net.nodes["alice"].sessions[net.channel("alice", "bob").id]
+        await alice.change([offer])
+        await until(lambda: not bob.peers[net.channel("alice", "bob").id].view.locks)
+        assert bob.state_of_payment(hash_) == "pending"
+        monkeypatch.setattr(carol, "_go_on", go_on)
+        go_on()
+        await carol._flush()
+        assert keccak256(await paying) == hash_
+        assert bob.state_of_payment(hash_) == "paid"
+
+    net.play(scene)
+
+
 def test_a_promise_that_the_next_one_refuses_is_not_given_up(net: Net) -> None:
     """Whoever refuses it holds our signature of it, and may take it after all."""
 

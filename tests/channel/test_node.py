@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -231,6 +232,26 @@ def test_what_is_noted_together_is_noted_or_nothing_of_it(tmp_path: Path) -> Non
     again = Store(tmp_path / "store")
     assert Book(again).known == after
     again.close()
+
+
+def test_a_book_that_cannot_be_read_again_forgets_no_secret_and_takes_nothing_for_noted(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    book = Book(store)
+    hash_ = book.invoice(SECRET, Bill(5))
+    book.forward(hash_, b"c" * 32)
+    store.db.execute("ALTER TABLE secret RENAME TO away")
+    with pytest.raises(sqlite3.OperationalError, match="no such table"), book.together():
+        book.accept(b"c" * 32, hash_)
+        raise OSError("full")
+    assert book.known.secrets == {hash_: SECRET}
+    assert book.known.invoices == {hash_: Bill(5)}
+    assert book.known.forwarded == {hash_: b"c" * 32}
+    with pytest.raises(sqlite3.OperationalError, match="no such table"), book.together():
+        pytest.fail("it does not know what is on disk")
+    store.db.execute("ALTER TABLE away RENAME TO secret")
+    with book.together():
+        assert book.known.accepted == set()
+    store.close()
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -20,11 +22,13 @@ from toolkit.channel import session as sessions
 from toolkit.channel.book import Book
 from toolkit.channel.change import Cancel, Offer
 from toolkit.channel.node import Node, PaymentFailed
+from toolkit.channel.owner import Owner
 from toolkit.channel.peer import ChannelPeer, Refused
 from toolkit.channel.route import Bill, Failure, Held, Hop, Knowledge, Policy
+from toolkit.channel.service import Service
 from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, Lock, Side
 from toolkit.channel.store import Store
-from toolkit.channel.transition import lock_of
+from toolkit.channel.transition import Update, lock_of
 from toolkit.channel.wire import Kind, Message
 from toolkit.crypto import address_of, keccak256
 from toolkit.errors import BadInput
@@ -191,6 +195,30 @@ def test_payments_that_go_at_once_arrive_or_tell_why_each_for_itself(net: Net) -
         await until(lambda: net.locks() == 0)
         assert net.net("carol", "dave") == 1_000
         assert await alice.pay(hashes[1], 2_000, TO_DAVE), "what has failed can be paid again"
+
+    net.play(scene)
+
+
+def test_a_disk_that_fails_one_payment_hides_no_other_from_the_owner(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(net: Net) -> None:
+        hashes = net.nodes["dave"].invoices([1_000, 2_000])
+        orders = [
+            {"hash": "0x" + each.hex(), "units": 1_000, "to": ["0x" + to.hex() for to in TO_DAVE]} for each in hashes
+        ]
+        add_pending = Store.add_pending
+
+        def full_for_one(store: Store, channel: Channel, updates: Sequence[Update]) -> None:
+            if any(isinstance(each.change, Offer) and each.change.lock.hash == hashes[1] for each in updates):
+                raise sqlite3.OperationalError("database or disk is full")
+            add_pending(store, channel, updates)
+
+        monkeypatch.setattr(Store, "add_pending", full_for_one)
+        service = SimpleNamespace(node=net.nodes["alice"], report=net.troubles.append)
+        answer = await Owner(cast(Service, service))._reply(json.dumps({"do": "send_all", "payments": orders}).encode())
+        paid, failed = answer["sent"]
+        assert keccak256(bytes.fromhex(paid["secret"][2:])) == hashes[0]
+        assert "disk is full" in failed["error"]
+        assert [type(each) for each in net.troubles] == [sqlite3.OperationalError]
 
     net.play(scene)
 

@@ -269,7 +269,8 @@ class Devnet:
         """Kill the services, where they run, and remove their databases: those started next know nothing."""
         self.kill_services()
         for role in SERVICES:
-            shutil.rmtree(self.folder.path / role, ignore_errors=True)
+            if (data := self.folder.path / role).exists():
+                shutil.rmtree(data)
 
     def start_services(self) -> None:
         """Start sequencer, proposer, verifier and, unless all shall be repeatable, the liquidity provider.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+import json
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -19,11 +22,13 @@ from toolkit.channel import session as sessions
 from toolkit.channel.book import Book
 from toolkit.channel.change import Cancel, Offer
 from toolkit.channel.node import Node, PaymentFailed
+from toolkit.channel.owner import Owner
 from toolkit.channel.peer import ChannelPeer, Refused
 from toolkit.channel.route import Bill, Failure, Held, Hop, Knowledge, Policy
+from toolkit.channel.service import Service
 from toolkit.channel.state import ETHER, Channel, ChannelTerms, Deposits, Lock, Side
 from toolkit.channel.store import Store
-from toolkit.channel.transition import lock_of
+from toolkit.channel.transition import Update, lock_of
 from toolkit.channel.wire import Kind, Message
 from toolkit.crypto import address_of, keccak256
 from toolkit.errors import BadInput
@@ -194,6 +199,30 @@ def test_payments_that_go_at_once_arrive_or_tell_why_each_for_itself(net: Net) -
     net.play(scene)
 
 
+def test_a_disk_that_fails_one_payment_hides_no_other_from_the_owner(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(net: Net) -> None:
+        hashes = net.nodes["dave"].invoices([1_000, 2_000])
+        orders = [
+            {"hash": "0x" + each.hex(), "units": 1_000, "to": ["0x" + to.hex() for to in TO_DAVE]} for each in hashes
+        ]
+        add_pending = Store.add_pending
+
+        def full_for_one(store: Store, channel: Channel, updates: Sequence[Update]) -> None:
+            if any(isinstance(each.change, Offer) and each.change.lock.hash == hashes[1] for each in updates):
+                raise sqlite3.OperationalError("database or disk is full")
+            add_pending(store, channel, updates)
+
+        monkeypatch.setattr(Store, "add_pending", full_for_one)
+        service = SimpleNamespace(node=net.nodes["alice"], report=net.troubles.append)
+        answer = await Owner(cast(Service, service))._reply(json.dumps({"do": "send_all", "payments": orders}).encode())
+        paid, failed = answer["sent"]
+        assert keccak256(bytes.fromhex(paid["secret"][2:])) == hashes[0]
+        assert "disk is full" in failed["error"]
+        assert [type(each) for each in net.troubles] == [sqlite3.OperationalError]
+
+    net.play(scene)
+
+
 def test_a_channel_is_settled_once_nothing_of_it_is_pending(net: Net) -> None:
     async def scene(net: Net) -> None:
         channel = net.channel("alice", "bob").id
@@ -231,6 +260,26 @@ def test_what_is_noted_together_is_noted_or_nothing_of_it(tmp_path: Path) -> Non
     again = Store(tmp_path / "store")
     assert Book(again).known == after
     again.close()
+
+
+def test_a_book_that_cannot_be_read_again_forgets_no_secret_and_takes_nothing_for_noted(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    book = Book(store)
+    hash_ = book.invoice(SECRET, Bill(5))
+    book.forward(hash_, b"c" * 32)
+    store.db.execute("ALTER TABLE secret RENAME TO away")
+    with pytest.raises(sqlite3.OperationalError, match="no such table"), book.together():
+        book.accept(b"c" * 32, hash_)
+        raise OSError("full")
+    assert book.known.secrets == {hash_: SECRET}
+    assert book.known.invoices == {hash_: Bill(5)}
+    assert book.known.forwarded == {hash_: b"c" * 32}
+    with pytest.raises(sqlite3.OperationalError, match="no such table"), book.together():
+        pytest.fail("it does not know what is on disk")
+    store.db.execute("ALTER TABLE away RENAME TO secret")
+    with book.together():
+        assert book.known.accepted == set()
+    store.close()
 
 
 @pytest.mark.parametrize(
@@ -277,6 +326,35 @@ def test_a_payment_that_was_given_back_can_be_tried_again(net: Net) -> None:
             await until(lambda: net.locks() == 0)
         await net.join("bob", "carol")
         await net.nodes["alice"].pay(hash_, 10_000, TO_DAVE)
+
+    net.play(scene)
+
+
+def test_what_a_stranger_forwards_is_no_news_of_a_payment_that_waits_for_its_turn(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alice knows the hash and Carol keeps the turn: Bob must not be told that nothing was paid, and pay once more."""
+
+    async def scene(net: Net) -> None:
+        bob, carol = net.nodes["bob"], net.nodes["carol"].sessions[net.channel("bob", "carol").id]
+        await carol.pay([1])
+        go_on = carol._go_on
+        monkeypatch.setattr(carol, "_go_on", lambda: None)
+        hash_ = net.nodes["dave"].invoice(10_000)
+        paying = asyncio.ensure_future(bob.pay(hash_, 10_000, TO_DAVE[1:]))
+        await until(lambda: hash_ in bob.book.payments)
+        assert bob.state_of_payment(hash_) == "pending"
+        nowhere = route.encode([Hop(b"n" * 20, 10_000, START + 7_200)])
+        offer = Offer(Lock(hash_, 20_000, START + 4 * 3_600), nowhere)
+        alice = net.nodes["alice"].sessions[net.channel("alice", "bob").id]
+        await alice.change([offer])
+        await until(lambda: not bob.peers[net.channel("alice", "bob").id].view.locks)
+        assert bob.state_of_payment(hash_) == "pending"
+        monkeypatch.setattr(carol, "_go_on", go_on)
+        go_on()
+        await carol._flush()
+        assert keccak256(await paying) == hash_
+        assert bob.state_of_payment(hash_) == "paid"
 
     net.play(scene)
 

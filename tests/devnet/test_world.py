@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 
 from toolkit import Devnet
@@ -36,3 +40,16 @@ def test_a_hardfork_that_cannot_be_is_told_before_anything_starts(options: Optio
     with pytest.raises(BadInput, match=told), devnet:
         pass
     assert not hasattr(devnet, "folder")
+
+
+def test_databases_that_stay_are_told_of(tmp_path: Path) -> None:
+    """Services that know of blocks which L1 has forgotten would go on from them."""
+    devnet = Devnet()
+    devnet.services, devnet.folder = {}, cast(Any, SimpleNamespace(path=tmp_path))
+    (tmp_path / "proposer").mkdir()
+    (tmp_path / "proposer" / "database").touch()
+    devnet.forget_services()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "sequencer").touch()  # no folder: it cannot be removed as one
+    with pytest.raises(NotADirectoryError):
+        devnet.forget_services()

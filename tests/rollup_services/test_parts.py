@@ -38,6 +38,7 @@ from toolkit.rollup.machine import (
 )
 from toolkit.rollup.operations import Transfer, Withdraw
 from toolkit.rollup.sequencer import BatchFull, Refused, Sequencer
+from toolkit.rollup.sequencing import SequencerService
 from toolkit.rollup.store import Entry, Journal, L1Copy, L1Log
 from toolkit.rollup.watcher import Watcher
 
@@ -275,6 +276,47 @@ def test_full_batch_takes_no_more_until_it_is_sealed() -> None:
     assert sequencer.state.accounts == before.accounts
     assert len(sequencer.seal([]).records) == 3
     assert pay(sequencer, 10**12).batch == 2
+
+
+def service(batch_seconds: float = 1e9) -> SequencerService:
+    """A sequencer's service that has no node: nothing runs, and L1 is what is put into its history."""
+    config = SimpleNamespace(batch_records=3, batch_data="calldata", batch_seconds=batch_seconds)
+    journal = SimpleNamespace(seal=lambda batch: None)
+    made = SequencerService(*cast(Any, (config, CONTRACTS, None, SimpleNamespace(address=POSTER), None, journal)))
+    made.sequencer = mind(batch_records=3)
+    return made
+
+
+def test_asking_to_seal_again_posts_no_empty_batch() -> None:
+    async def ask() -> None:
+        made = service()
+        assert await made.seal() is None
+        made.history.add(message_log(message(1).data))
+        for number, consumed in ((1, []), (2, [message(1, account=0)])):
+            assert await made.seal() == number
+            assert made._seconds_to_seal() == 0.0
+            assert made._seal()
+            asked_again = await made.seal()
+            assert asked_again == (2 if number == 1 else None)
+            made.history.add(batch_log(made.history, [], consumed))
+            made.sealed = None
+        assert made._seconds_to_seal() is None
+
+    asyncio.run(ask())
+
+
+def test_what_somebody_asked_to_seal_and_l1_holds_by_now_is_not_sealed() -> None:
+    async def ask() -> None:
+        made = service()
+        pay(made.sequencer, 10**12)
+        assert await made.seal() == 1
+        made.sequencer = mind(batch_records=3)
+        assert made._seconds_to_seal() is None
+        pay(made.sequencer, 10**12)
+        made._open_since = asyncio.get_running_loop().time()
+        assert (made._seconds_to_seal() or 0) > 1e8, "nobody has asked for this one"
+
+    asyncio.run(ask())
 
 
 def test_forged_transfer_opens_no_account() -> None:

@@ -55,30 +55,40 @@ class Book:
         self._read()
 
     def _read(self) -> None:
-        """What is on disk, and nothing else."""
-        known = (self._secrets, self._invoices, self._accepted, self._forwarded, self._failures)
-        for each in (*known, self.leaving, self.payments):
-            each.clear()
+        """What is on disk, and nothing else; nothing is forgotten where that cannot be read."""
         rows = self._db.execute
-        self._secrets.update(rows("SELECT hash, secret FROM secret"))
-        self._invoices.update(
-            (hash_, Bill(*bill)) for hash_, *bill in rows("SELECT hash, units, token, exponent FROM invoice")
-        )
-        self._accepted.update(rows("SELECT channel, hash FROM accepted"))
-        self._forwarded.update(rows("SELECT hash, channel FROM forwarded"))
-        self._failures.update(rows("SELECT hash, reason FROM failure"))
-        self.leaving.update(channel for (channel,) in rows("SELECT channel FROM leaving"))
-        self.payments.update(
-            (hash_, (units, channel)) for hash_, units, channel in rows("SELECT hash, units, channel FROM payment")
-        )
+        secrets = dict(rows("SELECT hash, secret FROM secret"))
+        invoices = {hash_: Bill(*bill) for hash_, *bill in rows("SELECT hash, units, token, exponent FROM invoice")}
+        accepted = set(rows("SELECT channel, hash FROM accepted"))
+        forwarded = dict(rows("SELECT hash, channel FROM forwarded"))
+        failures = dict(rows("SELECT hash, reason FROM failure"))
+        leaving = {channel for (channel,) in rows("SELECT channel FROM leaving")}
+        payments = {
+            hash_: (units, channel) for hash_, units, channel in rows("SELECT hash, units, channel FROM payment")
+        }
+        for each in (
+            self._secrets, self._invoices, self._accepted, self._forwarded, self._failures, self.leaving, self.payments,
+        ):  # fmt: skip
+            each.clear()
+        self._secrets.update(secrets)
+        self._invoices.update(invoices)
+        self._accepted.update(accepted)
+        self._forwarded.update(forwarded)
+        self._failures.update(failures)
+        self.leaving.update(leaving)
+        self.payments.update(payments)
+        self._in_doubt = False
 
     @contextmanager
     def together(self) -> Iterator[None]:
         """What is noted in it is on disk once it ends, all of it or nothing; nobody may be told of it before."""
+        if self._in_doubt:
+            self._read()
         try:
             with self._store.transaction():
                 yield
         except BaseException:
+            self._in_doubt = True  # what is known here may not be on disk
             self._read()
             raise
 

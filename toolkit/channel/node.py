@@ -68,6 +68,7 @@ class Node:
         self._showing: dict[Session, list[bytes]] = {}
         self._look_due = False
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
+        self._offering: set[bytes] = set()  # payments of ours that the first hop has not acknowledged
         self._settling: list[tuple[ChannelPeer, asyncio.Future[None]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -171,6 +172,7 @@ class Node:
                     found[place] = error
         for hash_ in hashes:
             self._waiting[hash_] = asyncio.get_running_loop().create_future()
+            self._offering.add(hash_)
         paid = await asyncio.gather(*(self._pay(*each) for each in begun.values()), return_exceptions=True)
         found.update(zip(begun, paid, strict=True))
         return [found[place] for place in range(len(payments))]
@@ -195,9 +197,11 @@ class Node:
     async def _pay(self, hash_: bytes, peer: ChannelPeer, first: Hop, rest: bytes) -> bytes:
         try:
             await self._offer(peer, hash_, first, rest)
+            self._offering.discard(hash_)
             self._look_soon()
             return await self._waiting[hash_]
         finally:
+            self._offering.discard(hash_)
             del self._waiting[hash_]
 
     async def settled(self, channel: bytes) -> None:
@@ -213,6 +217,8 @@ class Node:
             raise BadInput(f"no payment of 0x{hash_.hex()} has started here")
         if hash_ in self.book.known.secrets:
             return "paid"
+        if hash_ in self._waiting:
+            return "pending"  # or about to be offered, once it is our turn
         _, channel = self.book.payments[hash_]
         peer = self.peers.get(channel)
         return "pending" if peer is not None and lock_of(peer.view.tip, hash_) else "failed"
@@ -231,7 +237,7 @@ class Node:
             self._spawn(session.show(shown))
         self._showing.clear()
         for hash_, done in self._waiting.items():
-            if done.done():
+            if done.done() or hash_ in self._offering:
                 continue
             secret = self.book.known.secrets.get(hash_)
             failure = self._failure(hash_)
@@ -245,14 +251,12 @@ class Node:
         self._settling = [each for each in self._settling if not each[1].done()]
 
     def _failure(self, hash_: bytes) -> Failure | None:
-        reason = self.book.known.failures.get(hash_)
-        if reason is not None:
-            return Failure(reason)
         peer = self.peers[self.book.payments[hash_][1]]
         lock = lock_of(peer.view.tip, hash_)
+        if lock is None:  # while it is there, what failed is what somebody else sent through us with its hash
+            return Failure(self.book.known.failures.get(hash_, Failure.EXPIRED))
         # Nobody takes it any more, not on L1 either; that it is still there is the other party's silence.
-        gone = lock is not None and self._past() > lock.expiry + self.policy.margin
-        return Failure.EXPIRED if gone else None
+        return Failure.EXPIRED if self._past() > lock.expiry + self.policy.margin else None
 
     async def close(self) -> None:
         """End what is under way."""

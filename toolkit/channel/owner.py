@@ -143,9 +143,16 @@ class Owner:
     async def _send_all(self, command: dict[str, Any]) -> dict[str, Any]:
         sent: list[dict[str, str]] = []
         for paid in await self._service.node.pay_all([_order(each) for each in command["payments"]], *_asset(command)):
-            if not isinstance(paid, bytes | L2KitError):
-                raise paid
-            sent.append({"secret": _hex(paid)} if isinstance(paid, bytes) else {"error": str(paid)})
+            match paid:
+                case bytes():
+                    sent.append({"secret": _hex(paid)})
+                case L2KitError():
+                    sent.append({"error": str(paid)})
+                case Exception():  # a full disk, say; the others may have been paid, and the owner is to hear of it
+                    self._service.report(paid)
+                    sent.append({"error": f"send failed: {paid!r}"})
+                case _:
+                    raise paid
         return {"sent": sent}
 
     def _status(self, peer: ChannelPeer) -> dict[str, Any]:

@@ -163,11 +163,17 @@ class SequencerService:
     async def seal(self) -> int | None:
         """Ask for the open batch to be sealed now; returns its number, None where nothing waits for one."""
         async with self.lock:
-            if not (self.sequencer.records or self.history.arrived or self.history.required):
+            if not self._has_content:
                 return None
             self._seal_wanted = True
             self._due.set()
             return self.sequencer.batch
+
+    @property
+    def _has_content(self) -> bool:
+        """Whether anything waits for a batch after the one on its way, which has what L1 requires next."""
+        required = self.history.required if self.sealed is None else []
+        return bool(self.sequencer.records or self.history.arrived or required)
 
     async def _take(self) -> None:
         """Take operations from the queue: apply, write, answer."""
@@ -379,6 +385,7 @@ class SequencerService:
         quiet = self._timestamp - posted[-1].batch.timestamp if posted else 0
         if self.sealed is not None or self.life.needs_a_batch(len(posted), quiet):
             return 0.0
+        self._seal_wanted = self._seal_wanted and self._has_content  # L1 may hold by now what that was for
         full = not self.sequencer.room
         if self.history.required or self._seal_wanted or full:
             return 0.0

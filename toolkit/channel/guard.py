@@ -277,6 +277,9 @@ class _Case:
         if stand.side is not None and stand.channel.id not in self.sight.pending:
             return [Settle(stand.channel)]
         pending = self._pending()
+        if not pending and stand.channel.id in self.sight.pending:
+            # A state that a tower was never given: what counts in any list is all that it can do for its locks.
+            return self._reveals(lock for lock in stand.all_locks if self._pays_us(lock))
         safer = [lock for lock in pending if self._pays_us(lock) and self._is_better_revealed(lock)]
         if stand.side is not None and pending and not safer and all(map(self._can_be_settled, pending)):
             secrets = tuple(self._secret(lock) or NO_SECRET for lock in pending)

@@ -32,15 +32,15 @@ UNPOSTED_SECONDS = 15.0
 """How long the sequencer may take to post what it has promised, before a withdrawal goes past it."""
 
 
-def check_amount(words: Words, token: bytes, amount: int) -> None:
-    """Raise BadInput where one withdrawal cannot carry exactly so many base units; the message has the next below."""
+def check_amount(words: Words, token: bytes, amount: int, carrier: str = "withdrawal") -> None:
+    """Raise BadInput where one operation cannot carry exactly so many base units; the message has the next below."""
     if amount == WHOLE_BALANCE or is_representable(amount):
         return
     below = round_amount_down(amount)
     if below == 0 or amount > WHOLE_BALANCE:
         raise BadInput(f"{words.amount(token, amount)} is more than an account can hold")
     raise BadInput(
-        f"{words.amount(token, amount)} has more digits than one withdrawal carries: the next below is "
+        f"{words.amount(token, amount)} has more digits than one {carrier} carries: the next below is "
         f"{words.amount(token, below)} (and 'all' takes a whole balance, whatever its digits)"
     )
 
@@ -63,7 +63,7 @@ def promised(
     _check_lives(view, account)
     client = passage.local.service("sequencer")
     try:
-        _check_held(view.words, account, token, amount, client.account(account.address_bytes, token).balance)
+        check_held(view.words, account, token, amount, client.account(account.address_bytes, token).balance)
         return client.withdraw(account, amount, token, before=before).hash
     except ServiceError as error:
         raise ServiceError(f"{error}: 'l2kit withdraw --forced' goes through L1 without it") from error
@@ -85,7 +85,7 @@ def forced(passage: Passage, view: View, account: Account, token: bytes, amount:
     index = state.index_of(account.address_bytes, token)
     if index is None:
         raise BadInput(f"{account.name} holds no {words.unit(token).symbol} on L2, as far as L1 knows")
-    _check_held(words, account, token, amount, state.accounts[index].balance)
+    check_held(words, account, token, amount, state.accounts[index].balance)
     operation = Withdraw(index, token, amount, 0, state.accounts[index].nonce)
     record = operation.record(operation.sign(state.genesis.domain, account.key)).encode()
     what = f"all its {words.unit(token).symbol}" if amount == WHOLE_BALANCE else words.amount(token, amount)
@@ -248,7 +248,8 @@ def _check_lives(view: View, account: Account) -> None:
         raise BadInput(f"the rollup is frozen: 'l2kit escape --for {account.name}' pays what its last state holds")
 
 
-def _check_held(words: Words, account: Account, token: bytes, amount: int, held: int) -> None:
+def check_held(words: Words, account: Account, token: bytes, amount: int, held: int) -> None:
+    """Raise BadInput where an account that holds ``held`` on L2 does not have ``amount`` (base units)."""
     if not held or (amount != WHOLE_BALANCE and held < amount):
         less = "" if amount == WHOLE_BALANCE else f", which is less than {words.amount(token, amount)}"
         raise BadInput(f"{account.name} holds {words.amount(token, held)} on L2{less}")

@@ -42,11 +42,16 @@ def dispute(name: str | None, file: Path | None, as_json: bool) -> None:
     if as_json:
         show.as_json(court.as_json())
         return
-    words = devnet.words
+    tell(court, devnet.words, moves=name is not None)
+
+
+def tell(court: Court, words: Words, *, moves: bool) -> None:
+    """Print what is asserted and disputed; with ``moves`` every game by its moves, else in a line."""
     _show_assertions(court, words)
-    if name is None:
+    if not moves:
         _show_games(court, words)
-    for game in court.games if name is not None else ():
+        return
+    for game in court.games:
         show.out.print()
         _show_game(court, game, words)
 
@@ -75,7 +80,8 @@ def _standing(court: Court, assertion: Assertion) -> str:
 
 def _show_games(court: Court, words: Words) -> None:
     if not court.games:
-        show.out.print("nothing has been disputed" if court.assertions else "", markup=False)
+        if court.assertions:
+            show.out.print("nothing has been disputed", markup=False)
         return
     rows = [["id", "about batch", "challenger", "defender", "moves", "it is"]]
     for game in court.games:

@@ -83,5 +83,5 @@ def test_a_span_is_read_in_seconds(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "0", "0d", "-1", "1.5d", "d", "12h1d", "1d 2h", "7w", "1_0", "\u0667d", "1" * 99])
 def test_what_is_no_span_is_refused(text: str) -> None:
-    with pytest.raises(BadInput, match="is no span of time|is not above zero"):
+    with pytest.raises(BadInput, match=r"is no span of time|is not above zero"):
         parse_span(text)

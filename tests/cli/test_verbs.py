@@ -169,5 +169,5 @@ def test_where_no_devnet_runs_that_is_said(tmp_path: Path) -> None:
 
 def test_where_several_devnets_run_they_are_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "running_devnets", lambda: [desk.file, desk.file])
-    with pytest.raises(BadInput, match="2 devnets run here; say which with --devnet: "):
+    with pytest.raises(BadInput, match="2 devnets run here; say which with --devnet"):
         cli.main(["accounts"], standalone_mode=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +25,8 @@ from toolkit.rollup.codec import WHOLE_BALANCE
 from toolkit.session import Session, attach, client, clock
 
 ETHER = 10**18
+README = Path(__file__).parents[2] / "README.md"
+_EXAMPLES = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NOBODY = "0x" + "11" * 20
 
 
@@ -209,6 +212,19 @@ def test_a_devnet_is_found_by_its_name(
     with pytest.raises(BadInput, match="no devnet named 'other' runs here; there are default, mine"):
         attach("other")
     assert attach(str(named)).local == session.local
+
+
+def test_the_example_of_the_readme_runs(
+    devnet: Devnet, session: Session, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (example,) = (each for each in _EXAMPLES.findall(README.read_text()) if "session.attach()" in each)
+    before = session.balance("alice")
+    deposit_eth(devnet.l1, devnet.contracts["Bridge"], devnet.accounts["alice"], ETHER // 10)
+    assert eventually(lambda: session.balance("alice") == before + ETHER // 10)
+    monkeypatch.setattr("toolkit.session.attach", lambda: attach(file))
+    bob = session.balance("bob")
+    exec(example, {})
+    assert capsys.readouterr().out.split()[0] == str(bob + ETHER // 10)
 
 
 @contextmanager

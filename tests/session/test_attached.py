@@ -17,9 +17,11 @@ from waiting import eventually
 
 from toolkit import Devnet
 from toolkit.bridge.client import deposit_eth
+from toolkit.bridge.passage import Passage
+from toolkit.bridge.standing import Stage, Subject
 from toolkit.cli.up import describe
 from toolkit.devnet import free_port
-from toolkit.errors import BadInput, ServiceError
+from toolkit.errors import BadInput, L2KitError, ServiceError
 from toolkit.rollup.client import OperationRefused, RollupClient
 from toolkit.rollup.codec import WHOLE_BALANCE
 from toolkit.session import Session, attach, client, clock
@@ -111,6 +113,48 @@ def test_what_the_sequencer_refuses_is_told_with_its_reason(session: Session, mo
     monkeypatch.setattr(RollupClient, "_patiently", lambda *_, **__: answers)
     with pytest.raises(OperationRefused, match="the sequencer refuses: it is frozen"):
         session.transfer("dave", "erin", 1000)
+
+
+def test_a_deposit_returns_when_l2_shows_it(session: Session) -> None:
+    heidi, grace = session.balance("heidi"), session.balance("grace", "DEV")
+    standing = session.deposit("heidi", ETHER // 2)
+    assert standing.stage is Stage.CREDITED
+    assert session.balance("heidi") == heidi + ETHER // 2
+    session.deposit("heidi", 7, "DEV", to="grace", permit=True)
+    assert session.balance("grace", "DEV") == grace + 7
+    with pytest.raises(BadInput, match=r"heidi owns .* ETH on L1, which is less than"):
+        session.deposit("heidi", 10**24)
+
+
+def test_a_withdrawal_is_claimed_where_it_is_waited_for_and_else_by_anybody(session: Session) -> None:
+    session.deposit("erin", ETHER)
+    before = session.balance("erin", layer="l1")
+    found = session.withdraw("erin", ETHER // 4, travel=True)
+    assert found.stage is Stage.CLAIMED
+    assert 0 < session.balance("erin", layer="l1") - before < ETHER // 4, "less the gas of its claim"
+    found = session.withdraw("erin", ETHER // 8)
+    before = session.balance("erin", layer="l1")
+    with pytest.raises(BadInput, match="cannot be claimed: it is"):
+        session.claim(found.subject.id, "heidi")
+    assert session.claim(found.subject.id, "heidi", travel=True).stage is Stage.CLAIMED
+    assert session.balance("erin", layer="l1") == before + ETHER // 8
+
+
+def test_a_withdrawal_goes_through_l1_or_is_paid_early(session: Session) -> None:
+    session.deposit("grace", 2 * ETHER)
+    assert session.withdraw("grace", ETHER // 8, forced=True).stage is Stage.SENT
+    before = session.balance("grace", layer="l1")
+    assert session.withdraw("grace", ETHER // 4, fast=True).stage is Stage.PAID_EARLY
+    assert session.balance("grace", layer="l1") > before
+    with pytest.raises(BadInput, match="a fee is paid only to be fast"):
+        session.withdraw("grace", ETHER // 4, max_fee=1)
+
+
+def test_a_deposit_that_comes_to_nothing_is_an_error(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = Subject("deposit", "0x1").at(Stage.REFUSED, ["batch 2 holds it, without effect"], failed=True)
+    monkeypatch.setattr(Passage, "follow", lambda *_: refused)
+    with pytest.raises(L2KitError, match="the deposit has come to nothing: batch 2 holds it, without effect"):
+        session.deposit("heidi", 1)
 
 
 @pytest.mark.parametrize(("who", "token", "layer"), [("x", "ETH", "l2"), ("dave", "USD", "l2"), ("dave", "ETH", "l3")])

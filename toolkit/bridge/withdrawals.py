@@ -131,6 +131,36 @@ def exit_early(passage: Passage, account: Account, index: int, most: int | None 
     return passage.look().of_withdrawal(index)
 
 
+def see_through(
+    passage: Passage,
+    look: Look,
+    account: Account,
+    *,
+    wait: bool,
+    fast: bool = False,
+    most: int | None = None,
+    before: Callable[[int], object] = lambda _: None,
+) -> Standing:
+    """Where a withdrawal is that ``look`` finds: now, or with ``wait`` or ``fast`` once its owner is paid.
+
+    Args:
+        account: its owner.
+        wait: until it can be claimed, and claim it.
+        fast: have the provider pay it early instead, for ``most`` base units at most (see `exit_early`).
+        before: is told its index before the provider is asked.
+    """
+    if fast:
+        standing = passage.follow(look, lambda each: each.subject.withdrawal is not None)
+        if (index := standing.subject.withdrawal) is not None:
+            before(index)
+            standing = exit_early(passage, account, index, most)
+        return standing
+    if not wait:
+        return look(passage.look())
+    standing = passage.follow(look, lambda each: each.stage is Stage.CLAIMABLE)
+    return collect(passage, passage.look(), look) if standing.stage is Stage.CLAIMABLE else standing
+
+
 def goes_on(index: int) -> str:
     """What becomes of a withdrawal that no provider pays early."""
     return f"withdrawal {index} goes on without it: 'l2kit claim {index} --wait'"

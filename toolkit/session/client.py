@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from toolkit.bridge import deposits, withdrawals
 from toolkit.bridge.amounts import Unit, Words, parse_units
 from toolkit.bridge.local import Local
+from toolkit.bridge.passage import Deed, Look, Passage
+from toolkit.bridge.standing import Standing
 from toolkit.bridge.withdrawals import check_amount, check_held
 from toolkit.devnet.accounts import Account
 from toolkit.devnet.running import find_devnet, running_devnets
-from toolkit.errors import BadInput
+from toolkit.errors import BadInput, L2KitError
 from toolkit.rollup.client import OperationRefused, Receipt
 from toolkit.rollup.codec import WHOLE_BALANCE
 from toolkit.session import clock
@@ -141,8 +145,7 @@ class Session:
             OperationRefused (`toolkit.rollup.client`): the sequencer does not take it.
             ServiceError: it does not answer, or does not post it within `POSTED_SECONDS`.
         """
-        account = sender if isinstance(sender, Account) else self.local.account(sender)
-        receiver, asset = self.address(to), self.local.token(token)
+        account, receiver, asset = self._account(sender), self.address(to), self.local.token(token)
         if amount <= 0:
             raise BadInput(f"the amount {amount} is not above zero")
         self.unit(token)
@@ -157,6 +160,93 @@ class Session:
             raise OperationRefused(f"the sequencer refuses: {error}") from error
         finally:
             client.close()
+
+    def deposit(
+        self,
+        who: Who,
+        amount: int,
+        token: str = "ETH",
+        *,
+        to: Who | None = None,
+        permit: bool = False,
+        wait: bool = True,
+        travel: bool = False,
+    ) -> Standing:
+        """Deposit from L1 to L2; returns when L2 shows it, or without ``wait`` when L1 has it, with where it is.
+
+        Args:
+            who: an account of the devnet; it pays the gas as well.
+            amount: base units.
+            to: whose account on L2 is credited; the depositor's where None.
+            permit: approve a token by a signature (EIP-2612).
+            travel: move the clock where only time is missing, because there is no sequencer.
+
+        Raises:
+            BadInput: the account does not own as much, or the rollup does not take it.
+            L2KitError: the rollup has refused it.
+        """
+        account, asset = self._account(who), self.local.token(token)
+        receiver = account.address_bytes if to is None else self.address(to)
+        with self._passage(account, travel) as passage:
+            made = deposits.deposit(passage, passage.look(), account, asset, amount, receiver, permit=permit)
+            return _arrived(deposits.see_through(passage, made.transaction, wait=wait or travel))
+
+    def withdraw(
+        self,
+        who: Who,
+        amount: int,
+        token: str = "ETH",
+        *,
+        wait: bool = False,
+        travel: bool = False,
+        forced: bool = False,
+        fast: bool = False,
+        max_fee: int | None = None,
+    ) -> Standing:
+        """Withdraw from L2 to the same address on L1; returns when the sequencer has it on disk, with where it is.
+
+        Args:
+            who: an account of the devnet.
+            amount: base units; ``codec.WHOLE_BALANCE`` is all that it holds.
+            wait: return only when it is claimed, after the challenge window.
+            travel: as ``wait``, and move the clock instead of waiting.
+            forced: go through L1, past the sequencer.
+            fast: be paid by the liquidity provider now, for ``max_fee`` (base units) at most.
+
+        Raises:
+            BadInput: the account does not hold as much, or one record cannot carry the amount exactly.
+            OperationRefused (`toolkit.rollup.client`): the sequencer does not take it.
+            ServiceError: it does not answer.
+            L2KitError: it was dropped or refused.
+        """
+        account, asset = self._account(who), self.local.token(token)
+        if max_fee is not None and not fast:
+            raise BadInput("a fee is paid only to be fast")
+        look: Look
+        with self._passage(account, travel) as passage:
+            if forced:
+                name = withdrawals.forced(passage, passage.look(), account, asset, amount).transaction
+                look = lambda view: passage.in_transaction(view, name)  # noqa: E731
+            else:
+                taken = withdrawals.promised(passage, passage.look(), account, asset, amount, _nothing)
+                look = lambda view: passage.of_operation(view, taken)  # noqa: E731
+            waits = wait or travel
+            return _arrived(withdrawals.see_through(passage, look, account, wait=waits, fast=fast, most=max_fee))
+
+    def claim(self, name: str, payer: Who, *, wait: bool = False, travel: bool = False) -> Standing:
+        """Have a withdrawal paid to its owner on L1; returns where it is then.
+
+        Args:
+            name: its number, or the hash of the operation or of the L1 transaction that brought it.
+            payer: the account of the devnet that pays the gas.
+            wait: until it can be claimed.
+            travel: as ``wait``, and move the clock instead of waiting.
+
+        Raises:
+            BadInput: there is no such withdrawal, or it cannot be claimed (yet).
+        """
+        with self._passage(self._account(payer), travel) as passage:
+            return withdrawals.claim(passage, name, wait=wait or travel)
 
     def travel(
         self,
@@ -194,6 +284,34 @@ class Session:
     def address(self, who: Who) -> bytes:
         """The 20 bytes of somebody's address."""
         return who.address_bytes if isinstance(who, Account) else self.local.address(who)
+
+    @contextmanager
+    def _passage(self, payer: Account, travel: bool) -> Iterator[Passage]:
+        with self.local.onlooker() as onlooker:
+            yield Passage(self.local, onlooker, _Silent(), payer=payer, travel=travel)
+
+    def _account(self, who: Who) -> Account:
+        return who if isinstance(who, Account) else self.local.account(who)
+
+
+class _Silent:
+    """Nobody listens."""
+
+    def stage(self, standing: Standing, now: int) -> None:
+        pass
+
+    def deed(self, deed: Deed) -> None:
+        pass
+
+    def note(self, what: str) -> None:
+        pass
+
+
+def _arrived(standing: Standing) -> Standing:
+    """The same. Raises L2KitError where it came to nothing."""
+    if standing.failed:
+        raise L2KitError(f"the {standing.subject.kind} has come to nothing: {standing.news}")
+    return standing
 
 
 def _is_path(text: str) -> bool:

@@ -128,15 +128,15 @@ def test_a_deposit_returns_when_l2_shows_it(session: Session) -> None:
 
 def test_a_withdrawal_is_claimed_where_it_is_waited_for_and_else_by_anybody(session: Session) -> None:
     session.deposit("erin", ETHER)
+    other = session.withdraw("erin", ETHER // 8)
+    with pytest.raises(BadInput, match="cannot be claimed: it is"):
+        session.claim(other.subject.id, "heidi")
     before = session.balance("erin", layer="l1")
     found = session.withdraw("erin", ETHER // 4, travel=True)
     assert found.stage is Stage.CLAIMED
     assert 0 < session.balance("erin", layer="l1") - before < ETHER // 4, "less the gas of its claim"
-    found = session.withdraw("erin", ETHER // 8)
     before = session.balance("erin", layer="l1")
-    with pytest.raises(BadInput, match="cannot be claimed: it is"):
-        session.claim(found.subject.id, "heidi")
-    assert session.claim(found.subject.id, "heidi", travel=True).stage is Stage.CLAIMED
+    assert session.claim(other.subject.id, "heidi", wait=True).stage is Stage.CLAIMED
     assert session.balance("erin", layer="l1") == before + ETHER // 8
 
 

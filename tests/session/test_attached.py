@@ -146,6 +146,9 @@ def test_a_withdrawal_goes_through_l1_or_is_paid_early(session: Session) -> None
     before = session.balance("grace", layer="l1")
     assert session.withdraw("grace", ETHER // 4, fast=True).stage is Stage.PAID_EARLY
     assert session.balance("grace", layer="l1") > before
+    for move in (session.deposit, session.withdraw):
+        with pytest.raises(BadInput, match="the amount -1 is not above zero"):
+            move("grace", -1)
     with pytest.raises(BadInput, match="a fee is paid only to be fast"):
         session.withdraw("grace", ETHER // 4, max_fee=1)
 

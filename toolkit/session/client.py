@@ -146,8 +146,7 @@ class Session:
             ServiceError: it does not answer, or does not post it within `POSTED_SECONDS`.
         """
         account, receiver, asset = self._account(sender), self.address(to), self.local.token(token)
-        if amount <= 0:
-            raise BadInput(f"the amount {amount} is not above zero")
+        _check_positive(amount)
         self.unit(token)
         words = self.words
         check_amount(words, asset, amount, "transfer")
@@ -187,6 +186,7 @@ class Session:
         """
         account, asset = self._account(who), self.local.token(token)
         receiver = account.address_bytes if to is None else self.address(to)
+        _check_positive(amount)
         with self._passage(account, travel) as passage:
             made = deposits.deposit(passage, passage.look(), account, asset, amount, receiver, permit=permit)
             return _arrived(deposits.see_through(passage, made.transaction, wait=wait or travel))
@@ -220,6 +220,7 @@ class Session:
             L2KitError: it was dropped or refused.
         """
         account, asset = self._account(who), self.local.token(token)
+        _check_positive(amount)
         if max_fee is not None and not fast:
             raise BadInput("a fee is paid only to be fast")
         look: Look
@@ -307,6 +308,11 @@ class _Silent:
         pass
 
 
+def _check_positive(amount: int) -> None:
+    if amount <= 0:
+        raise BadInput(f"the amount {amount} is not above zero")
+
+
 def _arrived(standing: Standing) -> Standing:
     """The same. Raises L2KitError where it came to nothing."""
     if standing.failed:
@@ -323,7 +329,7 @@ def _named(name: str) -> Path:
     names: dict[str, Path] = {}
     for file in running_devnets():
         try:
-            names[str(json.loads(file.read_text()).get("session", _DEFAULT_NAME))] = file
+            names[str(json.loads(file.read_text()).get("session") or _DEFAULT_NAME)] = file
         except (OSError, ValueError, AttributeError):  # it has ended meanwhile
             continue
     if name not in names:

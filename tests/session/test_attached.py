@@ -17,11 +17,12 @@ from waiting import eventually
 
 from toolkit import Devnet
 from toolkit.bridge.client import deposit_eth
+from toolkit.bridge.local import Local
 from toolkit.bridge.passage import Passage
 from toolkit.bridge.standing import Stage, Subject
 from toolkit.cli.up import describe
 from toolkit.devnet import free_port
-from toolkit.errors import BadInput, L2KitError, ServiceError
+from toolkit.errors import BadInput, L2KitError, NodeError, ServiceError
 from toolkit.rollup.client import OperationRefused, RollupClient
 from toolkit.rollup.codec import WHOLE_BALANCE
 from toolkit.session import Session, attach, client, clock
@@ -228,6 +229,14 @@ def test_the_clock_moves_forward_and_not_too_far(devnet: Devnet, session: Sessio
     with pytest.raises(BadInput, match=why):
         session.travel(seconds=seconds)
     assert devnet.l1.block_number() - before < 3, "only what the services do"
+
+
+def test_a_clock_that_stands_still_is_an_error(
+    devnet: Devnet, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Local, "travel", lambda *_: devnet.l1.now())
+    with pytest.raises(NodeError, match="was told to move its clock to"):
+        session.travel(days=1)
 
 
 def test_without_a_sequencer_l1_and_what_is_posted_are_told(session: Session) -> None:

@@ -28,7 +28,7 @@ def travel(local: Local, seconds: int, warn: Callable[[str], object]) -> int:
 
     Raises:
         BadInput: there is no such time, or the node's clock cannot be moved.
-        NodeError: L1 does not answer.
+        NodeError: L1 does not answer, or has not moved its clock.
         ServiceError: a service answers, and does not see the block.
     """
     if seconds <= 0:
@@ -37,7 +37,9 @@ def travel(local: Local, seconds: int, warn: Callable[[str], object]) -> int:
         now = int(rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
         if now + seconds > LAST_TIME:
             raise BadInput(f"{span(seconds)} from now is later than the contracts can write down")
-        now = local.travel(seconds)
+        wanted, now = now + seconds, local.travel(seconds)
+        if now < wanted:  # as Anvil's that puts a fixed time between its blocks
+            raise NodeError(f"L1's node was told to move its clock to {wanted}, and says that it is {now}")
         block = rpc.quantity("eth_blockNumber")
     for role in local.services:
         try:

@@ -33,6 +33,8 @@ from toolkit.gas.sheets.money import GWEI, Rates, decimal, gwei
 
 _CALLDATA = "rollup: batch of 1,000 transfers as calldata, per transfer"
 _BLOB = "rollup: batch in one blob, execution"
+ROWS = (_CALLDATA, _BLOB)
+"""The receipts that `posting` needs."""
 _TRANSFERS = 1_000
 _FLOOR_TOKEN = 10
 _MOST = 2_000
@@ -58,7 +60,7 @@ def posting(receipts: Mapping[str, int], cells: Iterable[Cell] = ()) -> Posting:
     from toolkit.rollup.codec import BLOB_RECORDS, RECORD_SIZE, Header
     from toolkit.rollup.contracts import encode_post_batch, encode_post_blobs
 
-    if missing := [row for row in (_CALLDATA, _BLOB) if row not in receipts]:
+    if missing := [row for row in ROWS if row not in receipts]:
         raise BadInput(f"the fee model needs the receipt {missing[0]!r}, which was not measured")
     header = Header(fee_token=bytes(20)).encode()
     empty = tokens_in_calldata(encode_post_batch(1, header, (), ()))

@@ -213,8 +213,7 @@ def _blob_base_fee(forks: Sequence[Fork]) -> Sheet:
     for blocks in _EXCESS_BLOCKS:
         row: dict[str, CellValue] = {"excess": str(blocks)}
         for fork in forks:
-            excess = blocks * (fork.max - fork.target) * GAS_PER_BLOB
-            row[fork.name] = _fee(excess, fork)
+            row[fork.name] = _fee(blocks, fork)
         rows.append(row)
     notes = (
         "Excess blob gas after so many blocks with as many blobs as they may hold, from none; each fork by its own "
@@ -223,9 +222,10 @@ def _blob_base_fee(forks: Sequence[Fork]) -> Sheet:
     return Sheet("fees-blob-base-fee", "Blob base fee over excess blob gas", columns, rows, notes)
 
 
-def _fee(excess: int, fork: Fork) -> Figure:
-    fee = get_base_fee_per_blob_gas(excess, fork)
-    equation = f"fake_exponential(1, {excess:,}, {fork.blob_base_fee_update_fraction:,}) wei, EIP-4844"
+def _fee(blocks: int, fork: Fork) -> Figure:
+    more, fraction = fork.max - fork.target, fork.blob_base_fee_update_fraction
+    fee = get_base_fee_per_blob_gas(blocks * more * GAS_PER_BLOB, fork)
+    equation = f"fake_exponential(1, blocks * {more} * {GAS_PER_BLOB:,}, {fraction:,}) wei, EIP-4844"
     return derived(decimal(Fraction(fee, GWEI)), equation)
 
 

@@ -1,8 +1,8 @@
 """The services' HTTP: where it listens, and whom it answers.
 
 As geth does, a service takes application/json alone, which no web page may send elsewhere unasked, and answers under
-its own names alone, so that a web page cannot reach it by rebinding a name of its own (DNS) to this machine. A page that
-this machine itself serves may ask in a browser (CORS), for example one that is being written.
+its own names alone, so that a web page cannot reach it by rebinding a name of its own (DNS) to this machine. A page
+that this machine itself serves may ask in a browser (CORS), for example one that is being written.
 """
 
 from __future__ import annotations

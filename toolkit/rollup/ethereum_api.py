@@ -52,7 +52,7 @@ _NO_BLOOM, _NO_WORD = hex_of(bytes(256)), hex_of(bytes(32))
 _NO_UNCLES = hex_of(keccak256(b"\xc0"))
 _INSTEAD = (
     "L2 takes operations that are signed as EIP-712 data, not Ethereum's transactions: send one with 'l2kit transfer' "
-    "or 'l2kit withdraw', with RollupClient of toolkit.rollup.client, or with l2_sendTransfer and l2_sendWithdrawal here"
+    "or 'l2kit withdraw', with RollupClient of toolkit.rollup.client, or with l2_sendTransfer or l2_sendWithdrawal here"
 )
 
 
@@ -416,6 +416,7 @@ def transaction_json(operation: Operation, block: Block, bridge: bytes) -> dict[
         "hash": hex_of(operation.hash),
         "nonce": hex(operation.nonce),
         **_place(operation, block),
+        "blockTimestamp": None if block.hash is None else hex(block.timestamp),
         "from": checksum(operation.owner),
         "to": checksum(to),
         "value": hex(value),
@@ -480,8 +481,11 @@ def _price(operation: Operation) -> int:
 def _place(operation: Operation, block: Block) -> dict[str, Any]:
     if block.hash is None:
         return {"blockHash": None, "blockNumber": None, "transactionIndex": None}
-    place = hex(block.number), hex(operation.index)
-    return {"blockHash": hex_of(block.hash), "blockNumber": place[0], "transactionIndex": place[1]}
+    return {
+        "blockHash": hex_of(block.hash),
+        "blockNumber": hex(block.number),
+        "transactionIndex": hex(operation.index),
+    }
 
 
 def _count(block: Block | None) -> str | None:

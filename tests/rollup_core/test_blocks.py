@@ -192,7 +192,8 @@ def test_kinds_of_operations_are_told_as_ethereum_would() -> None:
     history.post([*records, withdrawal.record(withdrawal.sign(domain, key)).encode()])
     block = blocks_of(history).all[2]
     shown = block_json(block, BRIDGE, full=True)["transactions"]
-    assert [each["hash"] for each in shown] == ["0x" + each.digest(domain).hex() for each in (*transfers, withdrawal)]
+    names = [*(each.digest(domain) for each in transfers), withdrawal.digest(domain)]
+    assert [each["hash"] for each in shown] == ["0x" + name.hex() for name in names]
     call = "0xa9059cbb" + 24 * "0"
     assert [(each["to"], int(each["value"], 16), int(each["gasPrice"], 16), each["input"]) for each in shown] == [
         (checksum(OWNERS[1]), 5, 2, "0x"),

@@ -271,7 +271,7 @@ class EthereumApi:
                 return transaction_json(found, blocks.all[found.block], self._genesis.bridge)
             if not view.pending:
                 return None
-            block = blocks.pending(view.pending, view.poster, view.timestamp)
+            block = await self._pending(view, blocks)
             pending = next((each for each in block.operations if each.hash == name), None)
             return None if pending is None else transaction_json(pending, block, self._genesis.bridge)
 
@@ -350,11 +350,14 @@ class EthereumApi:
     async def _block(self, name: int | str | bytes) -> Block | None:
         async with self._chain() as (view, blocks):
             if name == "pending":
-                return blocks.pending(view.pending, view.poster, view.timestamp)
+                return await self._pending(view, blocks)
             if isinstance(name, bytes):
                 return blocks.by_hash(name)
             number = _number(name, view)
             return blocks.all[number] if number < len(blocks.all) else None
+
+    async def _pending(self, view: View, blocks: Blocks) -> Block:
+        return await asyncio.to_thread(blocks.pending, view.pending, view.poster, view.timestamp)
 
     def _shown(self, block: Block | None, full: Any) -> dict[str, Any] | None:
         if not isinstance(full, bool):

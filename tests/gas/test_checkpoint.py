@@ -58,6 +58,12 @@ def test_a_complete_run_leaves_nothing(home: Path) -> None:
     assert list(home.iterdir()) == []
 
 
+def test_a_run_that_finished_nothing_leaves_nothing(home: Path) -> None:
+    with pytest.raises(KeyError), Checkpoint("run"):
+        raise KeyError
+    assert list(home.iterdir()) == []
+
+
 def test_a_fresh_run_forgets() -> None:
     keep("a")
     with Checkpoint("run", fresh=True) as checkpoint:

@@ -47,6 +47,14 @@ def test_several_forks_and_no_cells_at_all_do_no_harm() -> None:
     assert without["claims-throughput"].rows
 
 
+def test_without_blobs_there_is_no_fee_model_and_everything_else() -> None:
+    measured = {name: gas for name, gas in RECEIPTS.items() if "blob" not in name}
+    given = {"contracts": {}, "vanish": {}, "bytecode": CODE, "rates": Rates.of()}
+    keys = {each.key for each in sheets.book(cells(), measured, **given)}  # type: ignore[arg-type]
+    whole = {each.key for each in book(cells())}
+    assert keys == {each for each in whole if not each.startswith("fees")}
+
+
 def test_charts_have_a_way_out_for_whatever_leaves_l1_and_break_evens() -> None:
     ways = {(each.technique, each.way): each for each in sheets.exits(cells(), RECEIPTS)}
     assert len(ways) == 4 * 3

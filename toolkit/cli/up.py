@@ -95,7 +95,11 @@ def describe(devnet: Devnet) -> dict[str, Any]:
             "rpc": devnet.node.url,
             "deployed_block": devnet.rollup.block,
         },
-        "l2": {"name": "payments rollup", "rpc": devnet.services["sequencer"].url},
+        "l2": {
+            "name": "payments rollup",
+            "chain_id": devnet.rollup.l2_chain_id,
+            "rpc": devnet.services["sequencer"].url,
+        },
         "services": {role: service.url for role, service in devnet.services.items()},
         "accounts": [
             {
@@ -119,7 +123,9 @@ def _screen(description: dict[str, Any], file: Path) -> None:
     ether = 10**18
     l1, l2 = description["l1"], description["l2"]
     show.out.print(f"L1  {without_secrets(l1['rpc'])}  chain {l1['chain_id']}, {l1['name']}", markup=False)
-    show.out.print(f"L2  {l2['rpc']}  {l2['name']} on L1; send transfers here (JSON-RPC, l2_*)", markup=False)
+    show.out.print(
+        f"L2  {l2['rpc']}  chain {l2['chain_id']}, {l2['name']}; send transfers here (JSON-RPC, l2_*)", markup=False
+    )
     for role, what in (("proposer", ""), ("verifier", ""), ("provider", ", pays withdrawals early for a fee")):
         show.out.print(f"    {description['services'][role]}  {role}{what}", markup=False)
     rows = [["", "address", "private key", "ETH", "DEV tokens"]]

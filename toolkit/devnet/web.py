@@ -1,7 +1,8 @@
 """The services' HTTP: where it listens, and whom it answers.
 
 As geth does, a service takes application/json alone, which no web page may send elsewhere unasked, and answers under
-its own names alone, so that a web page cannot reach it by rebinding a name of its own (DNS) to this machine.
+its own names alone, so that a web page cannot reach it by rebinding a name of its own (DNS) to this machine. A page
+that this machine itself serves may ask in a browser (CORS), for example one that is being written.
 """
 
 from __future__ import annotations
@@ -29,6 +30,23 @@ def foreign(request: web.Request, *names: str) -> tuple[int, str] | None:
     if request.method == "POST" and request.content_type != "application/json":
         return 415, f"the content type is {request.content_type}, not application/json"
     return None
+
+
+def may_read(request: web.Request) -> dict[str, str]:
+    """The headers by which a browser lets the asking page read the answer: where that page is of this machine."""
+    origin = request.headers.get("Origin", "")
+    try:
+        name = urlsplit(origin).hostname or ""
+    except ValueError:
+        name = ""
+    if name != "localhost" and not (_is_address(name) and ip_address(name).is_loopback):
+        return {}
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Methods": "GET, POST",
+        "Access-Control-Allow-Headers": "Content-Type",
+        "Vary": "Origin",
+    }
 
 
 def _is_address(name: str) -> bool:

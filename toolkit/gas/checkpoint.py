@@ -64,8 +64,10 @@ class Checkpoint:
             self._file = self._path.open("a+b")
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._read(self._file)
-        except BlockingIOError:
-            self._close()
+        except BlockingIOError:  # somebody else's
+            if self._file is not None:
+                self._file.close()
+                self._file = None
         except OSError as error:
             raise cannot_write(self._path, error) from error
         return self
@@ -89,10 +91,8 @@ class Checkpoint:
 
     def complete(self) -> None:
         """The run is over: forget what was kept."""
-        if self._file is not None:
-            with suppress(FileNotFoundError):
-                self._path.unlink()
-            self._close()
+        self.kept = {}
+        self._close()
 
     def _read(self, file: BinaryIO) -> None:
         file.seek(0)
@@ -108,5 +108,8 @@ class Checkpoint:
 
     def _close(self) -> None:
         if self._file is not None:
+            if not self.kept:  # an empty file is no use to anybody
+                with suppress(FileNotFoundError):
+                    self._path.unlink()
             self._file.close()
             self._file = None

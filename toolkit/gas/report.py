@@ -125,7 +125,7 @@ class Report:
             bytecode=artifact("SimpleStorage").bytecode,
             rates=rates,
         )
-        at = next(place for place, each in enumerate(found) if each.key.startswith("fees"))
+        at = next(place for place, each in enumerate(found) if each.key.startswith(("fees", "claims")))
         return found[:at], found[at:]
 
     def rows(self) -> list[dict[str, Any]]:

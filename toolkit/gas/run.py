@@ -151,7 +151,7 @@ def run(
     base = single[len(order.whole) - 1]
     meta = {
         **known,
-        "hardforks": list(order.hardforks),
+        "hardforks": [known["hardfork"]] if order.options.l1_rpc is not None else list(order.hardforks),
         "payments": list(order.plan.sizes),
         "workload": dict(order.about),
     }

@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import typedefs as web_types
 from aiohttp import web
 
-from toolkit.devnet.web import foreign, listen
+from toolkit.devnet.web import foreign, listen, may_read
 from toolkit.errors import BadInput
 from toolkit.rollup.jsonrpc import (
     INTERNAL_ERROR,
@@ -54,6 +54,7 @@ class Server:
         """
         app = web.Application(client_max_size=self._max_body, middlewares=[self._from_here])
         app.router.add_post("/", self._post)
+        app.router.add_options("/", self._options)
         if "l2_status" in self._methods:
             app.router.add_get("/", self._get)
         self._runner, self.port = await listen(app, self.host, self.port)
@@ -67,13 +68,19 @@ class Server:
         answer = await self._one({"jsonrpc": "2.0", "id": 0, "method": "l2_status", "params": []})
         return _respond(answer.get("result", answer))
 
+    async def _options(self, _request: web.Request) -> web.StreamResponse:
+        """What a browser asks before it lets a page ask (CORS); the headers say."""
+        return web.Response(status=204)
+
     @web.middleware
     async def _from_here(self, request: web.Request, handler: web_types.Handler) -> web.StreamResponse:
         """Refuse what a web page of somebody else may have sent."""
         if refused := foreign(request, self.host):
             status, why = refused
             return _respond(_failure(None, ApiError(INVALID_REQUEST, why)), status=status)
-        return await handler(request)
+        response = await handler(request)
+        response.headers.update(may_read(request))
+        return response
 
     async def _post(self, request: web.Request) -> web.Response:
         try:

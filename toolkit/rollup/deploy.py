@@ -14,7 +14,7 @@ from toolkit.errors import L2KitError
 from toolkit.rollup.codec import BLOB_RECORDS, RECORD_SIZE
 from toolkit.rollup.inbox import genesis_accumulator
 from toolkit.rollup.machine import Genesis, State
-from toolkit.rollup.operations import rollup_domain
+from toolkit.rollup.operations import l2_chain_id, rollup_domain
 
 DAY = 24 * 3600
 
@@ -48,6 +48,11 @@ class RollupContracts:
     genesis: Genesis
     block: int
     deployment: Mapping[str, int]
+
+    @property
+    def l2_chain_id(self) -> int:
+        """The chain id by which clients of Ethereum's JSON-RPC know this rollup."""
+        return l2_chain_id(self.genesis.domain)
 
     @property
     def addresses(self) -> dict[str, str]:

@@ -19,6 +19,16 @@ def rollup_domain(chain_id: int, machine_address: bytes) -> Domain:
     return Domain("l2kit rollup", "1", chain_id, machine_address)
 
 
+def l2_chain_id(domain: Domain) -> int:
+    """The chain id by which clients of Ethereum's JSON-RPC know a rollup, from what its operations are signed under.
+
+    47 bits of a hash over L1's chain id and the machine's address, and 2^47: so it is the same each time, no L1 has it,
+    and it is below what JSON's numbers (2^53) and wallets (4,503,599,627,370,476) take. Nothing is signed with it.
+    """
+    bound = domain.chain_id.to_bytes(32, "big") + domain.verifying_contract
+    return 1 << 47 | int.from_bytes(keccak256(b"l2kit rollup chain id" + bound)[:6], "big") >> 1
+
+
 @dataclass(frozen=True)
 class Transfer:
     """A transfer to be signed. Amounts in base units of the token (zero address: ETH), addresses 20 bytes.
@@ -116,6 +126,7 @@ __all__ = [
     "WITHDRAW_TYPE",
     "Transfer",
     "Withdraw",
+    "l2_chain_id",
     "rollup_domain",
     "transfer_digest",
     "withdraw_digest",

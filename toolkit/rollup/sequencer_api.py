@@ -9,7 +9,9 @@ from toolkit.devnet.accounts import checksum
 from toolkit.devnet.l1 import hex_of
 from toolkit.errors import BadInput
 from toolkit.rollup import api, jsonrpc
-from toolkit.rollup.operations import Transfer, Withdraw
+from toolkit.rollup.blocks import Growing
+from toolkit.rollup.ethereum_api import EthereumApi, View
+from toolkit.rollup.operations import Transfer, Withdraw, l2_chain_id
 from toolkit.rollup.sequencer import Refused
 from toolkit.rollup.sequencing import Busy, SequencerService, Signed
 from toolkit.rollup.store import Entry
@@ -20,6 +22,7 @@ class SequencerApi:
 
     def __init__(self, service: SequencerService, *, seal_on_demand: bool, batch_data_on_demand: bool) -> None:
         self._service = service
+        self._ethereum = EthereumApi("sequencer", service.sequencer.state.genesis, service.lock, self._look)
         self._seal_on_demand, self._batch_data_on_demand = seal_on_demand, batch_data_on_demand
 
     def methods(self) -> dict[str, api.Method]:
@@ -34,6 +37,7 @@ class SequencerApi:
             "l2_batch": self.batch,
             "l2_withdrawals": self.withdrawals,
             "l2_status": self.status,
+            **self._ethereum.methods(),
         }
         if self._seal_on_demand:
             methods["l2_seal"] = self.seal
@@ -115,6 +119,7 @@ class SequencerApi:
             return {
                 "role": "sequencer",
                 "address": checksum(service.address),
+                "chainId": l2_chain_id(service.sequencer.state.genesis.domain),
                 "l1Block": service.head,
                 "posted": len(service.history.posted),
                 "sealed": None if service.sealed is None else service.sealed.number,
@@ -150,6 +155,15 @@ class SequencerApi:
             else:
                 answers.append(self._receipt(result))
         return answers
+
+    def _look(self) -> View:
+        """What is known now, for Ethereum's methods; the lock must be held."""
+        service, sequencer, sealed = self._service, self._service.sequencer, self._service.sealed
+        pending = [] if sealed is None else [Growing(sealed.header, sealed.records, sealed.messages)]
+        if sequencer.records:
+            pending.append(Growing(sequencer.header.encode(), sequencer.records[:], ()))
+        finalized, poster = service.life.batch, service.address
+        return View(service.history, None, sequencer.state, finalized, pending, poster, service.timestamp)
 
     def _receipt(self, entry: Entry) -> dict[str, Any]:
         shown: dict[str, Any] = {

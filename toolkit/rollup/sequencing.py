@@ -69,7 +69,7 @@ class SequencerService:
         sealed: the batch on its way to L1.
         history: what L1 holds.
         life: whether the rollup lives. Where it was frozen, nothing is taken and nothing posted any more.
-        head: the L1 block up to which that is so.
+        head, timestamp: number and time (seconds) of the L1 block up to which that is so.
         batch_data: how batches go to L1, as in `Config`.
     """
 
@@ -87,7 +87,7 @@ class SequencerService:
         self._gives_blobs = False
         self._prover, self._in_blobs = Prover(), False
         self.history, self.life = History(contracts), Life(contracts.genesis_assertion)
-        self._timestamp = 0  # of L1's head
+        self.timestamp = 0
         self.sequencer = Sequencer(State(contracts.genesis), sender.address, batch_records=config.batch_records)
         self.sealed: Sealed | None = None
         self.head = 0
@@ -258,7 +258,7 @@ class SequencerService:
         async with self._following:
             step = await self._follower.step()
             async with self.lock:
-                self.head, self._timestamp = step.head, step.timestamp
+                self.head, self.timestamp = step.head, step.timestamp
                 self._learn(step)
                 if self.life.alarm is not None:
                     self._due.set()  # what is due then comes with time
@@ -382,7 +382,7 @@ class SequencerService:
         if self.life.frozen is not None:
             return None
         posted = self.history.posted
-        quiet = self._timestamp - posted[-1].batch.timestamp if posted else 0
+        quiet = self.timestamp - posted[-1].batch.timestamp if posted else 0
         if self.sealed is not None or self.life.needs_a_batch(len(posted), quiet):
             return 0.0
         self._seal_wanted = self._seal_wanted and self._has_content  # L1 may hold by now what that was for

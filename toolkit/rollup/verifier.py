@@ -20,6 +20,7 @@ from toolkit.rollup.derive import Replica
 from toolkit.rollup.dispute.game import Ended
 from toolkit.rollup.dispute.moves import challenger_moves
 from toolkit.rollup.dispute.player import Player
+from toolkit.rollup.ethereum_api import EthereumApi, View
 from toolkit.rollup.machine import Withdrawal
 from toolkit.rollup.watcher import Watcher
 
@@ -32,6 +33,7 @@ class VerifierService:
     def __init__(self, watcher: Watcher, player: Player | None, *, poll_seconds: float) -> None:
         """``player`` brings moves to L1; None only watches."""
         self._watcher, self._player, self._poll_seconds = watcher, player, poll_seconds
+        self._ethereum = EthereumApi("verifier", watcher.replica.state.genesis, watcher.lock, self._known)
 
     async def start(self) -> None:
         """Derive what L1 holds so far."""
@@ -86,6 +88,7 @@ class VerifierService:
             "l2_disputes": self._watcher.disputes,
             "l2_withdrawals": self.withdrawals,
             "l2_withdrawalProof": self.withdrawal_proof,
+            **self._ethereum.methods(),
         }
 
     async def status(self) -> dict[str, Any]:
@@ -128,6 +131,12 @@ class VerifierService:
                 "amount": str(withdrawal.amount),
                 "proof": [hex_of(sibling) for sibling in claim.proof],
             }
+
+    def _known(self) -> View:
+        """What is known now, for Ethereum's methods; the lock must be held."""
+        replica, sequencer = self._watcher.replica, self._watcher.replica.contracts.sequencer
+        finalized, now = replica.confirmed_outbox().batch, self._watcher.timestamp
+        return View(replica.history, replica.outcomes, replica.state, finalized, (), sequencer, now)
 
     def _judge(self, name: bytes) -> None:
         assertion = self._watcher.replica.assertions.get(name)

@@ -14,6 +14,7 @@ from toolkit.rollup import jsonrpc
 from toolkit.rollup.contracts import BATCH_POSTED, POST_BLOBS, BatchPosted, Contracts
 from toolkit.rollup.derive import Replica
 from toolkit.rollup.follower import Follower
+from toolkit.rollup.operations import l2_chain_id
 from toolkit.rollup.store import L1Copy, L1Log
 
 
@@ -97,6 +98,7 @@ class Watcher:
             last = replica.derived[-1]
             assertions = replica.assertions.values()
             return {
+                "chainId": l2_chain_id(self._contracts.genesis.domain),
                 "l1Block": self.head,
                 "l1Timestamp": self.timestamp,
                 "batches": last.batch,

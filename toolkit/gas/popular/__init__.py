@@ -20,7 +20,7 @@ from toolkit.gas.popular.claim import COMMAND, TOLERANCE, Checked, Claim, Verdic
 from toolkit.gas.popular.claims import CLAIMS
 from toolkit.gas.popular.equation import Equation, Given
 
-__all__ = ["CLAIMS", "COMMAND", "TOLERANCE", "Checked", "Claim", "Equation", "Given", "Verdict", "check"]
+__all__ = ["CLAIMS", "COMMAND", "TOLERANCE", "Checked", "Claim", "Equation", "Given", "Verdict", "check", "checked"]
 
 
 def check(receipts: Mapping[str, int]) -> list[Checked]:

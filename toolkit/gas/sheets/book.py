@@ -11,7 +11,7 @@ from toolkit.gas.sheet import Sheet
 from toolkit.gas.sheets.breakeven import breakeven
 from toolkit.gas.sheets.claims import claims
 from toolkit.gas.sheets.deployment import deployment
-from toolkit.gas.sheets.fees import fees, posting
+from toolkit.gas.sheets.fees import ROWS, fees, posting
 from toolkit.gas.sheets.grid import grids
 from toolkit.gas.sheets.levers import levers
 from toolkit.gas.sheets.money import Rates
@@ -41,12 +41,14 @@ def book(
         rates: prices.
         fork: whose rules of calldata and blobs.
 
+    The fee model is left out where the receipts that it needs were not measured: not every node takes blobs.
+
     Raises:
-        BadInput: a receipt that a model needs is missing.
+        BadInput: another receipt is missing.
     """
     of_forks = grids(cells)
     last = [cell for cell in cells if of_forks and cell.hardfork == of_forks[-1].hardfork]
-    how = posting(receipts, last)
+    priced = fees(posting(receipts, last), rates) if all(row in receipts for row in ROWS) else []
     return [
         techniques(cells, rates),
         breakeven(cells, rates),
@@ -55,7 +57,7 @@ def book(
         deployment(contracts),
         storage(receipts, bytecode, rates, fork),
         storage_claims(receipts, bytecode, rates, fork),
-        *fees(how, rates),
+        *priced,
         *claims(receipts),
         *levers(),
     ]

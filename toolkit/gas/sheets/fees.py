@@ -33,6 +33,8 @@ from toolkit.gas.sheets.money import GWEI, Rates, decimal, gwei
 
 _CALLDATA = "rollup: batch of 1,000 transfers as calldata, per transfer"
 _BLOB = "rollup: batch in one blob, execution"
+ROWS = (_CALLDATA, _BLOB)
+"""The receipts that `posting` needs."""
 _TRANSFERS = 1_000
 _FLOOR_TOKEN = 10
 _MOST = 2_000
@@ -58,7 +60,7 @@ def posting(receipts: Mapping[str, int], cells: Iterable[Cell] = ()) -> Posting:
     from toolkit.rollup.codec import BLOB_RECORDS, RECORD_SIZE, Header
     from toolkit.rollup.contracts import encode_post_batch, encode_post_blobs
 
-    if missing := [row for row in (_CALLDATA, _BLOB) if row not in receipts]:
+    if missing := [row for row in ROWS if row not in receipts]:
         raise BadInput(f"the fee model needs the receipt {missing[0]!r}, which was not measured")
     header = Header(fee_token=bytes(20)).encode()
     empty = tokens_in_calldata(encode_post_batch(1, header, (), ()))
@@ -211,8 +213,7 @@ def _blob_base_fee(forks: Sequence[Fork]) -> Sheet:
     for blocks in _EXCESS_BLOCKS:
         row: dict[str, CellValue] = {"excess": str(blocks)}
         for fork in forks:
-            excess = blocks * (fork.max - fork.target) * GAS_PER_BLOB
-            row[fork.name] = _fee(excess, fork)
+            row[fork.name] = _fee(blocks, fork)
         rows.append(row)
     notes = (
         "Excess blob gas after so many blocks with as many blobs as they may hold, from none; each fork by its own "
@@ -221,9 +222,10 @@ def _blob_base_fee(forks: Sequence[Fork]) -> Sheet:
     return Sheet("fees-blob-base-fee", "Blob base fee over excess blob gas", columns, rows, notes)
 
 
-def _fee(excess: int, fork: Fork) -> Figure:
-    fee = get_base_fee_per_blob_gas(excess, fork)
-    equation = f"fake_exponential(1, {excess:,}, {fork.blob_base_fee_update_fraction:,}) wei, EIP-4844"
+def _fee(blocks: int, fork: Fork) -> Figure:
+    more, fraction = fork.max - fork.target, fork.blob_base_fee_update_fraction
+    fee = get_base_fee_per_blob_gas(blocks * more * GAS_PER_BLOB, fork)
+    equation = f"fake_exponential(1, blocks * {more} * {GAS_PER_BLOB:,}, {fraction:,}) wei, EIP-4844"
     return derived(decimal(Fraction(fee, GWEI)), equation)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.bridge.amounts import ETHER_UNIT, Unit, Words, decimal, moment, parse_units, span
+from toolkit.bridge.amounts import ETHER_UNIT, Unit, Words, decimal, moment, parse_span, parse_units, span
 from toolkit.errors import BadInput
 
 
@@ -71,3 +71,17 @@ def test_what_has_no_name_is_told_as_it_is() -> None:
     assert words.amount(token, 1_234_500_000) == "1,234.5 USD"
     assert words.who(other) == "0x0303030303030303030303030303030303030303"
     assert words.amount(other, 1000) == "1,000 base units of 0x0303030303030303030303030303030303030303"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("7d", 604_800), ("12h", 43_200), ("30m", 1_800), ("45s", 45), ("90", 90), ("1d12h", 129_600), ("1d1s", 86_401)],
+)
+def test_a_span_is_read_in_seconds(text: str, seconds: int) -> None:
+    assert parse_span(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0d", "-1", "1.5d", "d", "12h1d", "1d 2h", "7w", "1_0", "\u0667d", "1" * 99])
+def test_what_is_no_span_is_refused(text: str) -> None:
+    with pytest.raises(BadInput, match=r"is no span of time|is not above zero"):
+        parse_span(text)

@@ -66,6 +66,7 @@ class Walk:
             chain=None, contract=lambda name: name,
         )  # fmt: skip
         onlooker = SimpleNamespace(look=self.look, head=10**6)
+        local.travel = lambda seconds: Local.travel(cast(Local, local), seconds)
         self.passage = Passage(cast(Local, local), cast(Onlooker, onlooker), self.ear, travel=travel)
 
     def look(self) -> View:

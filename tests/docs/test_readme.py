@@ -78,7 +78,7 @@ def test_up_prints_one_screen_and_ends_on_ctrl_c(tmp_path: Path) -> None:
 
 @pytest.mark.node
 def test_python_example_runs() -> None:
-    example = blocks("python")[0]
+    example = blocks("python")[1]
     ran = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0, ran.stderr
     assert re.search(r"deposited with [\d,]+ gas; bob owns 250000000000000000 wei on L2", ran.stdout)
@@ -86,7 +86,7 @@ def test_python_example_runs() -> None:
 
 @pytest.mark.node
 def test_pytest_example_passes(tmp_path: Path) -> None:
-    (tmp_path / "test_example.py").write_text(blocks("python")[1])
+    (tmp_path / "test_example.py").write_text(blocks("python")[2])
     command = [sys.executable, "-m", "pytest", "-p", "no:ape_test", "-p", "no:cacheprovider", str(tmp_path)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     ran = subprocess.run(
@@ -97,7 +97,7 @@ def test_pytest_example_passes(tmp_path: Path) -> None:
 
 def test_channel_example_runs(tmp_path: Path) -> None:
     ran = subprocess.run(
-        [sys.executable, "-c", blocks("python")[2]],
+        [sys.executable, "-c", blocks("python")[3]],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -110,9 +110,10 @@ def test_channel_example_runs(tmp_path: Path) -> None:
 
 
 def test_the_commands_of_channels_bridge_benchmarks_and_models_are_there() -> None:
-    verbs = "l2kit (channel|bench|deposit|withdraw|status|claim|escape|gas|recommend) "
+    bridge = "deposit|withdraw|status|claim|escape"
+    verbs = rf"l2kit (accounts|balance|transfer|travel|dispute|channel|bench|{bridge}|gas|recommend)\b"
     lines = [line for block in blocks("sh") for line in block.splitlines() if re.search(verbs, line)]
-    assert len(lines) > 16
+    assert len(lines) > 22
     for line in lines:
         words = line.split()[1:]
         ran = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -11,6 +12,7 @@ from toolkit.devnet.accounts import checksum
 from toolkit.errors import BadInput
 
 _SHOWN = 60
+_SPAN = re.compile(r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,12})s)?|([0-9]{1,12})")
 _SPANS = ((24 * 3600, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -98,6 +100,25 @@ def span(seconds: int) -> str:
         if len(parts) == 2:
             break
     return " ".join(parts)
+
+
+def parse_span(text: str) -> int:
+    """The seconds that "7d", "12h", "30m", "1d12h" or "90" say; raises BadInput where it is none, or not above zero.
+
+    >>> parse_span("1d12h")
+    129600
+    """
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    found = _SPAN.fullmatch(text)
+    if found is None or not text:
+        raise BadInput(
+            f"{shown!r} is no span of time: give days, hours, minutes or seconds, as 7d, 12h, 30m, 1d12h, 90"
+        )
+    days, hours, minutes, seconds, bare = (int(part or 0) for part in found.groups())
+    total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds + bare
+    if not total:
+        raise BadInput(f"the time {shown} is not above zero")
+    return total
 
 
 def moment(timestamp: int, now: int) -> str:

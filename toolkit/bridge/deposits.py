@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.bridge.passage import Deed, Passage
+from toolkit.bridge.standing import Stage, Standing
 from toolkit.bridge.view import View
 from toolkit.devnet.accounts import Account, checksum
 from toolkit.devnet.l1 import bytes_of
@@ -68,6 +69,13 @@ def deposit(
         return told(said, deposit_erc20(chain, bridge, account, coin.address, amount, receiver))
     except Reverted as error:
         raise _explained(error, view, to, what) from error
+
+
+def see_through(passage: Passage, name: str, *, wait: bool) -> Standing:
+    """Where the deposit of an L1 transaction (0x-hex) is: now, or with ``wait`` once it is on L2 or refused."""
+    if not wait:
+        return passage.in_transaction(passage.look(), name)
+    return passage.follow(lambda view: passage.in_transaction(view, name), lambda each: each.stage is not Stage.SENT)
 
 
 def _check(view: View, account: Account, token: bytes, amount: int, owned: int) -> None:

@@ -17,7 +17,7 @@ from toolkit.devnet.l1 import bytes_of, hex_of
 from toolkit.devnet.nodes import Node, attach
 from toolkit.devnet.rpc import Rpc
 from toolkit.devnet.running import find_devnet
-from toolkit.errors import BadInput, RpcError, ServiceError
+from toolkit.errors import BadInput, NodeError, RpcError, ServiceError
 from toolkit.rollup.client import ETH, RollupClient
 from toolkit.rollup.rebuild import Source, read_devnet
 
@@ -133,6 +133,22 @@ class Local:
     def node(self) -> Node:
         """L1's node, as far as it can be told to move its clock."""
         return attach(self.source.l1_rpc)
+
+    def travel(self, seconds: int) -> int:
+        """Move L1's clock forward, by which everything measures; returns the time of the block mined then (seconds).
+
+        Raises:
+            BadInput: the node's clock cannot be moved.
+        """
+        node = self.node()
+        try:
+            return node.travel(seconds)
+        except NodeError as error:
+            if isinstance(error.__cause__, RpcError):  # it answers, and has no such thing
+                raise BadInput(str(error)) from error
+            raise
+        finally:
+            node.stop()
 
     def provider(self) -> ProviderClient:
         """The liquidity provider, which may not answer. Raises ServiceError where the devnet has none."""

@@ -353,15 +353,7 @@ class Passage:
     def _move_clock(self, seconds: int) -> None:
         """Move the devnet's clock forward."""
         self.teller.note(f"the devnet's clock is moved by {span(seconds)}")
-        node = self.local.node()
-        try:
-            node.travel(seconds)
-        except NodeError as error:
-            if isinstance(error.__cause__, RpcError):  # it answers, and has no such thing
-                raise BadInput(str(error)) from error
-            raise
-        finally:
-            node.stop()
+        self.local.travel(seconds)
 
     # --- what anybody may do ---
 

@@ -32,15 +32,15 @@ UNPOSTED_SECONDS = 15.0
 """How long the sequencer may take to post what it has promised, before a withdrawal goes past it."""
 
 
-def check_amount(words: Words, token: bytes, amount: int) -> None:
-    """Raise BadInput where one withdrawal cannot carry exactly so many base units; the message has the next below."""
+def check_amount(words: Words, token: bytes, amount: int, carrier: str = "withdrawal") -> None:
+    """Raise BadInput where one operation cannot carry exactly so many base units; the message has the next below."""
     if amount == WHOLE_BALANCE or is_representable(amount):
         return
     below = round_amount_down(amount)
     if below == 0 or amount > WHOLE_BALANCE:
         raise BadInput(f"{words.amount(token, amount)} is more than an account can hold")
     raise BadInput(
-        f"{words.amount(token, amount)} has more digits than one withdrawal carries: the next below is "
+        f"{words.amount(token, amount)} has more digits than one {carrier} carries: the next below is "
         f"{words.amount(token, below)} (and 'all' takes a whole balance, whatever its digits)"
     )
 
@@ -63,7 +63,7 @@ def promised(
     _check_lives(view, account)
     client = passage.local.service("sequencer")
     try:
-        _check_held(view.words, account, token, amount, client.account(account.address_bytes, token).balance)
+        check_held(view.words, account, token, amount, client.account(account.address_bytes, token).balance)
         return client.withdraw(account, amount, token, before=before).hash
     except ServiceError as error:
         raise ServiceError(f"{error}: 'l2kit withdraw --forced' goes through L1 without it") from error
@@ -85,7 +85,7 @@ def forced(passage: Passage, view: View, account: Account, token: bytes, amount:
     index = state.index_of(account.address_bytes, token)
     if index is None:
         raise BadInput(f"{account.name} holds no {words.unit(token).symbol} on L2, as far as L1 knows")
-    _check_held(words, account, token, amount, state.accounts[index].balance)
+    check_held(words, account, token, amount, state.accounts[index].balance)
     operation = Withdraw(index, token, amount, 0, state.accounts[index].nonce)
     record = operation.record(operation.sign(state.genesis.domain, account.key)).encode()
     what = f"all its {words.unit(token).symbol}" if amount == WHOLE_BALANCE else words.amount(token, amount)
@@ -129,6 +129,36 @@ def exit_early(passage: Passage, account: Account, index: int, most: int | None 
     (receipt,) = passage.local.chain.receipts([_wait_until_paid(passage, quote, named)])
     passage.teller.deed(Deed.of(f"{provider} paid {paid} to {account.name} on L1", receipt))
     return passage.look().of_withdrawal(index)
+
+
+def see_through(
+    passage: Passage,
+    look: Look,
+    account: Account,
+    *,
+    wait: bool,
+    fast: bool = False,
+    most: int | None = None,
+    before: Callable[[int], object] = lambda _: None,
+) -> Standing:
+    """Where a withdrawal is that ``look`` finds: now, or with ``wait`` or ``fast`` once its owner is paid.
+
+    Args:
+        account: its owner.
+        wait: until it can be claimed, and claim it.
+        fast: have the provider pay it early instead, for ``most`` base units at most (see `exit_early`).
+        before: is told its index before the provider is asked.
+    """
+    if fast:
+        standing = passage.follow(look, lambda each: each.subject.withdrawal is not None)
+        if (index := standing.subject.withdrawal) is not None:
+            before(index)
+            standing = exit_early(passage, account, index, most)
+        return standing
+    if not wait:
+        return look(passage.look())
+    standing = passage.follow(look, lambda each: each.stage is Stage.CLAIMABLE)
+    return collect(passage, passage.look(), look) if standing.stage is Stage.CLAIMABLE else standing
 
 
 def goes_on(index: int) -> str:
@@ -248,7 +278,8 @@ def _check_lives(view: View, account: Account) -> None:
         raise BadInput(f"the rollup is frozen: 'l2kit escape --for {account.name}' pays what its last state holds")
 
 
-def _check_held(words: Words, account: Account, token: bytes, amount: int, held: int) -> None:
+def check_held(words: Words, account: Account, token: bytes, amount: int, held: int) -> None:
+    """Raise BadInput where an account that holds ``held`` on L2 does not have ``amount`` (base units)."""
     if not held or (amount != WHOLE_BALANCE and held < amount):
         less = "" if amount == WHOLE_BALANCE else f", which is less than {words.amount(token, amount)}"
         raise BadInput(f"{account.name} holds {words.amount(token, held)} on L2{less}")

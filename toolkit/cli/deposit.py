@@ -44,7 +44,6 @@ def deposit(
     """
     from toolkit.bridge import deposits
     from toolkit.bridge.amounts import parse_units
-    from toolkit.bridge.standing import Stage
 
     with passing(file, payer=sender, travel=travel, quiet=as_json) as (passage, told):
         local = passage.local
@@ -54,10 +53,7 @@ def deposit(
         made = deposits.deposit(passage, passage.look(), account, asset, units, receiver, permit=permit)
         name = made.transaction
         told.on_the_way = f"the deposit goes on by itself, and 'l2kit status {name}' says where it is"
-        if wait or travel:
-            standing = passage.follow(lambda view: passage.in_transaction(view, name), lambda s: s.stage != Stage.SENT)
-        else:
-            standing = passage.in_transaction(passage.look(), name)
+        standing = deposits.see_through(passage, name, wait=wait or travel)
     if as_json:
         show.as_json({**standing.as_json(), "transactions": [deed.as_json() for deed in told.deeds]})
     elif not (wait or travel):

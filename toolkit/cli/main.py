@@ -19,11 +19,16 @@ COMMANDS = {
     "demo": "toolkit.cli.demo",
     "gas": "toolkit.cli.gas",
     "recommend": "toolkit.cli.recommend",
+    "accounts": "toolkit.cli.accounts",
+    "balance": "toolkit.cli.balance",
+    "transfer": "toolkit.cli.transfer",
+    "travel": "toolkit.cli.travel",
     "deposit": "toolkit.cli.deposit",
     "withdraw": "toolkit.cli.withdraw",
     "status": "toolkit.cli.status",
     "claim": "toolkit.cli.claim",
     "escape": "toolkit.cli.escape",
+    "dispute": "toolkit.cli.dispute",
     "channel": "toolkit.cli.channel",
     "bench": "toolkit.cli.bench",
     "rebuild": "toolkit.cli.rebuild",
@@ -63,6 +68,8 @@ def cli() -> None:
       l2kit demo                 see everything once: channel, rollup, bridge, and the gas table
       l2kit up                   a devnet to work with, until Ctrl-C
       l2kit deposit 2 --from alice --wait
+      l2kit transfer 0.5 --from alice --to bob
+      l2kit balance alice bob
       l2kit withdraw 1 --from alice --travel
       l2kit gas --markdown       what every technique costs
     """

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from toolkit.bridge.amounts import Words
     from toolkit.bridge.passage import Deed, Passage
     from toolkit.bridge.standing import Standing
+    from toolkit.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,6 +33,13 @@ def devnet_option(command: F) -> F:
     )(command)
 
 
+def attached(file: Path | None) -> Session:
+    """The devnet that `devnet_option` names."""
+    from toolkit.session import attach
+
+    return attach(file)
+
+
 def json_option(command: F) -> F:
     """For programs."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
@@ -42,6 +50,13 @@ def token_option(command: F) -> F:
     return click.option(
         "--token", default="ETH", show_default=True, metavar="SYMBOL|ADDRESS", help="ETH, DEV, or a token's address."
     )(command)
+
+
+def posted_option(command: F) -> F:
+    """L2 without the sequencer."""
+    return click.option("--posted", is_flag=True, help="L2 as L1 alone shows it, without asking the sequencer.")(
+        command
+    )
 
 
 def travel_option(command: F) -> F:

@@ -67,7 +67,6 @@ def withdraw(
     from toolkit.bridge import withdrawals
     from toolkit.bridge.amounts import parse_units
     from toolkit.bridge.passage import Look
-    from toolkit.bridge.standing import Stage
     from toolkit.rollup.client import OperationRefused
     from toolkit.rollup.codec import WHOLE_BALANCE
 
@@ -96,16 +95,13 @@ def withdraw(
             told.note(f"{owner} signed a withdrawal of {what}; the sequencer has it on disk ({name})")
             look = lambda view: passage.of_operation(view, promised)  # noqa: E731
         told.on_the_way = f"the withdrawal goes on by itself: 'l2kit status {name}' says where it is"
-        standing = look(passage.look())
-        if fast:
-            standing = passage.follow(look, lambda standing: standing.subject.withdrawal is not None)
-            if (index := standing.subject.withdrawal) is not None:
-                told.on_the_way = withdrawals.goes_on(index)
-                standing = withdrawals.exit_early(passage, account, index, most)
-        elif wait or travel:
-            standing = passage.follow(look, lambda standing: standing.stage is Stage.CLAIMABLE)
-            if standing.stage is Stage.CLAIMABLE:
-                standing = withdrawals.collect(passage, passage.look(), look)
+
+        def is_known(index: int) -> None:
+            told.on_the_way = withdrawals.goes_on(index)
+
+        standing = withdrawals.see_through(
+            passage, look, account, wait=wait or travel, fast=fast, most=most, before=is_known
+        )
     if as_json:
         deeds = [deed.as_json() for deed in told.deeds]
         show.as_json({**standing.as_json(), "operation": operation, "transactions": deeds})

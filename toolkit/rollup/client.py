@@ -99,17 +99,30 @@ class RollupClient:
         found = self.call("l2_account", hex_of(owner), hex_of(token))
         return L2Account(found["account"], int(found["balance"]), found["nonce"])
 
-    def transfer(self, sender: Account, to: bytes, amount: int, token: bytes = ETH, *, fee: int = 0) -> Receipt:
+    def transfer(
+        self,
+        sender: Account,
+        to: bytes,
+        amount: int,
+        token: bytes = ETH,
+        *,
+        fee: int = 0,
+        before: Callable[[bytes], object] = lambda _: None,
+    ) -> Receipt:
         """Send ``amount`` to ``to``; returns when the sequencer has it on disk.
 
-        ``codec.WHOLE_BALANCE`` as amount sends all that the account holds, less the fee.
+        ``codec.WHOLE_BALANCE`` as amount sends all that the account holds, less the fee. ``before`` is told the
+        operation's hash (32 bytes) before it goes out.
 
         Raises:
             BadInput: the sender has no account of the token.
             OperationRefused: the sequencer does not take it.
             ServiceError: also where it names another operation than this.
         """
-        return self.transfers(sender, [(to, amount)], token, fee=fee)[0]
+        account, nonce = self._from(sender, token)
+        operation = Transfer(account, to, token, amount, fee, nonce)
+        before(operation.digest(self._domain))
+        return self._send_own("l2_sendTransfers", [operation], sender)[0]
 
     def transfers(
         self, sender: Account, payments: Iterable[tuple[bytes, int]], token: bytes = ETH, *, fee: int = 0

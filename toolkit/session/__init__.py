@@ -1,0 +1,15 @@
+"""A devnet that runs, from outside: every everyday verb of the command is a call of the same name.
+
+>>> from toolkit import session                                # doctest: +SKIP
+>>> devnet = session.attach()                                  # doctest: +SKIP
+>>> devnet.transfer("alice", "bob", 10**18)                    # doctest: +SKIP
+>>> devnet.balance("bob"), devnet.travel(days=7)               # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from toolkit.session.client import Session, attach
+from toolkit.session.court import Court
+from toolkit.session.holdings import Holding
+
+__all__ = ["Court", "Holding", "Session", "attach"]

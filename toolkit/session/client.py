@@ -1,0 +1,341 @@
+"""The client of a devnet that runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from toolkit.bridge import deposits, withdrawals
+from toolkit.bridge.amounts import Unit, Words, parse_units
+from toolkit.bridge.local import Local
+from toolkit.bridge.passage import Deed, Look, Passage
+from toolkit.bridge.standing import Standing
+from toolkit.bridge.withdrawals import check_amount, check_held
+from toolkit.devnet.accounts import Account
+from toolkit.devnet.running import find_devnet, running_devnets
+from toolkit.errors import BadInput, L2KitError
+from toolkit.rollup.client import OperationRefused, Receipt
+from toolkit.rollup.codec import WHOLE_BALANCE
+from toolkit.session import clock
+from toolkit.session.court import Court
+from toolkit.session.holdings import Holding, holdings, on_l1, on_l2
+
+POSTED_SECONDS = 120.0
+"""How long a transfer may take to L1 before `Session.transfer` gives up to wait for it."""
+DAY, HOUR, MINUTE = 24 * 3600, 3600, 60
+_DEFAULT_NAME = "default"
+
+Who = str | Account
+"""An account of the devnet, its name, or any address (0x-hex)."""
+
+
+def _nothing(_: object) -> None:
+    return None
+
+
+def attach(name_or_file: str | Path | None = None) -> Session:
+    """The devnet that ``l2kit up`` runs on this machine: the only one, or the one of that name or of that JSON file.
+
+    Raises:
+        BadInput: there is none, or there are several, or the file describes none.
+
+    Example:
+        >>> attach().balance("alice")  # doctest: +SKIP
+        2500000000000000000
+    """
+    if isinstance(name_or_file, str) and not _is_path(name_or_file):
+        return Session(Local.find(_named(name_or_file)))
+    return Session(Local.find(find_devnet(None if name_or_file is None else Path(name_or_file))))
+
+
+class Session:
+    """A devnet that runs. Amounts are ints in base units (wei for ETH), times seconds of L1's.
+
+    Whom a call is about is an account of the devnet, its name, or an address; a token is "ETH", "DEV", or an address.
+
+    Attributes:
+        local: its accounts, contracts and services.
+
+    Raises (every method):
+        BadInput: there is no such account or token.
+        NodeError: L1 does not answer.
+    """
+
+    def __init__(self, local: Local) -> None:
+        self.local = local
+        self._units: dict[bytes, Unit] = {}
+
+    @property
+    def words(self) -> Words:
+        """How its addresses and amounts are told to people."""
+        known = self.local.words
+        return replace(known, units={**known.units, **self._units})
+
+    def unit(self, token: str) -> Unit:
+        """What a token is counted in; L1 is asked for tokens other than ETH and DEV."""
+        address = self.local.token(token)
+        if address not in self.words.units:
+            with self.local.onlooker() as onlooker:
+                self._units[address] = onlooker.unit(address)
+        return self.words.unit(address)
+
+    def parse(self, amount: str, token: str = "ETH") -> int:
+        """The base units of a decimal amount, "2.5"; or of "all", which a transfer takes (``codec.WHOLE_BALANCE``)."""
+        return WHOLE_BALANCE if amount == "all" else parse_units(amount, self.unit(token))
+
+    def accounts(self) -> list[Account]:
+        """The devnet's accounts with their keys, which everybody knows; what they hold say `balance` and `holdings`."""
+        return list(self.local.accounts.values())
+
+    def balance(self, who: Who, token: str = "ETH", *, layer: str = "l2") -> int:
+        """What somebody holds of a token, in base units.
+
+        Args:
+            layer: "l2" as the sequencer has confirmed it, "posted" as L1 alone shows L2, or "l1".
+
+        Raises:
+            ServiceError: the sequencer does not answer; "posted" and "l1" do not need it.
+        """
+        place = [(self.address(who), self.local.token(token))]
+        if layer == "l1":
+            return on_l1(self.local, place)[0]
+        if layer not in ("l2", "posted"):
+            raise BadInput(f"there is no layer {layer!r}; there are l2, posted and l1")
+        return on_l2(self.local, place, posted=layer == "posted")[0]
+
+    def holdings(
+        self, who: Iterable[Who] = (), tokens: Iterable[str] = ("ETH",), *, posted: bool = False
+    ) -> list[Holding]:
+        """What each of ``who`` (none: all accounts of the devnet) holds of each of ``tokens``, on both layers.
+
+        Args:
+            posted: show L2 as L1 alone shows it, without the sequencer.
+
+        Raises:
+            ServiceError: the sequencer does not answer.
+        """
+        assets = [self.local.token(token) for token in tokens]
+        owners = [self.address(each) for each in who] or [each.address_bytes for each in self.accounts()]
+        return holdings(self.local, [(owner, token) for owner in owners for token in assets], posted=posted)
+
+    def transfer(
+        self,
+        sender: Who,
+        to: Who,
+        amount: int,
+        token: str = "ETH",
+        *,
+        wait: bool = False,
+        before: Callable[[bytes], object] = _nothing,
+    ) -> Receipt:
+        """Pay on L2: signed (EIP-712) and sent to the sequencer; returns when it has it on disk.
+
+        Args:
+            sender: an account of the devnet.
+            amount: base units; ``codec.WHOLE_BALANCE`` is all that the sender holds.
+            wait: return only when it is on L1, or dropped, because L1 reorganised.
+            before: is told the operation's hash (32 bytes) before it goes out.
+
+        Raises:
+            BadInput: the sender does not hold as much, or one record cannot carry the amount exactly.
+            OperationRefused (`toolkit.rollup.client`): the sequencer does not take it.
+            ServiceError: it does not answer, or does not post it within `POSTED_SECONDS`.
+        """
+        account, receiver, asset = self._account(sender), self.address(to), self.local.token(token)
+        _check_positive(amount)
+        self.unit(token)
+        words = self.words
+        check_amount(words, asset, amount, "transfer")
+        client = self.local.service("sequencer")
+        try:
+            check_held(words, account, asset, amount, client.account(account.address_bytes, asset).balance)
+            receipt = client.transfer(account, receiver, amount, asset, before=before)
+            return client.wait_for_post(receipt.hash, seconds=POSTED_SECONDS) if wait else receipt
+        except OperationRefused as error:
+            raise OperationRefused(f"the sequencer refuses: {error}") from error
+        finally:
+            client.close()
+
+    def deposit(
+        self,
+        who: Who,
+        amount: int,
+        token: str = "ETH",
+        *,
+        to: Who | None = None,
+        permit: bool = False,
+        wait: bool = True,
+        travel: bool = False,
+    ) -> Standing:
+        """Deposit from L1 to L2; returns when L2 shows it, or without ``wait`` when L1 has it, with where it is.
+
+        Args:
+            who: an account of the devnet; it pays the gas as well.
+            amount: base units.
+            to: whose account on L2 is credited; the depositor's where None.
+            permit: approve a token by a signature (EIP-2612).
+            travel: move the clock where only time is missing, because there is no sequencer.
+
+        Raises:
+            BadInput: the account does not own as much, or the rollup does not take it.
+            L2KitError: the rollup has refused it.
+        """
+        account, asset = self._account(who), self.local.token(token)
+        receiver = account.address_bytes if to is None else self.address(to)
+        _check_positive(amount)
+        with self._passage(account, travel) as passage:
+            made = deposits.deposit(passage, passage.look(), account, asset, amount, receiver, permit=permit)
+            return _arrived(deposits.see_through(passage, made.transaction, wait=wait or travel))
+
+    def withdraw(
+        self,
+        who: Who,
+        amount: int,
+        token: str = "ETH",
+        *,
+        wait: bool = False,
+        travel: bool = False,
+        forced: bool = False,
+        fast: bool = False,
+        max_fee: int | None = None,
+    ) -> Standing:
+        """Withdraw from L2 to the same address on L1; returns when the sequencer has it on disk, with where it is.
+
+        Args:
+            who: an account of the devnet.
+            amount: base units; ``codec.WHOLE_BALANCE`` is all that it holds.
+            wait: return only when it is claimed, after the challenge window.
+            travel: as ``wait``, and move the clock instead of waiting.
+            forced: go through L1, past the sequencer.
+            fast: be paid by the liquidity provider now, for ``max_fee`` (base units) at most.
+
+        Raises:
+            BadInput: the account does not hold as much, or one record cannot carry the amount exactly.
+            OperationRefused (`toolkit.rollup.client`): the sequencer does not take it.
+            ServiceError: it does not answer.
+            L2KitError: it was dropped or refused.
+        """
+        account, asset = self._account(who), self.local.token(token)
+        _check_positive(amount)
+        if max_fee is not None and not fast:
+            raise BadInput("a fee is paid only to be fast")
+        look: Look
+        with self._passage(account, travel) as passage:
+            if forced:
+                name = withdrawals.forced(passage, passage.look(), account, asset, amount).transaction
+                look = lambda view: passage.in_transaction(view, name)  # noqa: E731
+            else:
+                taken = withdrawals.promised(passage, passage.look(), account, asset, amount, _nothing)
+                look = lambda view: passage.of_operation(view, taken)  # noqa: E731
+            waits = wait or travel
+            return _arrived(withdrawals.see_through(passage, look, account, wait=waits, fast=fast, most=max_fee))
+
+    def claim(self, name: str, payer: Who, *, wait: bool = False, travel: bool = False) -> Standing:
+        """Have a withdrawal paid to its owner on L1; returns where it is then.
+
+        Args:
+            name: its number, or the hash of the operation or of the L1 transaction that brought it.
+            payer: the account of the devnet that pays the gas.
+            wait: until it can be claimed.
+            travel: as ``wait``, and move the clock instead of waiting.
+
+        Raises:
+            BadInput: there is no such withdrawal, or it cannot be claimed (yet).
+        """
+        with self._passage(self._account(payer), travel) as passage:
+            return withdrawals.claim(passage, name, wait=wait or travel)
+
+    def travel(
+        self,
+        *,
+        days: int = 0,
+        hours: int = 0,
+        minutes: int = 0,
+        seconds: int = 0,
+        warn: Callable[[str], object] = _nothing,
+    ) -> int:
+        """Move the one clock, L1's, by which every contract and service measures; returns L1's new time (seconds).
+
+        Every service that answers has seen that time then. What they do on account of it they do afterwards.
+
+        Args:
+            warn: is told of each service that does not answer.
+
+        Raises:
+            BadInput: it would not be forward, or the node's clock cannot be moved.
+            ServiceError: a service answers, and does not look at L1.
+        """
+        return clock.travel(self.local, days * DAY + hours * HOUR + minutes * MINUTE + seconds, warn)
+
+    def dispute(self, name: str | None = None) -> Court:
+        """What is asserted and disputed, from L1 alone; all of it, or what the id of a game or assertion names.
+
+        Raises:
+            BadInput: L1 shows no such game or assertion.
+        """
+        with self.local.onlooker() as onlooker:
+            view = onlooker.look()
+        court = Court.of(view.replica, view.now)
+        return court if name is None else court.about(name)
+
+    def address(self, who: Who) -> bytes:
+        """The 20 bytes of somebody's address."""
+        return who.address_bytes if isinstance(who, Account) else self.local.address(who)
+
+    @contextmanager
+    def _passage(self, payer: Account, travel: bool) -> Iterator[Passage]:
+        with self.local.onlooker() as onlooker:
+            yield Passage(self.local, onlooker, _Silent(), payer=payer, travel=travel)
+
+    def _account(self, who: Who) -> Account:
+        return who if isinstance(who, Account) else self.local.account(who)
+
+
+class _Silent:
+    """Nobody listens."""
+
+    def stage(self, standing: Standing, now: int) -> None:
+        pass
+
+    def deed(self, deed: Deed) -> None:
+        pass
+
+    def note(self, what: str) -> None:
+        pass
+
+
+def _check_positive(amount: int) -> None:
+    if amount <= 0:
+        raise BadInput(f"the amount {amount} is not above zero")
+
+
+def _arrived(standing: Standing) -> Standing:
+    """The same. Raises L2KitError where it came to nothing."""
+    if standing.failed:
+        raise L2KitError(f"the {standing.subject.kind} has come to nothing: {standing.news}")
+    return standing
+
+
+def _is_path(text: str) -> bool:
+    return os.sep in text or text.endswith(".json")
+
+
+def _named(name: str) -> Path:
+    """The description of the devnet of a name."""
+    names: dict[str, Path] = {}
+    for file in running_devnets():
+        try:
+            names[str(json.loads(file.read_text()).get("session") or _DEFAULT_NAME)] = file
+        except (OSError, ValueError, AttributeError):  # it has ended meanwhile
+            continue
+    if name not in names:
+        there = f"there are {', '.join(sorted(names))}" if names else "none runs here"
+        raise BadInput(f"no devnet named {name!r} runs here; {there}: 'l2kit up' starts one")
+    return names[name]
+
+
+__all__ = ["Session", "Who", "attach"]

@@ -1,0 +1,86 @@
+"""One clock: L1's is moved, and every service is waited for until it has seen that."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+from toolkit.bridge.amounts import span
+from toolkit.bridge.local import Local
+from toolkit.bridge.passage import ANSWER_SECONDS, POLL_SECONDS
+from toolkit.devnet.rpc import Rpc
+from toolkit.errors import BadInput, NodeError, RpcError, ServiceError
+
+SEEN_SECONDS = 30.0
+"""How long a service that answers may take to look at L1."""
+LAST_TIME = 2**40 - 1
+"""The last second that the contracts can write down (uint40)."""
+
+
+def travel(local: Local, seconds: int, warn: Callable[[str], object]) -> int:
+    """Move L1's clock, and wait until every service that answers has seen the block mined then; returns its time.
+
+    Args:
+        seconds: forward, above zero.
+        warn: is told of each service that does not answer; it will know the time when it is back.
+
+    Raises:
+        BadInput: there is no such time, or the node's clock cannot be moved.
+        NodeError: L1 does not answer, or has not moved its clock.
+        ServiceError: a service answers, and does not see the block.
+    """
+    if seconds <= 0:
+        raise BadInput(f"the clock moves forward only, by a second at least, and not by {seconds} s")
+    with closing(Rpc(local.source.l1_rpc)) as rpc:
+        now = int(rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        if now + seconds > LAST_TIME:
+            raise BadInput(f"{span(seconds)} from now is later than the contracts can write down")
+        wanted, now = now + seconds, local.travel(seconds)
+        if now < wanted:  # as Anvil's that puts a fixed time between its blocks
+            raise NodeError(f"L1's node was told to move its clock to {wanted}, and says that it is {now}")
+        block = rpc.quantity("eth_blockNumber")
+    for role in local.services:
+        try:
+            _await_sight(local, role, block, now)
+        except _Silent as error:
+            warn(f"{error}, so it has not seen the time yet")
+    return now
+
+
+class _Silent(ServiceError):
+    """A service does not answer."""
+
+
+def _await_sight(local: Local, role: str, block: int, now: int) -> None:
+    """Wait until a service has looked at L1 up to ``block``, mined at ``now``.
+
+    Raises:
+        ServiceError: it does not within `SEEN_SECONDS`.
+    """
+    sees = _tower_sees if role == "watchtower" else _service_sees
+    deadline = time.monotonic() + SEEN_SECONDS
+    while not sees(local, role, block, now):
+        if time.monotonic() > deadline:
+            raise ServiceError(f"the {role} has not looked at L1's block {block} within {SEEN_SECONDS:g} s")
+        time.sleep(POLL_SECONDS)
+
+
+def _service_sees(local: Local, role: str, block: int, _now: int) -> bool:
+    with closing(Rpc(local.url(role), ANSWER_SECONDS)) as rpc:
+        try:
+            return int(rpc.call("l2_status")["l1Block"]) >= block
+        except RpcError:
+            return False  # it is busy with something: asked again
+        except NodeError as error:
+            raise _Silent(f"the {role} at {rpc.shown} does not answer") from error
+
+
+def _tower_sees(local: Local, role: str, _block: int, now: int) -> bool:
+    from toolkit.channel.tower_client import TowerClient
+
+    try:
+        return int(asyncio.run(TowerClient(local.url(role)).status())["block_time"]) >= now
+    except ServiceError as error:
+        raise _Silent(str(error)) from error

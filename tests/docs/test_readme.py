@@ -68,7 +68,9 @@ def test_up_prints_one_screen_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     assert ".venv/bin/l2kit up\n" in blocks("sh")
     screen = tmp_path / "screen"
     with screen.open("w") as out:
-        running = subprocess.Popen([sys.executable, "-m", "toolkit", "up"], stdout=out, stderr=subprocess.DEVNULL)
+        running = subprocess.Popen(
+            [sys.executable, "-m", "toolkit", "up", "--session", "readme"], stdout=out, stderr=subprocess.DEVNULL
+        )
     assert eventually(lambda: "Ctrl-C" in screen.read_text() or running.poll() is not None, 60)
     running.send_signal(signal.SIGINT)
     assert running.wait(30) == 130

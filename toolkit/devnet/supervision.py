@@ -105,8 +105,9 @@ class Supervisor:
 
     def tick(self) -> list[str]:
         """See who has ended, and start who is due; returns what there is to say, a sentence each."""
+        before = self.standing()
         said = [sentence for name, each in self._watched.items() if (sentence := self._look(name, each))]
-        if said:
+        if self.standing() != before:
             self._write()
         return said
 
@@ -120,7 +121,7 @@ class Supervisor:
             each.pause = min(2 * each.pause, MOST_PAUSE_SECONDS)
             each.restarts += 1
             each.launched = self._launch(name, each.url)
-            return self._now(each, "starting", f"{name} is started again")
+            return self._now(each, "starting", "")
         child = each.launched.child
         if each.state == "starting" and child.alive:
             if each.launched.ready.exists():

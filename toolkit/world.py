@@ -199,6 +199,8 @@ class Devnet:
         self.folder = self._stack.enter_context(RunFolder())
         if options.session is not None:
             claim(self.folder.path, options.session, [port for port in (options.port, options.l2_port) if port])
+        if options.l2_port is not None:
+            check_port(options.l2_port)
         self.node = self._start_node()
         self._stack.callback(self.node.stop)
         self.l1 = Chain(self.node.url, packs_blocks=options.repeatable and self.node.kind == "anvil")
@@ -210,10 +212,8 @@ class Devnet:
 
     def _check_options(self) -> None:
         options = self.options
-        if options.l2_port is not None:
-            check_port(options.l2_port)
-            if options.l2_port == options.port:
-                raise BadInput(f"L1 and the sequencer cannot both have port {options.port}")
+        if options.l2_port is not None and options.l2_port == options.port:
+            raise BadInput(f"L1 and the sequencer cannot both have port {options.port}")
         if options.l1_rpc is not None and (options.port is not None or options.node != "anvil"):
             where = without_secrets(options.l1_rpc)
             raise BadInput(f"the node at {where} already runs: neither another node nor a port can be chosen")

@@ -183,7 +183,7 @@ def test_a_service_that_was_killed_comes_back_where_it_was(place: Place, one: di
         found: dict[str, Any] = place.ask("status", "--session", "one")["services"]["sequencer"]
         return found
 
-    databases = {file: file.stat().st_ino for file in Path(one["folder"], "sequencer").glob("*.db")}
+    databases = {file: file.stat().st_ino for file in Path(one["folder"], "sequencer").glob("*.sqlite")}
     assert databases
     before = service()
     with place.start("logs", "up", "-f", "--session", "one") as following:
@@ -232,7 +232,7 @@ def test_two_side_by_side_and_one_is_ended(place: Place, one: dict[str, Any]) ->
     two = place.up("two", "--", "--number", "1000")
     assert place.ask("status", "--session", "two")["l1"]["height"] > 1000  # the flag went to the node
     for words in (["status"], ["down"]):
-        with pytest.raises(L2KitError, match="2 (devnets|sessions) run here; say which .*one.*two|two.*one"):
+        with pytest.raises(L2KitError, match=r"2 (devnets|sessions) run here; say which .*(one.*two|two.*one)"):
             place.say(*words)
     assert [each["pid"] for each in place.ask("down", "--session", "two")] == [two["pid"]]
     assert left(two) == []

@@ -49,11 +49,10 @@ class Bench:
         self.answer()
         return self.supervisor.tick()
 
-    @property
     def told(self) -> tuple[str, int, int | None]:
         """State, restarts and process, as others read them."""
         found = json.loads((self.folder.path / STANDING).read_text())["worker"]
-        return found["state"], found["restarts"], found["pid"]
+        return str(found["state"]), int(found["restarts"]), found["pid"]
 
 
 @pytest.fixture
@@ -65,18 +64,18 @@ def folder() -> Iterator[RunFolder]:
 def test_it_comes_back_after_its_pause_and_not_before(folder: RunFolder) -> None:
     bench = Bench(folder)
     assert bench.supervisor.tick() == []
-    assert bench.told == ("running", 0, 101)
+    assert bench.told() == ("running", 0, 101)
     assert bench.end() == ["worker has ended (killed by signal 9); it is started again in 0.25 s"]
-    assert bench.told == ("waiting", 0, None)
+    assert bench.told() == ("waiting", 0, None)
     bench.now += 0.2
     assert bench.supervisor.tick() == []
     assert bench.launches == 1
     bench.now += 0.1
     assert bench.supervisor.tick() == []
-    assert bench.told == ("starting", 1, None)
+    assert bench.told() == ("starting", 1, None)
     bench.answer()
     assert bench.supervisor.tick() == [f"worker runs again, at {URL}"]
-    assert bench.told == ("running", 1, 102)
+    assert bench.told() == ("running", 1, 102)
     assert [child.name for child in folder.children] == ["worker"]  # the dead one is forgotten
 
 
@@ -110,5 +109,5 @@ def test_without_restarts_it_stays_away_and_is_told_of_once(folder: RunFolder) -
     assert bench.end() == ["worker has ended (killed by signal 9); the devnet goes on without it"]
     bench.now += 1000
     assert bench.supervisor.tick() == []
-    assert bench.told == ("ended", 0, None)
+    assert bench.told() == ("ended", 0, None)
     assert bench.launches == 1

@@ -53,19 +53,36 @@ def _standing(folder: Path, urls: dict[str, str]) -> dict[str, dict[str, Any]]:
     """How each service is, as its supervisor says; where there is none, as far as their files show."""
     try:
         told: dict[str, dict[str, Any]] = json.loads((folder / STANDING).read_text())
-        return told
+        return {name: _checked(each) for name, each in told.items()}
     except FileNotFoundError:
         return {name: _seen(folder / name / "ready.json", url) for name, url in urls.items()}
+
+
+def _checked(told: dict[str, Any]) -> dict[str, Any]:
+    """What the supervisor says of a service, who may not have seen the end of it yet, or have ended itself."""
+    if told["pid"] is None or _lives(int(told["pid"])):
+        return told
+    return {**told, "state": "ended", "pid": None}
 
 
 def _seen(ready: Path, url: str) -> dict[str, Any]:
     seen: dict[str, Any] = {"state": "ended", "url": url, "pid": None, "since": None, "restarts": 0, "reason": None}
     try:
         pid = int(json.loads(ready.read_text())["pid"])
-        os.kill(pid, 0)
+        since = ready.stat().st_mtime
     except (OSError, ValueError, KeyError):
         return seen
-    return {**seen, "state": "running", "pid": pid, "since": ready.stat().st_mtime}
+    return {**seen, "state": "running", "pid": pid, "since": since} if _lives(pid) else seen
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _l1(url: str) -> dict[str, Any]:

@@ -234,8 +234,12 @@ def test_two_side_by_side_and_one_is_ended(place: Place, one: dict[str, Any]) ->
     for words in (["status"], ["down"]):
         with pytest.raises(L2KitError, match=r"2 (devnets|sessions) run here; say which .*(one.*two|two.*one)"):
             place.say(*words)
-    assert [each["pid"] for each in place.ask("down", "--session", "two")] == [two["pid"]]
-    assert left(two) == []
+    with place.start("logs", "-f", "-n", "1", "--session", "two") as following:
+        assert following.stdout is not None
+        assert following.stdout.readline().startswith("anvil ")  # it has begun
+        assert [each["pid"] for each in place.ask("down", "--session", "two")] == [two["pid"]]
+        assert left(two) == []
+        assert following.wait(30) == 0  # there is nothing more to follow
     assert place.ask("status")["session"] == "one"
     with pytest.raises(L2KitError, match="no session 'two' runs here; there are one"):
         place.say("down", "--session", "two")

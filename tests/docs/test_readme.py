@@ -112,7 +112,7 @@ def test_channel_example_runs(tmp_path: Path) -> None:
 
 
 def test_the_commands_of_channels_bridge_benchmarks_and_models_are_there() -> None:
-    verbs = "l2kit (channel|bench|deposit|withdraw|status|claim|escape|gas|recommend) "
+    verbs = "l2kit (down|logs|channel|bench|deposit|withdraw|status|claim|escape|gas|recommend) "
     lines = [line for block in blocks("sh") for line in block.splitlines() if re.search(verbs, line)]
     assert len(lines) > 16
     for line in lines:

@@ -24,7 +24,7 @@ from toolkit.devnet import check_port
 from toolkit.devnet.rpc import Rpc
 from toolkit.errors import L2KitError
 
-pytestmark = [pytest.mark.node, pytest.mark.xdist_group("sessions")]
+pytestmark = pytest.mark.node
 
 L2KIT = [sys.executable, "-m", "toolkit"]
 SERVICES = {"sequencer", "proposer", "verifier", "provider", "watchtower"}

@@ -31,7 +31,7 @@ class Detached:
 
 
 def detach() -> Detached | bytes:
-    """Go on in the background, in a session of its own (setsid(2)); must be called before any thread is started.
+    """Go on in the background, in a session of its own (setsid(2)), without the threads that there are now.
 
     Returns in both processes: in the one in the background a `Detached`, and in the one that asked, once that one
     runs, its report. Where it ends before, the one that asked ends as it did.

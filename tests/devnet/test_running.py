@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.devnet.process import RunFolder, is_held
-from toolkit.devnet.running import DESCRIPTION, find_devnet, running_devnets
+from toolkit.devnet.running import DESCRIPTION, claim, find_devnet, find_session, running_devnets, running_sessions
 from toolkit.errors import BadInput
 
 
@@ -63,3 +63,44 @@ def test_a_folder_of_somebody_else_is_not_looked_at(monkeypatch: pytest.MonkeyPa
         assert len(running_devnets()) == 1  # the link to it is not another one
         monkeypatch.setattr(os, "getuid", lambda: folder.path.stat().st_uid + 1)
         assert running_devnets() == []
+
+
+def test_a_session_is_found_by_its_name_once_it_is_described() -> None:
+    with pytest.raises(BadInput, match="no session runs here"):
+        find_session(None)
+    with RunFolder() as first, RunFolder() as second, RunFolder() as nameless:
+        described(nameless)
+        claim(first.path, "first", [])
+        claim(second.path, "second", [8545])
+        file = described(second)
+        assert find_devnet(None, "second") == file
+        assert find_session("second").pid == os.getpid()
+        with pytest.raises(BadInput, match="the session 'first' is still starting, or ending"):
+            find_devnet(None, "first")
+        with pytest.raises(BadInput, match="no session 'third' runs here; there are first, second"):
+            find_devnet(None, "third")
+        with pytest.raises(BadInput, match="2 sessions run here; say which with --session: first, second"):
+            find_session(None)
+        with pytest.raises(BadInput, match="both say which devnet"):
+            find_devnet(file, "second")
+    assert running_sessions() == []
+
+
+def test_neither_name_nor_port_is_had_twice() -> None:
+    with RunFolder() as first, RunFolder() as second:
+        claim(first.path, "first", [8545])
+        (first.path / DESCRIPTION).write_text(
+            '{"l1": {"rpc": "http://127.0.0.1:8545"}, "services": {"sequencer": "http://127.0.0.1:8600"}}'
+        )
+        with pytest.raises(BadInput, match=f"a session 'first' runs already .process {os.getpid()}."):
+            claim(second.path, "first", [])
+        for port in (8545, 8600):
+            with pytest.raises(BadInput, match=f"port {port} is that of the session 'first'"):
+                claim(second.path, "second", [8544, port])
+        claim(second.path, "second", [8544])
+
+
+@pytest.mark.parametrize("name", ["", "-x", "a/b", "../x", "a b", "x" * 65])
+def test_a_name_that_cannot_be_typed_or_shown_is_refused(name: str) -> None:
+    with RunFolder() as folder, pytest.raises(BadInput, match="is no name of a session"):
+        claim(folder.path, name, [])

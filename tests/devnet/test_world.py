@@ -33,9 +33,13 @@ def test_node_that_was_killed_is_named() -> None:
         (Options(hardfork="amsterdam"), "anvil runs prague, osaka, not 'amsterdam'; hardhat does"),
         (Options(node="hardhat", hardfork="london"), "hardhat runs prague, osaka, amsterdam, not 'london'"),
         (Options(l1_rpc="http://127.0.0.1:1", hardfork="prague"), "already runs: its hardfork cannot be chosen"),
+        (Options(l1_rpc="http://127.0.0.1:1", node_flags=("--silent",)), "it can be given no flags .--silent."),
+        (Options(node_flags=("--silent", "-mtest")), "-m of anvil is set by l2kit; it cannot be passed through"),
+        (Options(node_flags=("word",)), "'word' is no flag of anvil"),
+        (Options(node="hardhat", node_flags=("--port", "1")), "--port of hardhat is set by l2kit; use --port of"),
     ],
 )
-def test_a_hardfork_that_cannot_be_is_told_before_anything_starts(options: Options, told: str) -> None:
+def test_a_hardfork_or_flag_that_cannot_be_is_told_before_anything_starts(options: Options, told: str) -> None:
     devnet = Devnet(options)
     with pytest.raises(BadInput, match=told), devnet:
         pass

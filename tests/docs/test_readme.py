@@ -68,7 +68,9 @@ def test_up_prints_one_screen_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     assert ".venv/bin/l2kit up\n" in blocks("sh")
     screen = tmp_path / "screen"
     with screen.open("w") as out:
-        running = subprocess.Popen([sys.executable, "-m", "toolkit", "up"], stdout=out, stderr=subprocess.DEVNULL)
+        running = subprocess.Popen(
+            [sys.executable, "-m", "toolkit", "up", "--session", "readme"], stdout=out, stderr=subprocess.DEVNULL
+        )
     assert eventually(lambda: "Ctrl-C" in screen.read_text() or running.poll() is not None, 60)
     running.send_signal(signal.SIGINT)
     assert running.wait(30) == 130
@@ -111,7 +113,7 @@ def test_channel_example_runs(tmp_path: Path) -> None:
 
 def test_the_commands_of_channels_bridge_benchmarks_and_models_are_there() -> None:
     bridge = "deposit|withdraw|status|claim|escape"
-    verbs = rf"l2kit (accounts|balance|transfer|travel|dispute|channel|bench|{bridge}|gas|recommend)\b"
+    verbs = rf"l2kit (down|logs|accounts|balance|transfer|travel|dispute|channel|bench|{bridge}|gas|recommend)\b"
     lines = [line for block in blocks("sh") for line in block.splitlines() if re.search(verbs, line)]
     assert len(lines) > 22
     for line in lines:

@@ -257,17 +257,18 @@ def test_what_is_asserted_is_told_from_l1_alone(session: Session) -> None:
     assert session.dispute("0x" + first.id.hex()).assertions[0].id == first.id
 
 
-def test_a_devnet_is_found_by_its_name(
-    session: Session, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_devnet_is_found_by_its_name_and_by_its_file(
+    session: Session, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    named, torn = tmp_path / "named.json", tmp_path / "torn.json"
-    named.write_text(json.dumps({**json.loads(file.read_text()), "session": "mine"}))
-    torn.write_text("{")
-    monkeypatch.setattr(client, "running_devnets", lambda: [file, torn, named])
-    assert attach("mine").local == attach("default").local == session.local
-    with pytest.raises(BadInput, match="no devnet named 'other' runs here; there are default, mine"):
-        attach("other")
-    assert attach(str(named)).local == session.local
+    asked: list[tuple[Path | None, str | None]] = []
+
+    def find(where: Path | None, name: str | None = None) -> Path:
+        asked.append((where, name))
+        return file
+
+    monkeypatch.setattr(client, "find_devnet", find)
+    assert attach("mine").local == attach(str(file)).local == attach(file).local == attach().local == session.local
+    assert asked == [(None, "mine"), (file, None), (file, None), (None, None)]
 
 
 def test_the_example_of_the_readme_runs(

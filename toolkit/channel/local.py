@@ -86,6 +86,13 @@ class Local:
             raise ServiceError(f"no peer of {name} runs; start it with 'l2kit channel peer {name}'") from None
         return f"{ready['host']}:{ready['port']}"
 
+    def tower(self) -> str | None:
+        """The URL of a tower that watches for the peers: one started by hand, else the devnet's own, else None."""
+        if (self.folder / "tower" / "ready.json").exists():
+            return f"http://{self.listening('tower')}"
+        found = self.devnet.get("services", {}).get("watchtower")
+        return None if found is None else str(found)
+
     def control(self, name: str) -> Control:
         """A connection to the peer of an account."""
         self.account(name)

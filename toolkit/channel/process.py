@@ -12,9 +12,23 @@ from typing import Any
 
 from toolkit.channel.control import Control
 from toolkit.devnet.accounts import Account
-from toolkit.devnet.process import RunFolder
+from toolkit.devnet.process import Child, RunFolder
 
 _READY_SECONDS = 60.0
+
+
+def launch(folder: RunFolder, name: str, module: str, key: bytes, config: Mapping[str, Any]) -> tuple[Child, Path]:
+    """Start a process of the channels' protocol; arguments as of `Process`.
+
+    Returns it, and the file that is there once it answers, with what it said then.
+    """
+    place = folder.path / name
+    place.mkdir(exist_ok=True)
+    (place / "config.json").write_text(json.dumps({**config, "data": "."}))
+    ready = place / "ready.json"
+    ready.unlink(missing_ok=True)  # of one that was killed
+    command = [sys.executable, "-m", module, "--config", str(place / "config.json")]
+    return folder.start(name, command, env={"L2KIT_KEY": key.hex()}), ready
 
 
 class Process:
@@ -37,12 +51,7 @@ class Process:
 
     def __init__(self, folder: RunFolder, name: str, module: str, key: bytes, config: Mapping[str, Any]) -> None:
         self.folder = folder.path / name
-        self.folder.mkdir(exist_ok=True)
-        (self.folder / "config.json").write_text(json.dumps({**config, "data": "."}))
-        ready = self.folder / "ready.json"
-        ready.unlink(missing_ok=True)  # of one that was killed
-        command = [sys.executable, "-m", module, "--config", str(self.folder / "config.json")]
-        self.child = folder.start(name, command, env={"L2KIT_KEY": key.hex()})
+        self.child, ready = launch(folder, name, module, key, config)
         self.child.wait_until(ready.exists, _READY_SECONDS, "answer")
         self.ready: dict[str, Any] = json.loads(ready.read_text())
 

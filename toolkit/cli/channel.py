@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from toolkit.cli import show
+from toolkit.cli.passage import devnet_option, json_option
 from toolkit.errors import BadInput
 
 if TYPE_CHECKING:
@@ -25,13 +26,7 @@ _SLOWEST_SECONDS = 120.0
 
 def _common(command: F) -> F:
     """Options of every command here."""
-    command = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
-    return click.option(
-        "--devnet",
-        type=click.Path(path_type=Path, dir_okay=False),
-        metavar="FILE",
-        help="The devnet's JSON file [default: the devnet that runs on this machine].",
-    )(command)
+    return devnet_option(json_option(command))
 
 
 @click.group()
@@ -59,7 +54,7 @@ def channel() -> None:
 @click.option("--tower", "towers", multiple=True, metavar="URL", help="A watchtower that gets every state; repeatable.")
 @click.option("--fee-ppm", type=click.IntRange(0, 10**6), default=1_000, show_default=True, help="Fee for forwarding.")
 @_common
-def peer(name: str, port: int, towers: tuple[str, ...], fee_ppm: int, devnet: Path | None, as_json: bool) -> None:
+def peer(name: str, port: int, towers: tuple[str, ...], fee_ppm: int, file: Path | None, as_json: bool) -> None:
     """Run the peer of the account NAME until Ctrl-C.
 
     It keeps its channels on disk, takes and forwards payments, and guards its channels on L1. Where a
@@ -75,18 +70,18 @@ def peer(name: str, port: int, towers: tuple[str, ...], fee_ppm: int, devnet: Pa
     from toolkit.channel.running import serve
     from toolkit.channel.service import Service
 
-    local = Local.find(devnet)
+    local = Local.find(file)
     key = local.key(name)
-    if not towers and (local.folder / "tower" / "ready.json").exists():
-        towers = (f"http://{local.listening('tower')}",)
+    if not towers and (tower := local.tower()):
+        towers = (tower,)
     config = local.configure(name, port=port, towers=list(towers), policy={"fee_ppm": fee_ppm})
 
     def announce(ready: dict[str, Any]) -> None:
         if as_json:
             show.as_json({"name": name, **ready, "towers": list(towers)})
             return
-        tower = f", watched by {', '.join(towers)}" if towers else ""
-        show.out.print(f"{name}'s peer listens at {ready['host']}:{ready['port']}{tower}; Ctrl-C stops it")
+        watched = f", watched by {', '.join(towers)}" if towers else ""
+        show.out.print(f"{name}'s peer listens at {ready['host']}:{ready['port']}{watched}; Ctrl-C stops it")
 
     asyncio.run(serve(Service(Config.load(config), key), announce))
 
@@ -95,7 +90,7 @@ def peer(name: str, port: int, towers: tuple[str, ...], fee_ppm: int, devnet: Pa
 @click.option("--account", default="heidi", show_default=True, help="Pays the gas; it needs no key of a channel's.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port it listens at [default: a free one].")
 @_common
-def tower(account: str, port: int, devnet: Path | None, as_json: bool) -> None:
+def tower(account: str, port: int, file: Path | None, as_json: bool) -> None:
     """Run a watchtower until Ctrl-C: it answers stale closes while its clients are away.
 
     \b
@@ -106,7 +101,7 @@ def tower(account: str, port: int, devnet: Path | None, as_json: bool) -> None:
     from toolkit.channel.running import serve
     from toolkit.channel.tower import Tower, TowerConfig
 
-    local = Local.find(devnet)
+    local = Local.find(file)
     config = local.configure("tower", port=port)
 
     def announce(ready: dict[str, Any]) -> None:
@@ -128,7 +123,7 @@ def tower(account: str, port: int, devnet: Path | None, as_json: bool) -> None:
 )
 @_common
 def open_(
-    opener: str, counterparty: str, amount: str, token: bool, hours: int, devnet: Path | None, as_json: bool
+    opener: str, counterparty: str, amount: str, token: bool, hours: int, file: Path | None, as_json: bool
 ) -> None:
     """Open a channel on L1 with AMOUNT of the OPENER's. The peers of both must run.
 
@@ -137,7 +132,7 @@ def open_(
       l2kit channel open alice bob 1
       l2kit channel open alice bob 100 --token --hours 1
     """
-    local = _local(devnet)
+    local = _local(file)
     units, to = _units(amount), local.address(counterparty)
     where = local.listening(counterparty)
     terms = {"period": hours * _HOUR, **({"token": local.devnet["contracts"]["Token"]} if token else {})}
@@ -153,7 +148,7 @@ def open_(
 @click.option("--via", metavar="NAMES", help="Hops on the way, separated by commas.")
 @click.option("--count", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="Pay as often as that.")
 @_common
-def pay(payer: str, payee: str, amount: str, via: str | None, count: int, devnet: Path | None, as_json: bool) -> None:
+def pay(payer: str, payee: str, amount: str, via: str | None, count: int, file: Path | None, as_json: bool) -> None:
     """Pay AMOUNT off chain, through the channel of the two, or over several with --via.
 
     \b
@@ -161,7 +156,7 @@ def pay(payer: str, payee: str, amount: str, via: str | None, count: int, devnet
       l2kit channel pay alice bob 0.001 --count 1000
       l2kit channel pay alice dave 0.5 --via bob,carol
     """
-    local = _local(devnet)
+    local = _local(file)
     units = _units(amount)
     began = time.monotonic()
     if via is None:
@@ -185,14 +180,14 @@ def pay(payer: str, payee: str, amount: str, via: str | None, count: int, devnet
 @click.argument("payee")
 @click.argument("amount")
 @_common
-def invoice(payee: str, amount: str, devnet: Path | None, as_json: bool) -> None:
+def invoice(payee: str, amount: str, file: Path | None, as_json: bool) -> None:
     """Make an invoice that anybody can pay over several channels; prints its hash.
 
     \b
     Example:
       l2kit channel invoice dave 0.5
     """
-    local = _local(devnet)
+    local = _local(file)
     answer = _ask(local, payee, "invoice", units=_units(amount))
     show.as_json(answer) if as_json else show.out.print(answer["hash"])
 
@@ -200,14 +195,14 @@ def invoice(payee: str, amount: str, devnet: Path | None, as_json: bool) -> None
 @channel.command("list")
 @click.argument("name")
 @_common
-def list_(name: str, devnet: Path | None, as_json: bool) -> None:
+def list_(name: str, file: Path | None, as_json: bool) -> None:
     """Show the channels of NAME.
 
     \b
     Example:
       l2kit channel list alice --json
     """
-    local = _local(devnet)
+    local = _local(file)
     channels = _ask(local, name, "channels")["channels"]
     if as_json:
         show.as_json(channels)
@@ -231,7 +226,7 @@ def list_(name: str, devnet: Path | None, as_json: bool) -> None:
 @click.argument("which", metavar="CHANNEL")
 @click.argument("amount")
 @_common
-def top_up(name: str, which: str, amount: str, devnet: Path | None, as_json: bool) -> None:
+def top_up(name: str, which: str, amount: str, file: Path | None, as_json: bool) -> None:
     """Add AMOUNT to NAME's side of a channel; nobody else need agree.
 
     CHANNEL is the other party's name, or the beginning of the channel's id.
@@ -240,7 +235,7 @@ def top_up(name: str, which: str, amount: str, devnet: Path | None, as_json: boo
     Example:
       l2kit channel top-up alice bob 0.5
     """
-    local = _local(devnet)
+    local = _local(file)
     found = local.channel(name, which)
     _did(_ask(local, name, "top_up", channel=found["channel"], units=_units(amount)), as_json)
 
@@ -250,14 +245,14 @@ def top_up(name: str, which: str, amount: str, devnet: Path | None, as_json: boo
 @click.argument("which", metavar="CHANNEL")
 @click.argument("amount")
 @_common
-def withdraw(name: str, which: str, amount: str, devnet: Path | None, as_json: bool) -> None:
+def withdraw(name: str, which: str, amount: str, file: Path | None, as_json: bool) -> None:
     """Take AMOUNT of NAME's out of a channel that stays open; the other party's peer signs.
 
     \b
     Example:
       l2kit channel withdraw alice bob 0.5
     """
-    local = _local(devnet)
+    local = _local(file)
     found = local.channel(name, which)
     _did(_ask(local, name, "withdraw", channel=found["channel"], units=_units(amount)), as_json)
 
@@ -267,7 +262,7 @@ def withdraw(name: str, which: str, amount: str, devnet: Path | None, as_json: b
 @click.argument("which", metavar="CHANNEL")
 @click.option("--alone", is_flag=True, help="Without the other party: takes as long as a close can be answered.")
 @_common
-def close(name: str, which: str, alone: bool, devnet: Path | None, as_json: bool) -> None:
+def close(name: str, which: str, alone: bool, file: Path | None, as_json: bool) -> None:
     """Close a channel and pay both parties on L1.
 
     With --alone the peer starts to close, answers what the other one shows, and settles once the
@@ -278,7 +273,7 @@ def close(name: str, which: str, alone: bool, devnet: Path | None, as_json: bool
       l2kit channel close alice bob
       l2kit channel close alice bob --alone
     """
-    local = _local(devnet)
+    local = _local(file)
     found = local.channel(name, which)
     if not alone:
         _did(_ask(local, name, "close_now", channel=found["channel"]), as_json)
@@ -292,10 +287,10 @@ def close(name: str, which: str, alone: bool, devnet: Path | None, as_json: bool
     _did(now["deeds"][-1], as_json)
 
 
-def _local(devnet: Path | None) -> Local:
+def _local(file: Path | None) -> Local:
     from toolkit.channel.local import Local
 
-    return Local.find(devnet)
+    return Local.find(file)
 
 
 def _ask(local: Local, name: str, do: str, **what: Any) -> dict[str, Any]:

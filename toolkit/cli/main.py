@@ -16,6 +16,8 @@ from toolkit.errors import L2KitError
 
 COMMANDS = {
     "up": "toolkit.cli.up",
+    "down": "toolkit.cli.down",
+    "logs": "toolkit.cli.logs",
     "demo": "toolkit.cli.demo",
     "gas": "toolkit.cli.gas",
     "recommend": "toolkit.cli.recommend",
@@ -67,6 +69,7 @@ def cli() -> None:
     Examples:
       l2kit demo                 see everything once: channel, rollup, bridge, and the gas table
       l2kit up                   a devnet to work with, until Ctrl-C
+      l2kit status               how it is; 'l2kit logs NAME -f' what its services say
       l2kit deposit 2 --from alice --wait
       l2kit transfer 0.5 --from alice --to bob
       l2kit balance alice bob

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -23,14 +24,24 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def devnet_option(command: F) -> F:
-    """Which running devnet."""
-    return click.option(
+    """Which running devnet, by its file or its session; the command is given its "file", None where nobody says."""
+
+    @wraps(command)
+    def with_file(*args: Any, session: str | None, file: Path | None, **given: Any) -> Any:
+        from toolkit.devnet.running import find_devnet
+
+        chosen = file if session is None else find_devnet(file, session)
+        return command(*args, file=chosen, **given)
+
+    by_name = click.option("--session", metavar="NAME", help="The devnet of that session ('l2kit up --session NAME').")
+    by_file = click.option(
         "--devnet",
         "file",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
         help="The devnet's JSON file [default: the devnet that runs on this machine].",
-    )(command)
+    )
+    return cast(F, by_file(by_name(with_file)))
 
 
 def attached(file: Path | None) -> Session:

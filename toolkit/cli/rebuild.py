@@ -10,25 +10,20 @@ import click
 
 from toolkit.cli import show
 from toolkit.cli.options import devnet_options
+from toolkit.cli.passage import devnet_option
 from toolkit.errors import BadInput
 
 
 @click.command()
-@click.option(
-    "--devnet",
-    "file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The devnet that `l2kit up --output FILE` describes, instead of one of our own.",
-)
+@devnet_option
 @devnet_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rebuild(file: Path | None, as_json: bool, **given: Any) -> None:
     """Delete every L2 database, restore state and history from L1 alone, and compare with what L1 holds.
 
     \b
-    Without --devnet it starts a devnet, makes some traffic, kills the services (kill -9), deletes their
-    databases, restores, and starts the services from nothing. With --devnet it restores that rollup; its
+    Without --devnet or --session it starts a devnet, makes some traffic, kills the services (kill -9), deletes their
+    databases, restores, and starts the services from nothing. With one of them it restores that rollup; its
     databases are deleted, too, unless its services run, who hold on to theirs: then they are not read.
     --l1-rpc is then where L1 is now, if that is elsewhere.
 

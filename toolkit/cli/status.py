@@ -1,8 +1,11 @@
-"""``l2kit status``: where a deposit or a withdrawal is."""
+"""``l2kit status``: how a session is, or where a deposit or a withdrawal is."""
 
 from __future__ import annotations
 
+import time
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,11 +14,15 @@ from toolkit.cli.passage import devnet_option, json_option, passing, show_standi
 
 
 @click.command()
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="[ID]", required=False)
 @devnet_option
 @json_option
-def status(name: str, file: Path | None, as_json: bool) -> None:
-    """Explain where a deposit or a withdrawal is, what it waits for, and when it can be claimed.
+def status(name: str | None, file: Path | None, as_json: bool) -> None:
+    """Show the session that runs, or explain where a deposit or a withdrawal is and what it waits for.
+
+    \b
+    Without ID: the chains with their heights, every service (its state, since when, how often it was
+    started again and why), and the contracts.
 
     \b
     ID is the hash of the L1 transaction of a deposit or a forced withdrawal, the hash of an operation on
@@ -24,10 +31,14 @@ def status(name: str, file: Path | None, as_json: bool) -> None:
 
     \b
     Examples:
+      l2kit status
       l2kit status 0
       l2kit status 0x5d0e...c1
       l2kit status 0 --json
     """
+    if name is None:
+        _session(file, as_json)
+        return
     with passing(file, quiet=as_json) as (passage, _):
         found = passage.find(name)
         words = passage.look().words
@@ -38,3 +49,36 @@ def status(name: str, file: Path | None, as_json: bool) -> None:
         if number:
             show.out.print()
         show_standing(standing, words)
+
+
+def _session(file: Path | None, as_json: bool) -> None:
+    from toolkit.overview import overview
+
+    found = overview(file)
+    if as_json:
+        show.as_json(found)
+        return
+    show.out.print(f"Session {found['session'] or 'without a name'} (process {found['pid']})", style="bold")
+    l1, l2 = found["l1"], found["l2"]
+    if "trouble" in l1:
+        show.out.print(f"  L1  {l1['trouble']}", markup=False)
+    else:
+        then = datetime.fromtimestamp(l1["time"], timezone.utc)
+        chain = f"chain {l1['chain_id']}, block {l1['height']:,}, {then:%Y-%m-%d %H:%M:%S} UTC"
+        show.out.print(f"  L1  {l1['url']}  {chain}", markup=False)
+    frozen = ", frozen" if l2.get("frozen") else ""
+    batches = f"batch {l2['open']} is open, {l2['posted']} are on L1{frozen}" if "trouble" not in l2 else ""
+    show.out.print(f"  L2  {l2.get('trouble') or l2['url'] + '  ' + batches}", markup=False)
+    rows = [["", "state", "process", "for", "restarts", "URL", "last words"]]
+    rows += [_row(name, each) for name, each in found["services"].items()]
+    show.table("\nServices", rows)
+    show.table("\nContracts", found["contracts"].items())
+
+
+def _row(name: str, each: dict[str, Any]) -> list[str]:
+    from toolkit.bridge.amounts import span
+
+    past = "" if each["since"] is None else span(max(0, int(time.time() - each["since"])))
+    pid = "" if each["pid"] is None else str(each["pid"])
+    last = each["last_words"] if each["state"] == "running" else each["reason"] or each["last_words"]
+    return [name, each["state"], pid, past, str(each["restarts"]), each["url"], last]

@@ -14,13 +14,14 @@ import click
 
 from toolkit.cli import show
 from toolkit.cli.options import batch_data_option, devnet_options, hardfork_option
-from toolkit.devnet.running import DESCRIPTION
+from toolkit.devnet.running import DEFAULT_SESSION, DESCRIPTION
 from toolkit.errors import BadInput
 
 if TYPE_CHECKING:
+    from toolkit.cli.detach import Detached
     from toolkit.world import Devnet
 
-_WATCH_SECONDS = 0.5
+_WATCH_SECONDS = 0.2
 
 
 @click.command()
@@ -28,60 +29,74 @@ _WATCH_SECONDS = 0.5
 @hardfork_option
 @click.option("--l2-port", type=int, help="Port of the sequencer's JSON-RPC [default: a free one].")
 @batch_data_option("How the rollup's batches go to L1; auto is the cheaper way each time.")
-@click.option("--keep-going", is_flag=True, help="Go on when a service ends, for example by your kill -9.")
+@click.option(
+    "--session",
+    default=DEFAULT_SESSION,
+    show_default=True,
+    metavar="NAME",
+    help="Its name, by which other commands find it.",
+)
+@click.option("--detach", is_flag=True, help="Return once it runs; 'l2kit down' ends it.")
+@click.option("--keep-going", is_flag=True, help="Leave a service that ends as it is, instead of starting it again.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the JSON to FILE, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON instead of the screen.")
-def up(keep_going: bool, output: Path | None, as_json: bool, **given: Any) -> None:
-    """Start a devnet, deploy everything, and run until Ctrl-C.
+@click.argument("node_flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- NODE FLAGS]")
+def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **given: Any) -> None:
+    """Start a devnet, deploy everything, and run until Ctrl-C, or with --detach until 'l2kit down'.
 
     \b
     Prints the chains with their RPC URLs, funded accounts with their keys, contract addresses and
-    logs, and writes the same as JSON. At the end everything is stopped and removed.
+    logs, and writes the same as JSON. A service that ends is told of and started again, with its
+    database; the end of L1's node is the end of all. At the end everything is stopped and removed.
+    What follows '--' goes to L1's node.
 
     \b
     Examples:
       l2kit up
       l2kit up --port 8545 --l2-port 8600 --output devnet.json
+      l2kit up --session second --detach
       l2kit up --node hardhat
       l2kit up --l1-rpc http://127.0.0.1:8545
+      l2kit up -- --block-time 2
     """
     from toolkit.world import Devnet, Options
 
     if output:
         _check_output(output)
-    devnet = Devnet(Options(**given))
+    options = Options(**given, watchtower=True)
+    detached: Detached | None = None
+    if detach:
+        from toolkit.cli.detach import detach as begin
+
+        begun = begin()
+        if isinstance(begun, bytes):  # we are who asked, and it runs
+            _tell(json.loads(begun), output, as_json, detached=True)
+            return
+        detached = begun
+    devnet = Devnet(options)
     with ExitStack() as stack:
         with show.steps() as step:
             step("starting the devnet")
             stack.enter_context(devnet)
         description = describe(devnet)
+        if detached:
+            description["logs"]["up"] = str(devnet.folder.path / "up.log")
         text = json.dumps(description, indent=2) + "\n"
-        file = devnet.folder.path / DESCRIPTION
-        _write(file, text)
+        supervisor = devnet.supervise(restart=not keep_going)
+        _write(devnet.folder.path / DESCRIPTION, text)
         if output:
             _check_output(output)  # another devnet may have taken it meanwhile
             stack.callback(output.unlink, missing_ok=True)
             _write(output, text)
-        if as_json:
-            show.as_json(description)
+        if detached:
+            detached.runs(text.encode(), devnet.folder.path / "up.log")
         else:
-            _screen(description, output or file)
-        ended: set[str] = set()
+            _tell(description, output, as_json)
         while True:
             time.sleep(_WATCH_SECONDS)
-            if keep_going:
-                _tell_ended(devnet, ended)
-            else:
-                devnet.check_alive()
-
-
-def _tell_ended(devnet: Devnet, told: set[str]) -> None:
-    """Say of each service that has ended that it has, once. Raises NodeError where L1's node has."""
-    devnet.node.check_alive()
-    for child in devnet.folder.children:
-        if child.name not in told and not child.alive:
-            told.add(child.name)
-            show.err.print(f"{child.name} has ended ({child.ending()}); the devnet goes on without it", markup=False)
+            devnet.node.check_alive()
+            for sentence in supervisor.tick():
+                show.err.print(sentence, markup=False)
 
 
 def describe(devnet: Devnet) -> dict[str, Any]:
@@ -89,6 +104,8 @@ def describe(devnet: Devnet) -> dict[str, Any]:
     token = devnet.contracts["Token"].functions
     return {
         "l2kit": version("l2kit"),
+        "session": devnet.options.session,
+        "pid": os.getpid(),
         "l1": {
             "name": devnet.node.version(),
             "chain_id": devnet.l1.chain_id,
@@ -117,16 +134,29 @@ def describe(devnet: Devnet) -> dict[str, Any]:
     }
 
 
-def _screen(description: dict[str, Any], file: Path) -> None:
+def _tell(description: dict[str, Any], output: Path | None, as_json: bool, *, detached: bool = False) -> None:
+    if as_json:
+        show.as_json(description)
+    else:
+        _screen(description, output or Path(description["folder"]) / DESCRIPTION, detached=detached)
+
+
+def _screen(description: dict[str, Any], file: Path, *, detached: bool) -> None:
     from toolkit.devnet.rpc import without_secrets
 
     ether = 10**18
-    l1, l2 = description["l1"], description["l2"]
+    l1, l2, session = description["l1"], description["l2"], description["session"]
     show.out.print(f"L1  {without_secrets(l1['rpc'])}  chain {l1['chain_id']}, {l1['name']}", markup=False)
     show.out.print(
         f"L2  {l2['rpc']}  chain {l2['chain_id']}, {l2['name']}; send transfers here (JSON-RPC, l2_*)", markup=False
     )
-    for role, what in (("proposer", ""), ("verifier", ""), ("provider", ", pays withdrawals early for a fee")):
+    about = {
+        "proposer": "",
+        "verifier": "",
+        "provider": ", pays withdrawals early for a fee",
+        "watchtower": ", watches payment channels",
+    }
+    for role, what in about.items():
         show.out.print(f"    {description['services'][role]}  {role}{what}", markup=False)
     rows = [["", "address", "private key", "ETH", "DEV tokens"]]
     for each in description["accounts"]:
@@ -135,10 +165,12 @@ def _screen(description: dict[str, Any], file: Path) -> None:
     show.table("\nAccounts on L1 (the keys are public: for development only)", rows)
     show.table("\nContracts", description["contracts"].items())
     show.table("\nLogs", description["logs"].items())
+    named = "" if session == DEFAULT_SESSION else f" --session {session}"
+    running = f"Running (process {description['pid']}); 'l2kit down{named}' stops and removes everything."
     show.out.print(
         f"\nThe same as JSON: {file}\n"
-        "In another terminal, for example: l2kit deposit 2.5 --from alice --wait\n"
-        "Running; Ctrl-C stops and removes everything.",
+        f"In another terminal, for example: l2kit deposit 2.5 --from alice --wait{named}\n"
+        f"{running if detached else 'Running; Ctrl-C stops and removes everything.'}",
         markup=False,
     )
 

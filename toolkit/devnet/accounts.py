@@ -12,13 +12,13 @@ from toolkit.errors import BadInput
 DEV_MNEMONIC = "test test test test test test test test test test test junk"
 """The mnemonic that Anvil and Hardhat fund. Its keys are public: use them on a local devnet only."""
 
-ROLES = ("deployer", "sequencer", "proposer", "verifier", "provider")
+ROLES = ("deployer", "sequencer", "proposer", "verifier", "provider", "watchtower")
 """Accounts that run the protocols."""
 
 USERS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
 """Accounts that use the protocols."""
 
-DERIVED = ("deployer", "sequencer", "proposer", "verifier", *USERS, "provider")
+DERIVED = ("deployer", "sequencer", "proposer", "verifier", *USERS, "provider", "watchtower")
 """All of them, in the order of their derivation index: who joins comes last, so that nobody's address changes."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -165,6 +166,35 @@ def check_hardfork(kind: str, hardfork: str) -> None:
     raise BadInput(f"{runs}; {others[0]} does" if others else runs)
 
 
+_OURS = {
+    "anvil": {
+        "--port": "--port", "-p": "--port", "--chain-id": "--chain-id", "--hardfork": "--hardfork",
+        "--host": "", "--gas-limit": "", "--enable-tx-gas-limit": "", "--mnemonic": "", "-m": "", "--accounts": "",
+        "-a": "", "--balance": "", "--timestamp": "", "--no-request-size-limit": "", "--cache-path": "",
+        "--mnemonic-random": "", "--mnemonic-seed-unsafe": "", "--derivation-path": "",
+        "--disable-block-gas-limit": "", "--no-mining": "", "--help": "", "-h": "", "--version": "", "-V": "",
+    },
+    "hardhat": {
+        "--port": "--port", "--chain-id": "--chain-id", "--hostname": "", "--config": "",
+        "--help": "", "-h": "", "--version": "", "--init": "",
+    },
+}  # fmt: skip
+"""Flags of each node that are not for others to set, and the option of `l2kit up` that does, where there is one."""
+
+
+def check_flags(kind: str, flags: Sequence[str]) -> None:
+    """Raise BadInput where one of further flags for a node ("anvil", "hardhat") is set here, or the first is none."""
+    if flags and not flags[0].startswith("-"):
+        raise BadInput(f"{flags[0]!r} is no flag of {kind}: what follows '--' goes to the node, as '-- --block-time 2'")
+    for flag in flags:
+        name = flag.partition("=")[0]
+        name = name if name.startswith("--") else name[:2]  # "-p8545"
+        if name in _OURS[kind]:
+            ours = _OURS[kind][name]
+            instead = f"use {ours} of 'l2kit up'" if ours else "it cannot be passed through"
+            raise BadInput(f"{name} of {kind} is set by l2kit; {instead}")
+
+
 def start_anvil(
     folder: RunFolder,
     *,
@@ -173,6 +203,7 @@ def start_anvil(
     timestamp: int | None = None,
     hardfork: str = HARDFORK,
     block_seconds: int | None = None,
+    flags: Sequence[str] = (),
 ) -> Node:
     """Start Anvil, from Osaka on with the transaction gas cap of EIP-7825.
 
@@ -183,14 +214,16 @@ def start_anvil(
         timestamp: of the genesis block (seconds); now where None.
         hardfork: whose rules it follows, one of `NODE_HARDFORKS`.
         block_seconds: from each block to the next, whatever our clock shows; our clock's where None.
+        flags: further flags of its own.
 
     Raises:
-        BadInput: the port is in use, or Anvil cannot run the hardfork.
+        BadInput: the port is in use, Anvil cannot run the hardfork, or a flag is one that is set here.
         NodeError: Anvil did not start.
     """
     from toolkit.toolchain import anvil_path
 
     check_hardfork("anvil", hardfork)
+    check_flags("anvil", flags)
     capped = ["--enable-tx-gas-limit"] if hardfork != "prague" else []
 
     def command(free: int) -> list[str]:
@@ -201,6 +234,7 @@ def start_anvil(
             *("--mnemonic", DEV_MNEMONIC, "--accounts", str(len(DERIVED)), "--balance", "10000"),
             *("--timestamp", str(int(time.time()) if timestamp is None else timestamp)),
             *("--no-request-size-limit", "--cache-path", str(folder.path / "anvil")),
+            *flags,
         ]
 
     node = _start("anvil", folder, command, port, chain_id)
@@ -210,12 +244,18 @@ def start_anvil(
 
 
 def start_hardhat(
-    folder: RunFolder, *, port: int | None = None, chain_id: int = DEV_CHAIN_ID, hardfork: str = HARDFORK
+    folder: RunFolder,
+    *,
+    port: int | None = None,
+    chain_id: int = DEV_CHAIN_ID,
+    hardfork: str = HARDFORK,
+    flags: Sequence[str] = (),
 ) -> Node:
     """Start Hardhat's node; arguments and errors as `start_anvil`."""
     from toolkit.toolchain import hardhat_command, hardhat_modules
 
     check_hardfork("hardhat", hardfork)
+    check_flags("hardhat", flags)
     project = folder.path / "hardhat"
     project.mkdir()
     (project / "node_modules").symlink_to(
@@ -246,6 +286,7 @@ def start_hardhat(
             str(free),
             "--hostname",
             "127.0.0.1",
+            *flags,
         ]
 
     return _start("hardhat", folder, command, port, chain_id, project)
@@ -323,7 +364,14 @@ def _start(
             child.stop()
             # Between finding a free port and using it somebody else may have taken it: try another.
             if port is not None or attempt == 2:
-                raise NodeError(str(error)) from error
+                raise NodeError(_complaint(child) or str(error)) from error
         finally:
             rpc.close()
     raise AssertionError("unreachable")
+
+
+def _complaint(child: Child) -> str:
+    """What a node says of its flags, which its last words are not; "" where it says nothing of the kind."""
+    lines = child.log.read_text(errors="replace").splitlines()
+    found = next((line for line in lines if line.lower().startswith("error")), "")
+    return f"{child.name} does not start: {found.strip()}" if found else ""

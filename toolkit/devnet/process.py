@@ -82,6 +82,11 @@ class RunFolder:
             if not child.stopped and not child.alive:
                 raise ServiceError(f"{child.name} has ended ({child.ending()})")
 
+    def forget(self, child: Child) -> None:
+        """End a child, where it still runs, and be without it."""
+        child.stop()
+        self.children.remove(child)
+
     def close(self) -> None:
         """End every child, newest first, and remove the folder."""
         while self.children:

@@ -30,6 +30,7 @@ class ServiceProcess:
 
     Attributes:
         child: the process, with its log.
+        ready: the file that is there once it answers, with its "url" and "pid".
     """
 
     def __init__(
@@ -60,12 +61,12 @@ class ServiceProcess:
         (data / "config.json").write_text(json.dumps({**known, **config}))
         command = [sys.executable, "-m", "toolkit.rollup.service", role, "--config", str(data / "config.json")]
         key = {} if account is None else {"L2KIT_KEY": account.key.hex()}
-        self._ready = data / "ready.json"
-        self._ready.unlink(missing_ok=True)  # of one before it that was killed
+        self.ready = data / "ready.json"
+        self.ready.unlink(missing_ok=True)  # of one before it that was killed
         self.child: Child = folder.start(name or role, command, env=key)
 
     def wait(self) -> str:
         """Wait until it answers; returns its JSON-RPC URL. Raises ServiceError where it does not."""
-        self.child.wait_until(self._ready.exists, _READY_SECONDS, "answer")
-        url: str = json.loads(self._ready.read_text())["url"]
+        self.child.wait_until(self.ready.exists, _READY_SECONDS, "answer")
+        url: str = json.loads(self.ready.read_text())["url"]
         return url

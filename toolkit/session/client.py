@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from toolkit.bridge.passage import Deed, Look, Passage
 from toolkit.bridge.standing import Standing
 from toolkit.bridge.withdrawals import check_amount, check_held
 from toolkit.devnet.accounts import Account
-from toolkit.devnet.running import find_devnet, running_devnets
+from toolkit.devnet.running import find_devnet
 from toolkit.errors import BadInput, L2KitError
 from toolkit.rollup.client import OperationRefused, Receipt
 from toolkit.rollup.codec import WHOLE_BALANCE
@@ -27,7 +26,6 @@ from toolkit.session.holdings import Holding, holdings, on_l1, on_l2
 POSTED_SECONDS = 120.0
 """How long a transfer may take to L1 before `Session.transfer` gives up to wait for it."""
 DAY, HOUR, MINUTE = 24 * 3600, 3600, 60
-_DEFAULT_NAME = "default"
 
 Who = str | Account
 """An account of the devnet, its name, or any address (0x-hex)."""
@@ -48,7 +46,7 @@ def attach(name_or_file: str | Path | None = None) -> Session:
         2500000000000000000
     """
     if isinstance(name_or_file, str) and not _is_path(name_or_file):
-        return Session(Local.find(_named(name_or_file)))
+        return Session(Local.find(find_devnet(None, name_or_file)))
     return Session(Local.find(find_devnet(None if name_or_file is None else Path(name_or_file))))
 
 
@@ -322,20 +320,6 @@ def _arrived(standing: Standing) -> Standing:
 
 def _is_path(text: str) -> bool:
     return os.sep in text or text.endswith(".json")
-
-
-def _named(name: str) -> Path:
-    """The description of the devnet of a name."""
-    names: dict[str, Path] = {}
-    for file in running_devnets():
-        try:
-            names[str(json.loads(file.read_text()).get("session") or _DEFAULT_NAME)] = file
-        except (OSError, ValueError, AttributeError):  # it has ended meanwhile
-            continue
-    if name not in names:
-        there = f"there are {', '.join(sorted(names))}" if names else "none runs here"
-        raise BadInput(f"no devnet named {name!r} runs here; {there}: 'l2kit up' starts one")
-    return names[name]
 
 
 __all__ = ["Session", "Who", "attach"]

@@ -1,0 +1,39 @@
+"""``l2kit down``: the end of a session."""
+
+from __future__ import annotations
+
+import click
+
+from toolkit.cli import show
+from toolkit.cli.passage import json_option
+from toolkit.errors import BadInput
+
+
+@click.command()
+@click.option("--session", metavar="NAME", help="Which [default: the only one that runs].")
+@click.option("--all", "all_", is_flag=True, help="Every session of yours on this machine.")
+@json_option
+def down(session: str | None, all_: bool, as_json: bool) -> None:
+    """End a session that 'l2kit up' runs, and wait until nothing is left: processes, ports and files.
+
+    \b
+    Examples:
+      l2kit down
+      l2kit down --session second
+      l2kit down --all
+    """
+    from toolkit.devnet.running import end, find_session, running_sessions
+
+    if all_ and session is not None:
+        raise BadInput(f"--all and --session {session} both say which; give one of them")
+    found = running_sessions() if all_ else [find_session(session)]
+    if not found:
+        raise BadInput("no session runs here; start one with 'l2kit up'")
+    for each in found:
+        with show.steps() as step:
+            step(f"ending {each.name}")
+            end(each)
+        if not as_json:
+            show.out.print(f"{each.name} (process {each.pid}) has ended; nothing of it is left", markup=False)
+    if as_json:
+        show.as_json([{"session": each.name, "pid": each.pid, "folder": str(each.folder)} for each in found])

@@ -240,7 +240,9 @@ def test_after_another_game_rejected_the_assertion_the_bond_is_taken_back(l1: L1
 
 def test_that_l1_computes_otherwise_is_said_aloud(l1: L1, caplog: pytest.LogCaptureFixture) -> None:
     wrong = l1.assert_state(l1.genesis, 3, WRONG, MALLORY)
-    service = VerifierService(cast(Watcher, SimpleNamespace(replica=l1.replica)), None, poll_seconds=0.0)
+    service = VerifierService(
+        cast(Watcher, SimpleNamespace(replica=l1.replica, lock=asyncio.Lock())), None, poll_seconds=0.0
+    )
     for computed, said in ((keccak256(b"other"), 0), (WRONG, 1)):
         game = l1.open(wrong)
         l1.defend(game, 1, [WRONG] * 15)

@@ -19,8 +19,7 @@ def reorganise(rig: Rig, snapshot: str, depth: int) -> None:
     rig.node.rpc.call("anvil_reorg", depth, [])
 
 
-@pytest.mark.parametrize("batch_data", ["calldata", "blobs"])
-@pytest.mark.parametrize("change", [forget, reorganise])
+@pytest.mark.parametrize(("change", "batch_data"), [(forget, "calldata"), (reorganise, "calldata"), (forget, "blobs")])
 def test_batches_that_l1_forgot_are_posted_again(
     fresh_rig: Rig, change: Callable[[Rig, str, int], None], batch_data: str
 ) -> None:

@@ -55,7 +55,7 @@ gas-snapshot: venv-demo
 	$(owned) exec $(BIN)/l2kit gas --fresh --skip-vanish --snapshot toolkit/gas/gas.json >/dev/null
 
 test: check
-	exec $(PYTEST) -n 3 --dist worksteal $(ARGS)
+	exec $(PYTEST) -n 2 --dist worksteal $(ARGS)
 
 test-quick: venv-test
 	exec $(PYTEST) -m "not node and not slow" $(ARGS)

@@ -70,7 +70,8 @@ class Process:
         return self._process.wait(10)
 
 
-def wait_for(condition: Any, seconds: float = 60.0) -> None:
+def wait_for(condition: Any, seconds: float = 120.0) -> None:
+    """Await a condition; a busy Anvil may leave a transaction in its pool until it is replaced, after 30 s."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

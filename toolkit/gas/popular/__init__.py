@@ -14,13 +14,18 @@ own words; their addresses are where they were found. Market prices in them are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from toolkit.gas.popular.claim import COMMAND, TOLERANCE, Checked, Claim, Verdict, checked
-from toolkit.gas.popular.claims import CLAIMS
+from toolkit.gas.popular.cost import COST
 from toolkit.gas.popular.equation import Equation, Given
+from toolkit.gas.popular.finality import FINALITY
+from toolkit.gas.popular.throughput import THROUGHPUT
 
 __all__ = ["CLAIMS", "COMMAND", "TOLERANCE", "Checked", "Claim", "Equation", "Given", "Verdict", "check", "checked"]
+
+CLAIMS: Sequence[Claim] = (*THROUGHPUT, *COST, *FINALITY)
+"""Every claim that is checked. Market prices in them are rough."""
 
 
 def check(receipts: Mapping[str, int]) -> list[Checked]:

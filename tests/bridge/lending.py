@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollup_services.test_moves import L1
+from rollup_services.l1_logs import L1
 from rollup_services.test_parts import BRIDGE, CONTRACTS, INBOX, ROLLUP
 
 from toolkit.bridge import ledger as b

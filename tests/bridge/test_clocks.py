@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from rollup_services.test_moves import WINDOW, WRONG
+from rollup_services.l1_logs import WINDOW, WRONG
 from rollup_services.test_parts import PAYEE
 
 from toolkit.bridge.clocks import Reach, reach

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from rollup_services.test_moves import WRONG
+from rollup_services.l1_logs import WRONG
 from rollup_services.test_parts import DOMAIN, KEY, OWNER, PAYEE, ROLLUP
 
 from toolkit.bridge import ledger as b

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from rollup_services.test_moves import WINDOW, WRONG
+from rollup_services.l1_logs import WINDOW, WRONG
 from rollup_services.test_parts import OWNER, PAYEE
 
 from toolkit.bridge import local as local_module

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from rollup_services.test_moves import HONEST, ME, WINDOW, WRONG
-from rollup_services.test_moves import L1 as Chain
+from rollup_services.l1_logs import HONEST, ME, WINDOW, WRONG
+from rollup_services.l1_logs import L1 as Chain
 from rollup_services.test_parts import (
     BRIDGE,
     DOMAIN,

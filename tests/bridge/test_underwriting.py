@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 from eth_abi.abi import encode
-from rollup_services.test_moves import HONEST, MALLORY, WRONG, called
+from rollup_services.l1_logs import HONEST, MALLORY, WRONG, called
 from rollup_services.test_parts import BRIDGE, RULES, declared
 
 from bridge.lending import COIN, ETH, ETHER, OWNER, PROVIDER, RIVAL, Lending

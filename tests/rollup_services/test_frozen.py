@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from rollup_services.l1_logs import HONEST, L1, MALLORY, ME, WRONG, called
 from rollup_services.rig import ETHER, WINDOW, Rig
-from rollup_services.test_moves import HONEST, L1, MALLORY, ME, WRONG, called
 from rollup_services.test_parts import ROLLUP, RULES
 from toolkit.bridge.client import alarm, freeze
 from toolkit.devnet.l1 import selector

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollup_services.test_moves import L1, MALLORY, WRONG
+from rollup_services.l1_logs import L1, MALLORY, WRONG
 from toolkit.devnet.l1 import hex_of
 from toolkit.rollup.rebuild import Differs, Restored
 

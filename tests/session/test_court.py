@@ -8,7 +8,7 @@ import json
 
 import pytest
 from bridge.test_standing import L1, WORDS
-from rollup_services.test_moves import ME, WINDOW, WRONG
+from rollup_services.l1_logs import ME, WINDOW, WRONG
 from rollup_services.test_parts import PAYEE
 
 from toolkit.cli import dispute as command

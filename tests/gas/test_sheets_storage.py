@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-import rlp  # type: ignore[import-untyped]
+import rlp
 from eth_account import Account
 from samples import RECEIPTS
 

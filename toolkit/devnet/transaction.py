@@ -97,6 +97,7 @@ def _signature(key: bytes, unsigned: bytes) -> tuple[int, int, int]:
 
 @cache
 def _rlp() -> Callable[[Any], bytes]:
-    from rlp import encode  # type: ignore[import-untyped]  # 0.5 s, for those who send
+    from rlp import encode  # 0.5 s, for those who send
 
-    return encode  # type: ignore[no-any-return]
+    found: Callable[[Any], bytes] = encode
+    return found

@@ -16,8 +16,8 @@ from samples import RECEIPTS, cell, cells
 from toolkit.errors import BadInput
 from toolkit.gas.cell import TECHNIQUES, Usage
 from toolkit.gas.fees import Prices
+from toolkit.gas.need import Need
 from toolkit.gas.recommend import (
-    Need,
     Recommendation,
     counted,
     links,

@@ -80,8 +80,9 @@ def recommend(
       l2kit recommend --payments-per-day 50 --value 1 --parties 2 --max-exit-days 2 --trust watching
       l2kit recommend --payments-per-day 10000 --value 0.01 --parties 500 --max-exit-days 30 --gas-price 20
     """
-    from toolkit.gas.recommend import Need, trusted
+    from toolkit.gas.need import Need
     from toolkit.gas.recommend import recommend as ranked
+    from toolkit.gas.recommend import trusted
 
     accepted = trusted(trust)
     need = Need(payments_per_day, value, parties, max_exit_days, accepted, horizon_days, way, max_capital, round_days)

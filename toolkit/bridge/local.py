@@ -59,6 +59,7 @@ class Local:
         tokens: addresses (20 bytes) by symbol; ETH is the zero address.
         services: the URLs of the services by role, whether or not they still answer.
         sent: the transactions (0x-hex) that `chain` has sent; each is here before it goes out.
+        file: that describes the devnet; None where nobody has written one.
     """
 
     source: Source
@@ -66,6 +67,7 @@ class Local:
     tokens: Mapping[str, bytes]
     services: Mapping[str, str] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list, compare=False)
+    file: Path | None = field(default=None, compare=False)
 
     @classmethod
     def find(cls, file: Path | None) -> Local:
@@ -86,7 +88,7 @@ class Local:
             services = {str(role): str(url) for role, url in found.get("services", {}).items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadInput(f"{file} does not describe a devnet as l2kit up does: {error!r}") from error
-        return cls(source, accounts, tokens, services)
+        return cls(source, accounts, tokens, services, file=file)
 
     @property
     def words(self) -> Words:

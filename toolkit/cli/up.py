@@ -6,7 +6,6 @@ import json
 import os
 import time
 from contextlib import ExitStack
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,6 @@ from toolkit.errors import BadInput
 
 if TYPE_CHECKING:
     from toolkit.cli.detach import Detached
-    from toolkit.world import Devnet
 
 _WATCH_SECONDS = 0.2
 
@@ -59,6 +57,7 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
       l2kit up --l1-rpc http://127.0.0.1:8545
       l2kit up -- --block-time 2
     """
+    from toolkit.description import describe
     from toolkit.world import Devnet, Options
 
     if output:
@@ -97,41 +96,6 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
             devnet.node.check_alive()
             for sentence in supervisor.tick():
                 show.err.print(sentence, markup=False)
-
-
-def describe(devnet: Devnet) -> dict[str, Any]:
-    """Everything a program needs to use the devnet."""
-    token = devnet.contracts["Token"].functions
-    return {
-        "l2kit": version("l2kit"),
-        "session": devnet.options.session,
-        "pid": os.getpid(),
-        "l1": {
-            "name": devnet.node.version(),
-            "chain_id": devnet.l1.chain_id,
-            "rpc": devnet.node.url,
-            "deployed_block": devnet.rollup.block,
-        },
-        "l2": {
-            "name": "payments rollup",
-            "chain_id": devnet.rollup.l2_chain_id,
-            "rpc": devnet.services["sequencer"].url,
-        },
-        "services": {role: service.url for role, service in devnet.services.items()},
-        "accounts": [
-            {
-                "name": account.name,
-                "address": account.address,
-                "key": "0x" + account.key.hex(),
-                "wei": str(devnet.l1.balance(account.address)),
-                "tokens": str(token.balanceOf(account.address).call()),
-            }
-            for account in devnet.accounts.values()
-        ],
-        "contracts": {name: contract.address for name, contract in devnet.contracts.items()},
-        "folder": str(devnet.folder.path),
-        "logs": {child.name: str(child.log) for child in devnet.folder.children},
-    }
 
 
 def _tell(description: dict[str, Any], output: Path | None, as_json: bool, *, detached: bool = False) -> None:

@@ -108,6 +108,9 @@ class RunFolder:
 class Child:
     """A running child process behind its guard.
 
+    Args:
+        held: the lock of the run folder, which stays as long as the process does; None: it is in nobody's folder.
+
     Attributes:
         name: what messages call it.
         log: the file with its output.
@@ -118,7 +121,7 @@ class Child:
         self,
         name: str,
         command: Sequence[str],
-        held: BinaryIO,
+        held: BinaryIO | None,
         log: Path,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,

@@ -60,6 +60,7 @@ class Local:
         services: the URLs of the services by role, whether or not they still answer.
         sent: the transactions (0x-hex) that `chain` has sent; each is here before it goes out.
         file: that describes the devnet; None where nobody has written one.
+        folder: that the devnet runs in; None where that is not known.
     """
 
     source: Source
@@ -68,6 +69,7 @@ class Local:
     services: Mapping[str, str] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list, compare=False)
     file: Path | None = field(default=None, compare=False)
+    folder: Path | None = None
 
     @classmethod
     def find(cls, file: Path | None) -> Local:
@@ -86,9 +88,10 @@ class Local:
             }
             tokens = {"ETH": ETH, _TOKEN.symbol: bytes.fromhex(found["contracts"]["Token"][2:])}
             services = {str(role): str(url) for role, url in found.get("services", {}).items()}
+            folder = Path(found["folder"]) if "folder" in found else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadInput(f"{file} does not describe a devnet as l2kit up does: {error!r}") from error
-        return cls(source, accounts, tokens, services, file=file)
+        return cls(source, accounts, tokens, services, folder=folder, file=file)
 
     @property
     def words(self) -> Words:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from toolkit.session import clock
 from toolkit.session.channels import Channels, Spawn
 from toolkit.session.court import Court
 from toolkit.session.holdings import Holding, holdings, on_l1, on_l2
+from toolkit.session.snapshots import Snapshot, Snapshots
 
 if TYPE_CHECKING:
     from toolkit.bridge.leave import Left
@@ -277,6 +278,50 @@ class Session:
             ServiceError: a service answers, and does not look at L1.
         """
         return clock.travel(self.local, days * DAY + hours * HOUR + minutes * MINUTE + seconds, warn)
+
+    def snapshot(self, name: str | None = None) -> Snapshot:
+        """Remember everything: L1 with its clock, and every service's state, channels included.
+
+        Args:
+            name: to return to it by; its number where None.
+
+        Raises:
+            BadInput: there is one of this name, or L1's node cannot be brought back.
+            ServiceError: a service does not stand still for that; then nothing has happened.
+        """
+        return self._snapshots.take(name)
+
+    def revert(self, name: str | None = None) -> Snapshot:
+        """Return to a snapshot, or to the latest. Those taken after it are gone; it can be returned to again.
+
+        Raises:
+            BadInput: there is none.
+            ServiceError: a service does not stand still for that, and nothing has happened; or one does not go on
+                afterwards.
+        """
+        return self._snapshots.revert(name)
+
+    def snapshots(self) -> list[Snapshot]:
+        """Those that can be returned to, the oldest first."""
+        return self._snapshots.all()
+
+    def anchor(self) -> AbstractContextManager[None]:
+        """Whatever happens in the ``with`` block, on any chain and in any service, is undone after it.
+
+        Raises:
+            BadInput, ServiceError: as `snapshot` and `revert`.
+
+        Example:
+            >>> with attach().anchor():  # doctest: +SKIP
+            ...     attach().transfer("alice", "bob", 10**18)
+        """
+        return self._snapshots.anchor()
+
+    @cached_property
+    def _snapshots(self) -> Snapshots:
+        if self.local.folder is None:
+            raise BadInput("it is not known in which folder this devnet runs: its description does not say")
+        return Snapshots(self.local.folder, self.local.source.l1_rpc)
 
     def dispute(self, name: str | None = None) -> Court:
         """What is asserted and disputed, from L1 alone; all of it, or what the id of a game or assertion names.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -20,8 +19,6 @@ from toolkit.errors import BadInput
 if TYPE_CHECKING:
     from toolkit.cli.detach import Detached
     from toolkit.world import Devnet
-
-_WATCH_SECONDS = 0.2
 
 
 @click.command()
@@ -59,6 +56,7 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
       l2kit up --l1-rpc http://127.0.0.1:8545
       l2kit up -- --block-time 2
     """
+    from toolkit.session.keeper import Keeper
     from toolkit.world import Devnet, Options
 
     if output:
@@ -82,7 +80,8 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
         if detached:
             description["logs"]["up"] = str(devnet.folder.path / "up.log")
         text = json.dumps(description, indent=2) + "\n"
-        supervisor = devnet.supervise(restart=not keep_going)
+        keeper = Keeper(devnet, lambda said: show.err.print(said, markup=False), restart=not keep_going)
+        stack.callback(keeper.close)
         _write(devnet.folder.path / DESCRIPTION, text)
         if output:
             _check_output(output)  # another devnet may have taken it meanwhile
@@ -93,10 +92,7 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
         else:
             _tell(description, output, as_json)
         while True:
-            time.sleep(_WATCH_SECONDS)
-            devnet.node.check_alive()
-            for sentence in supervisor.tick():
-                show.err.print(sentence, markup=False)
+            keeper.step()
 
 
 def describe(devnet: Devnet) -> dict[str, Any]:

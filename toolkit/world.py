@@ -140,6 +140,7 @@ class Devnet:
         rollup: the rollup's contracts and genesis.
         services: "sequencer", "proposer", "verifier", "provider" and "watchtower", where they were started.
         access: the rollup as its users reach it, through the services.
+        deployed_until: the last block that brought contracts, or the users' tokens.
 
     Raises:
         BadInput: an option cannot be used.
@@ -157,11 +158,13 @@ class Devnet:
     deployment: dict[str, int]
     rollup: RollupContracts
     access: RollupAccess
+    deployed_until: int
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
         self.accounts: dict[str, Account] = dev_accounts()
         self.services: dict[str, Service] = {}
+        self._cheat = ""
         self._stack = ExitStack()
 
     def __enter__(self) -> Devnet:
@@ -295,6 +298,7 @@ class Devnet:
             "PaymentChannels": channels_receipt["gasUsed"],
             **self.rollup.deployment,
         }
+        self.deployed_until = self.l1.block_number()
 
     def kill_services(self) -> None:
         """Kill the services as kill -9 does; their databases stay. `start_services` starts them again."""
@@ -382,6 +386,10 @@ class Devnet:
         self._stack.callback(client.close)
         return client
 
+    def cheat(self, how: str) -> None:
+        """Have the sequencer that is started next cheat, as `toolkit.rollup.rogue` names it; "" is honest."""
+        self._cheat = how
+
     def supervise(self, *, restart: bool = True) -> Supervisor:
         """Who keeps the services running from now on, each at the URL that it has, as often as it is asked to look.
 
@@ -413,6 +421,7 @@ class Devnet:
             "batch_data_on_demand": True,
             **(on_demand if self.options.repeatable else {}),
             **(self._lending() if role == "provider" else {}),
+            **({"cheat": self._cheat} if role == "sequencer" else {}),
         }
         return self.process(role, role, self.accounts[role], **config)
 

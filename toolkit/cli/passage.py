@@ -138,6 +138,8 @@ class Told:
 @contextmanager
 def telling(local: Local, *, quiet: bool = False) -> Iterator[Told]:
     """Who tells of what happens on a running devnet; where something ends us, also of what goes on without us."""
+    for fault in local.faults():
+        show.err.print(f"note: {fault.said}", markup=False)
     with show.steps() as step:
         step("looking at L1")
         told = Told(local.words, step, quiet=quiet)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,6 @@ from toolkit.errors import BadInput
 
 if TYPE_CHECKING:
     from toolkit.cli.detach import Detached
-
-_WATCH_SECONDS = 0.2
 
 
 @click.command()
@@ -58,6 +55,7 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
       l2kit up -- --block-time 2
     """
     from toolkit.description import describe
+    from toolkit.session.keeper import Keeper
     from toolkit.world import Devnet, Options
 
     if output:
@@ -81,7 +79,8 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
         if detached:
             description["logs"]["up"] = str(devnet.folder.path / "up.log")
         text = json.dumps(description, indent=2) + "\n"
-        supervisor = devnet.supervise(restart=not keep_going)
+        keeper = Keeper(devnet, lambda said: show.err.print(said, markup=False), restart=not keep_going)
+        stack.callback(keeper.close)
         _write(devnet.folder.path / DESCRIPTION, text)
         if output:
             _check_output(output)  # another devnet may have taken it meanwhile
@@ -92,10 +91,7 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
         else:
             _tell(description, output, as_json)
         while True:
-            time.sleep(_WATCH_SECONDS)
-            devnet.node.check_alive()
-            for sentence in supervisor.tick():
-                show.err.print(sentence, markup=False)
+            keeper.step()
 
 
 def _tell(description: dict[str, Any], output: Path | None, as_json: bool, *, detached: bool = False) -> None:

@@ -17,12 +17,13 @@ from toolkit.bridge.passage import Deed, Look, Passage, Teller
 from toolkit.bridge.standing import Standing
 from toolkit.bridge.withdrawals import check_amount, check_held
 from toolkit.devnet.accounts import Account
+from toolkit.devnet.faults import Fault
 from toolkit.devnet.logs import find_logs, follow, last
 from toolkit.devnet.running import find_devnet
-from toolkit.errors import BadInput, L2KitError
+from toolkit.errors import BadInput, L2KitError, ServiceError
 from toolkit.rollup.client import OperationRefused, Receipt
 from toolkit.rollup.codec import WHOLE_BALANCE
-from toolkit.session import clock
+from toolkit.session import clock, faults
 from toolkit.session.channels import Channels, Spawn
 from toolkit.session.court import Court
 from toolkit.session.holdings import Holding, holdings, on_l1, on_l2
@@ -155,6 +156,8 @@ class Session:
         """
         account, receiver, asset = self._account(sender), self.address(to), self.local.token(token)
         _check_positive(amount)
+        if wait:
+            self._check_batches("transfer")
         self.unit(token)
         words = self.words
         check_amount(words, asset, amount, "transfer")
@@ -190,11 +193,14 @@ class Session:
 
         Raises:
             BadInput: the account does not own as much, or the rollup does not take it.
+            ServiceError: the sequencer posts nothing, on purpose (`fault`), and that would be waited for.
             L2KitError: the rollup has refused it.
         """
         account, asset = self._account(who), self.local.token(token)
         receiver = account.address_bytes if to is None else self.address(to)
         _check_positive(amount)
+        if wait and not travel:
+            self._check_batches("deposit")
         with self._passage(account, travel) as passage:
             made = deposits.deposit(passage, passage.look(), account, asset, amount, receiver, permit=permit)
             return _arrived(deposits.see_through(passage, made.transaction, wait=wait or travel))
@@ -231,6 +237,8 @@ class Session:
         _check_positive(amount)
         if max_fee is not None and not fast:
             raise BadInput("a fee is paid only to be fast")
+        if (wait or fast) and not travel:
+            self._check_batches("withdrawal")
         look: Look
         with self._passage(account, travel) as passage:
             if forced:
@@ -322,6 +330,50 @@ class Session:
         if self.local.folder is None:
             raise BadInput("it is not known in which folder this devnet runs: its description does not say")
         return Snapshots(self.local.folder, self.local.source.l1_rpc)
+
+    def fault(
+        self, what: str, how: str, detail: Who | int | None = None, *, warn: Callable[[str], object] = _nothing
+    ) -> Fault:
+        """Break something on purpose; returns what, once it is so. It stays so until `heal`, also over a crash.
+
+            fault("verifier", "vanish")    a service is killed as by kill -9 and stays away; its disk stays
+            fault("verifier", "offline")   a service neither reaches anybody nor is reached, and keeps its memory
+            fault("l1", "reorg", 3)        L1 forgets 3 blocks and has 4 others without their transactions; the services
+                                           that answer have seen that then
+            fault("l1", "down", 30)        L1's node does not answer for 30 s of our time, and comes back by itself
+            fault("batch", "withhold")     the sequencer goes on promising, and posts nothing
+            fault("tx", "censor", "bob")   the sequencer refuses all that an account sends; more than one can be
+
+        Args:
+            warn: is told of each service that has not seen a reorganisation, because it does not answer.
+
+        Raises:
+            BadInput: there is no such thing, or it cannot be broken (now), or nobody keeps the devnet who could.
+            NodeError: L1 is down already.
+            ServiceError: the sequencer does not come back from its restart.
+
+        Example:
+            >>> devnet.fault("verifier", "offline").said  # doctest: +SKIP
+            'verifier is offline (frozen, with its memory) until it is healed'
+        """
+        told = detail.address if isinstance(detail, Account) else detail
+        return faults.fault(self.local, what, how, told, warn)
+
+    def faults(self) -> list[Fault]:
+        """What is broken on purpose; a reorganisation is over at once."""
+        return self.local.faults()
+
+    def heal(self, what: str | None = None) -> list[Fault]:
+        """Mend what is broken, of ``what`` or (None) all; returns what that was, once services run and have seen L1.
+
+        Services that have ended by themselves are started again, too.
+
+        Raises:
+            BadInput: there is no such thing, or it cannot be mended alone.
+            NodeError: L1 is down, and something else shall be mended.
+            ServiceError: a service does not come back.
+        """
+        return faults.heal(self.local, what)
 
     def dispute(self, name: str | None = None) -> Court:
         """What is asserted and disputed, from L1 alone; all of it, or what the id of a game or assertion names.
@@ -429,6 +481,12 @@ class Session:
         if self.local.file is None:
             raise BadInput("no file describes this devnet, so nothing is known of its processes")
         return self.local.file
+
+    def _check_batches(self, what: str) -> None:
+        """Raise ServiceError where somebody would wait for ever, since no batch is posted, on purpose."""
+        for each in self.faults():
+            if each.what in ("sequencer", "batch"):
+                raise ServiceError(f"nobody would post the {what} that is to be waited for: {each.said}")
 
     @contextmanager
     def _passage(self, payer: Account | None, travel: bool, teller: Teller | None = None) -> Iterator[Passage]:

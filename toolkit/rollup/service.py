@@ -294,7 +294,9 @@ async def serve(role: str, config: Config, key: bytes | None) -> None:
         log.info("the %s ends", role)
 
 
-async def _start(role: str, config: Config, key: bytes | None, l1: L1, stack: contextlib.AsyncExitStack) -> _Body:
+async def _start(
+    role: str, config: Config, key: bytes | None, l1: L1, stack: contextlib.AsyncExitStack
+) -> _Body:
     """A service that answers; what ends it goes onto the stack."""
     contracts = await load_contracts(l1, config)
     holder = Holder(config.data, lambda error: body.fail(error))

@@ -123,9 +123,7 @@ class Snapshots:
             yield
         finally:
             if snapshot.number not in {each.number for each in self._known()}:
-                raise BadInput(
-                    "the block's beginning is out of reach: meanwhile something from before it was reverted to"
-                )
+                raise BadInput("the block's beginning is out of reach: meanwhile something from before it was reverted to")
             self._revert(snapshot, again=False)
             self._ready = snapshot, counted(places(self._devnet))
 
@@ -139,9 +137,7 @@ class Snapshots:
                 number += 1
             name = name or (f".{number}" if for_anchor else str(number))
             if name in names:
-                raise BadInput(
-                    f"there is a snapshot {name!r} already; give this one another name, or revert to that one"
-                )
+                raise BadInput(f"there is a snapshot {name!r} already; give this one another name, or revert to that one")
             half = self._folder / f".{number}.new"
             shutil.rmtree(half, ignore_errors=True)
             half.mkdir(parents=True, mode=0o700)
@@ -221,9 +217,7 @@ class Snapshots:
     def _check_whole(self) -> None:
         file = self._devnet / _CUT
         if file.exists():
-            raise ServiceError(
-                f"a return to the snapshot {file.read_text()!r} was cut off half-way; revert to it first"
-            )
+            raise ServiceError(f"a return to the snapshot {file.read_text()!r} was cut off half-way; revert to it first")
 
     def _known(self) -> list[Snapshot]:
         found = [_read(file) for file in self._folder.glob(f"[0-9]*/{_ABOUT}")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import pairwise

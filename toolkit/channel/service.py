@@ -62,7 +62,7 @@ class Service:
         self.refused: Counter[str] = Counter()
         self._key = key
         config.data.mkdir(parents=True, exist_ok=True)
-        self.gate, self.holder = Gate(), Holder(config.data, self._fail)
+        self.gate, self.holder = Gate(), Holder(config.data)
         self.holder.service = self
         self.holder.enter()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -156,7 +156,8 @@ class Service:
                 await asyncio.sleep(_LOOK_SECONDS)
         self.gate.open()
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """See `toolkit.devnet.hold.Still`."""
         self._failure = error
         self.stop()
 

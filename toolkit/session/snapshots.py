@@ -123,7 +123,9 @@ class Snapshots:
             yield
         finally:
             if snapshot.number not in {each.number for each in self._known()}:
-                raise BadInput("the block's beginning is out of reach: meanwhile something from before it was reverted to")
+                raise BadInput(
+                    "the block's beginning is out of reach: meanwhile something from before it was reverted to"
+                )
             self._revert(snapshot, again=False)
             self._ready = snapshot, counted(places(self._devnet))
 
@@ -137,7 +139,9 @@ class Snapshots:
                 number += 1
             name = name or (f".{number}" if for_anchor else str(number))
             if name in names:
-                raise BadInput(f"there is a snapshot {name!r} already; give this one another name, or revert to that one")
+                raise BadInput(
+                    f"there is a snapshot {name!r} already; give this one another name, or revert to that one"
+                )
             half = self._folder / f".{number}.new"
             shutil.rmtree(half, ignore_errors=True)
             half.mkdir(parents=True, mode=0o700)
@@ -180,21 +184,21 @@ class Snapshots:
             there = {place.name for place in found}
             files = {file.parent for file in kept.rglob("*") if file.is_file()} - {kept}
             gone = {str(file.relative_to(kept)) for file in files} - there
-            found = [*found, *(Place(self._devnet / name, name) for name in sorted(gone))]
-            for place in found:  # left by who was killed over it
+            all_ = [*found, *(Place(self._devnet / name, name) for name in sorted(gone))]
+            for place in all_:  # left by who was killed over it
                 shutil.rmtree(place.path / _MOVED, ignore_errors=True)
             (self._devnet / _CUT).write_text(snapshot.name)
             try:
-                for place in found:
+                for place in all_:
                     _exchange(place, kept / place.name)
                 self._empty_pool()
                 self._revert_l1(snapshot)
             except BaseException:
-                for place in found:
+                for place in all_:
                     _undo(place)
                 (self._devnet / _CUT).unlink()
                 raise
-            for place in found:
+            for place in all_:
                 shutil.rmtree(place.path / _MOVED, ignore_errors=True)
             (self._devnet / _CUT).unlink()
             for each in self._known():
@@ -217,7 +221,9 @@ class Snapshots:
     def _check_whole(self) -> None:
         file = self._devnet / _CUT
         if file.exists():
-            raise ServiceError(f"a return to the snapshot {file.read_text()!r} was cut off half-way; revert to it first")
+            raise ServiceError(
+                f"a return to the snapshot {file.read_text()!r} was cut off half-way; revert to it first"
+            )
 
     def _known(self) -> list[Snapshot]:
         found = [_read(file) for file in self._folder.glob(f"[0-9]*/{_ABOUT}")]
@@ -237,8 +243,8 @@ class Snapshots:
     def _revert_l1(self, snapshot: Snapshot) -> None:
         if self._cheat("evm_revert", snapshot.node) is not True:
             raise NodeError(
-                f"the node at {self._rpc.shown} has no snapshot {snapshot.node} any more: somebody has reverted it to an "
-                f"earlier one; nothing has changed, and the snapshot {snapshot.name!r} is of no use"
+                f"the node at {self._rpc.shown} has no snapshot {snapshot.node} any more: somebody has reverted it "
+                f"to an earlier one; nothing has changed, and the snapshot {snapshot.name!r} is of no use"
             )
 
     def _empty_pool(self) -> None:
@@ -259,8 +265,8 @@ class Snapshots:
         except RpcError as error:
             if error.code == _NO_METHOD:
                 raise BadInput(
-                    f"the node at {self._rpc.shown} has no {method}: snapshots need a development node such as Anvil or "
-                    "Hardhat"
+                    f"the node at {self._rpc.shown} has no {method}: snapshots need a development node such as "
+                    "Anvil or Hardhat"
                 ) from error
             raise
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -64,6 +65,11 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
     if output:
         _check_output(output)
     options = Options(**given, watchtower=True)
+    keep(lambda: Devnet(options), detach, keep_going, output, as_json)
+
+
+def keep(make: Callable[[], Devnet], detach: bool, keep_going: bool, output: Path | None, as_json: bool) -> None:
+    """Have a devnet run until Ctrl-C, or with ``detach`` in the background; the arguments are the options of `up`."""
     detached: Detached | None = None
     if detach:
         from toolkit.cli.detach import detach as begin
@@ -73,7 +79,7 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
             _tell(json.loads(begun), output, as_json, detached=True)
             return
         detached = begun
-    devnet = Devnet(options)
+    devnet = make()
     with ExitStack() as stack:
         with show.steps() as step:
             step("starting the devnet")

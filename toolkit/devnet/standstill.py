@@ -20,7 +20,7 @@ HOLD_SECONDS = 20.0
 """How long a service that runs may take until it stands still, or works again."""
 _LOCK = "standstill.lock"
 _POLL_SECONDS = 0.01
-_DATABASES = tuple(kind + end for kind in (".sqlite", ".db") for end in ("", "-wal", "-journal", "-shm"))
+DATABASES = tuple(kind + end for kind in (".sqlite", ".db") for end in ("", "-wal", "-journal", "-shm"))
 """Endings of the files of a database, with those beside one that was not closed."""
 
 
@@ -47,7 +47,7 @@ class Place:
             names = os.listdir(self.path)  # noqa: PTH208 (several times faster, and it counts here)
         except FileNotFoundError:
             return []
-        return [self.path / name for name in sorted(names) if name.endswith(_DATABASES)]
+        return [self.path / name for name in sorted(names) if name.endswith(DATABASES)]
 
     def ask(self, do: str) -> None:
         """Say what the service is to do."""

@@ -91,6 +91,7 @@ class Snapshots:
     def __init__(self, folder: Path, l1_rpc: str) -> None:
         self._devnet, self._folder = folder, folder / FOLDER
         self._rpc = Rpc(l1_rpc)
+        self._is_anvil: bool | None = None
         self._ready: tuple[Snapshot, dict[str, Any]] | None = None  # an anchor's that was returned to last
 
     def close(self) -> None:
@@ -249,11 +250,10 @@ class Snapshots:
 
     def _empty_pool(self) -> None:
         """Drop the transactions that wait on Anvil, which would keep them."""
-        try:
+        if self._is_anvil is None:
+            self._is_anvil = str(self._rpc.call("web3_clientVersion")).lower().startswith("anvil")
+        if self._is_anvil:
             self._rpc.call("anvil_dropAllTransactions")
-        except RpcError as error:
-            if error.code != _NO_METHOD:
-                raise
 
     def _head(self) -> _Head:
         block = self._rpc.call("eth_getBlockByNumber", "latest", False)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from toolkit.devnet.hold import LOCK, SOCKET
 from toolkit.errors import ServiceError
@@ -204,14 +204,3 @@ def _go(found: list[Place], deadline: float) -> list[str]:
     for place in found:
         place.hang_up()
     return trouble
-
-
-def counted(found: list[Place]) -> dict[str, Any]:
-    """What tells whether a database was written to meanwhile: of every file its size, its time and its number."""
-    marks = {}
-    for place in found:
-        for file in place.files():
-            with contextlib.suppress(FileNotFoundError):  # closed just now
-                stat = file.stat()
-                marks[f"{place.name}/{file.name}"] = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
-    return marks

@@ -19,7 +19,7 @@ from toolkit.bridge.withdrawals import check_amount, check_held
 from toolkit.devnet.accounts import Account
 from toolkit.devnet.faults import Fault
 from toolkit.devnet.logs import find_logs, follow, last
-from toolkit.devnet.running import find_devnet
+from toolkit.devnet.running import end, find_devnet, running_sessions
 from toolkit.errors import BadInput, L2KitError, ServiceError
 from toolkit.rollup.client import OperationRefused, Receipt
 from toolkit.rollup.codec import WHOLE_BALANCE
@@ -481,6 +481,19 @@ class Session:
             BadInput: there is no such log.
         """
         return follow(find_logs(self._file, name), lines)
+
+    def down(self) -> None:
+        """End the session, wherever ``l2kit up`` keeps it; nothing of it is left when this returns.
+
+        Raises:
+            BadInput: it is a devnet of a program's own, which ends it.
+            ServiceError: something of it is still there after a minute.
+        """
+        for each in running_sessions():
+            if each.folder == self._folder and each.pid != os.getpid():
+                end(each)
+                return
+        raise BadInput("this devnet is no session that 'l2kit up' keeps; whoever has started it ends it")
 
     @cached_property
     def channels(self) -> Channels:

@@ -34,6 +34,7 @@ DAY = 24 * 3600
 @pytest.fixture(scope="module")
 def here() -> Iterator[Town]:
     with Devnet(Options(watchtower=True)) as devnet, town(devnet) as made:
+        made.quiet()
         yield made
 
 

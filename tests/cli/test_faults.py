@@ -220,6 +220,23 @@ def test_a_reorganisation_tells_which_transactions_it_took_away(scene: Scene) ->
     assert done.until == done.since
 
 
+def test_what_an_anchor_undoes_are_faults_too(scene: Scene) -> None:
+    session, chain = scene.session, scene.desk.devnet.l1
+    bob, pid, head = session.balance("bob"), scene.pid("verifier"), chain.block_number()
+    with session.anchor():
+        session.transfer("alice", "bob", 10**15)
+        with pytest.raises(BadInput, match=r"a test's anchor, of block \d+, could not be returned to"):
+            session.fault("l1", "reorg", chain.block_number() - head + 1)
+        session.fault("verifier", "offline")
+        with pytest.raises(ServiceError, match="not all can stand still: verifier is offline"):
+            session.snapshot()
+        session.fault("proposer", "vanish")
+        session.fault("l1", "down", 600)
+    assert session.faults() == []
+    assert (session.balance("bob"), scene.pid("verifier"), chain.block_number()) == (bob, pid, head)
+    assert scene.services()["proposer"]["state"] == "running"
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

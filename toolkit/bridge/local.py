@@ -61,7 +61,7 @@ class Local:
         tokens: addresses (20 bytes) by symbol; ETH is the zero address.
         services: the URLs of the services by role, whether or not they still answer.
         sent: the transactions (0x-hex) that `chain` has sent; each is here before it goes out.
-        folder: the run folder, where it is one of this machine's.
+        folder: that the devnet runs in; None where that is not known.
     """
 
     source: Source

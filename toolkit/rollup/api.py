@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import typedefs as web_types
 from aiohttp import web
 
+from toolkit.devnet.hold import Gate, StandsStill
 from toolkit.devnet.web import foreign, listen, may_read
 from toolkit.errors import BadInput
 from toolkit.rollup.jsonrpc import (
@@ -24,6 +25,7 @@ from toolkit.rollup.jsonrpc import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     PARSE_ERROR,
+    UNAVAILABLE,
     ApiError,
 )
 
@@ -42,13 +44,20 @@ class Server:
 
     Attributes:
         host, port: where it listens; the port is known after `start` where 0 was asked for.
+        gate: through which every call goes.
     """
 
     def __init__(self, methods: Mapping[str, Method], host: str, port: int, *, max_body: int = MAX_BODY_BYTES) -> None:
         self.host, self.port = host, port
-        self._methods = {name: (method, inspect.signature(method)) for name, method in methods.items()}
+        self.gate = Gate()
+        self._methods = dict(methods)
+        self._signatures: dict[str, inspect.Signature] = {}
         self._max_body = max_body
         self._runner: web.AppRunner | None = None
+
+    def answer_with(self, methods: Mapping[str, Method]) -> None:
+        """Answer with other methods from now on, of the same names."""
+        self._methods = dict(methods)
 
     async def start(self) -> None:
         """Listen.
@@ -123,16 +132,22 @@ class Server:
         number, name, params = call.get("id"), call["method"], call.get("params", [])
         if name not in self._methods:
             return _failure(number, ApiError(METHOD_NOT_FOUND, f"there is no method {name[:100]}"))
-        method, signature = self._methods[name]
+        if name not in self._signatures:
+            self._signatures[name] = inspect.signature(self._methods[name])
+        signature = self._signatures[name]
         try:
             bound = signature.bind(**params) if isinstance(params, dict) else signature.bind(*params)
         except TypeError as error:
             usage = f"{name}({', '.join(signature.parameters)}): {error}"
             return _failure(number, ApiError(INVALID_PARAMS, usage))
         try:
-            return {"jsonrpc": "2.0", "id": number, "result": await method(*bound.args, **bound.kwargs)}
+            # The method is looked up when its turn comes: while it waited, the service may have been built anew.
+            found = await self.gate.through(lambda: self._methods[name](*bound.args, **bound.kwargs))
+            return {"jsonrpc": "2.0", "id": number, "result": found}
         except ApiError as error:
             return _failure(number, error)
+        except StandsStill as error:
+            return _failure(number, ApiError(UNAVAILABLE if error.begun else BUSY, str(error)))
         except BadInput as error:
             return _failure(number, ApiError(INVALID_PARAMS, str(error)))
         except Exception:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from toolkit.bridge import deposits, withdrawals
@@ -21,8 +22,10 @@ from toolkit.errors import BadInput, L2KitError, ServiceError
 from toolkit.rollup.client import OperationRefused, Receipt
 from toolkit.rollup.codec import WHOLE_BALANCE
 from toolkit.session import clock, faults
+from toolkit.session.archive import Saved, save
 from toolkit.session.court import Court
 from toolkit.session.holdings import Holding, holdings, on_l1, on_l2
+from toolkit.session.snapshots import Snapshot, Snapshots
 
 POSTED_SECONDS = 120.0
 """How long a transfer may take to L1 before `Session.transfer` gives up to wait for it."""
@@ -320,6 +323,71 @@ class Session:
             ServiceError: a service does not come back.
         """
         return faults.heal(self.local, what)
+
+    def snapshot(self, name: str | None = None) -> Snapshot:
+        """Remember everything: L1 with its clock, and every service's state, channels included.
+
+        Args:
+            name: to return to it by; its number where None.
+
+        Raises:
+            BadInput: there is one of this name, or L1's node cannot be brought back.
+            ServiceError: a service does not stand still for that; then nothing has happened.
+        """
+        return self._snapshots.take(name)
+
+    def revert(self, name: str | None = None) -> Snapshot:
+        """Return to a snapshot, or to the latest. Those taken after it are gone; it can be returned to again.
+
+        Raises:
+            BadInput: there is none.
+            ServiceError: a service does not stand still for that, and nothing has happened; or one does not go on
+                afterwards.
+        """
+        return self._snapshots.revert(name)
+
+    def snapshots(self) -> list[Snapshot]:
+        """Those that can be returned to, the oldest first."""
+        return self._snapshots.all()
+
+    @contextmanager
+    def anchor(self) -> Iterator[None]:
+        """Whatever happens in the ``with`` block, on any chain and in any service, is undone after it; faults, too.
+
+        Raises:
+            BadInput, ServiceError: as `snapshot` and `revert`.
+
+        Example:
+            >>> with attach().anchor():  # doctest: +SKIP
+            ...     attach().transfer("alice", "bob", 10**18)
+        """
+        before = self.faults()
+        with self._snapshots.anchor():
+            try:
+                yield
+            finally:
+                faults.heal_since(self.local, before)
+
+    def save(self, file: str | Path) -> Saved:
+        """Write all of it into a file, L1's history and clock included; `toolkit.session.load` goes on from there.
+
+        Whoever gets the file gets what the services know, signatures of channels included.
+
+        Raises:
+            BadInput: L1's node is not Anvil, or nothing can be written there.
+            ServiceError: a service does not stand still for that.
+        """
+        return save(self._folder, self.local.source.l1_rpc, Path(file))
+
+    @cached_property
+    def _snapshots(self) -> Snapshots:
+        return Snapshots(self._folder, self.local.source.l1_rpc)
+
+    @property
+    def _folder(self) -> Path:
+        if self.local.folder is None:
+            raise BadInput("it is not known in which folder this devnet runs: its description does not say")
+        return self.local.folder
 
     def dispute(self, name: str | None = None) -> Court:
         """What is asserted and disputed, from L1 alone; all of it, or what the id of a game or assertion names.

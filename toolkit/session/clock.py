@@ -104,6 +104,6 @@ def _tower_sees(local: Local, role: str, _block: int, now: int) -> bool:
     from toolkit.channel.tower_client import TowerClient
 
     try:
-        return int(asyncio.run(TowerClient(local.url(role)).status())["block_time"]) >= now
+        return int(asyncio.run(TowerClient(local.url(role)).status())["block_time"] or 0) >= now
     except ServiceError as error:
         raise Silent(str(error)) from error

@@ -201,7 +201,8 @@ def test_the_clock_does_not_run_backwards_when_l1_forgets_what_moved_it(bench: B
     assert bench.node.travelled == [100]
     assert fault["transactions"] == [f"0x{number:064x}" for number in (998, 999, 1000)]
     assert bench.said == [
-        "L1 has reorganised: the blocks 998 to 1000 are gone, with 3 transactions; services send again what is theirs"
+        "L1 has reorganised: the blocks 998 to 1000 are gone, with 3 transactions: services send again what is theirs, "
+        "and users must do so themselves"
     ]
     assert bench.standing() == []
 

@@ -9,7 +9,9 @@ import stat
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -92,7 +94,7 @@ def test_an_archive_is_there_whole_or_not_at_all(good: Path, tmp_path: Path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(BadInput, match="cannot write .*good.l2kit: No space left on device"):
+    with pytest.raises(BadInput, match=r"cannot write .*good.l2kit: No space left on device"):
         archive.write(good, manifest(), {L1_STATE: tmp_path / "state"})
     assert good.read_bytes() == before
     assert not list(tmp_path.glob(".good*"))
@@ -106,14 +108,14 @@ def _rename(old: str, new: str) -> Callable[[dict[str, bytes], dict[str, Any]], 
 
 
 def _with_trigger(entries: dict[str, bytes], found: dict[str, Any]) -> None:
-    with closing(sqlite3.connect(":memory:")) as db:
-        db.executescript("CREATE TABLE t (a); CREATE TRIGGER later AFTER INSERT ON t BEGIN DELETE FROM t; END")
-        _replace(entries, found, JOURNAL, db.serialize())
+    with TemporaryDirectory() as place:
+        file = Path(place) / "journal.sqlite"
+        with closing(sqlite3.connect(file)) as db:
+            db.executescript("CREATE TABLE t (a); CREATE TRIGGER later AFTER INSERT ON t BEGIN DELETE FROM t; END")
+        _replace(entries, found, JOURNAL, file.read_bytes())
 
 
 def _replace(entries: dict[str, bytes], found: dict[str, Any], name: str, content: bytes) -> None:
-    from hashlib import sha256
-
     entries[name] = content
     found["files"][name] = {"size": len(content), "sha256": sha256(content).hexdigest()}
 
@@ -164,10 +166,10 @@ def test_what_was_changed_on_its_way_is_refused(good: Path, tmp_path: Path) -> N
     whole[60] ^= 0xFF  # in the first entry's data
     good.write_bytes(whole)
     (folder := tmp_path / "run").mkdir()
-    with pytest.raises(BadInput, match="is damaged: l1.json"), Archive(good) as found:
+    with pytest.raises(BadInput, match=r"is damaged: l1.json"), Archive(good) as found:
         found.lay(folder)
 
 
 def test_a_file_that_is_not_there_is_told_of(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="there is no file .*nowhere"):
+    with pytest.raises(BadInput, match=r"there is no file .*nowhere"):
         Archive(tmp_path / "nowhere")

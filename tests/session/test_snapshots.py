@@ -22,10 +22,12 @@ from session.town import ETHER, Town, town
 from toolkit import Devnet
 from toolkit.channel.control import Control
 from toolkit.cli.main import cli
+from toolkit.devnet import RunFolder, start_hardhat
 from toolkit.devnet.hold import SOCKET
 from toolkit.devnet.standstill import places, standstill
 from toolkit.errors import BadInput, L2KitError, NodeError, ServiceError
 from toolkit.session import snapshots
+from toolkit.session.archive import save
 from toolkit.world import Options
 
 DAY = 24 * 3600
@@ -34,6 +36,7 @@ DAY = 24 * 3600
 @pytest.fixture(scope="module")
 def here() -> Iterator[Town]:
     with Devnet(Options(watchtower=True)) as devnet, town(devnet) as made:
+        made.quiet()
         yield made
 
 
@@ -274,6 +277,30 @@ def test_the_commands_do_the_same(fresh: Town) -> None:
     assert "back at the snapshot mine: L1's block" in run("revert", "mine")
     with pytest.raises(L2KitError, match="--list shows all"):
         run("snapshot", "--list", "mine")
+
+
+def test_hardhat_is_brought_back_and_cannot_be_saved(tmp_path: Path) -> None:
+    with RunFolder() as folder:
+        node = start_hardhat(folder)
+        found = snapshots.Snapshots(folder.path, node.url)
+        with found.anchor():
+            before = node.rpc.quantity("eth_blockNumber")
+            taken = found.take("mine")
+            node.travel(7 * DAY)
+            for _ in range(2):
+                node.rpc.call("evm_mine")
+                assert found.revert() == found.all()[0]
+                assert node.rpc.quantity("eth_blockNumber") == taken.block == before
+            node.rpc.call("evm_mine")
+        assert node.rpc.quantity("eth_blockNumber") == before
+        latest = node.rpc.call("eth_getBlockByNumber", "latest", False)
+        assert int(latest["timestamp"], 16) == taken.time
+        with pytest.raises(
+            BadInput, match=r"L1's node is Hardhat.*, which gives nobody its state: only a devnet on Anvil"
+        ):
+            save(folder.path, node.url, tmp_path / "file")
+        found.close()
+        node.stop()
 
 
 def _connect(place: Path) -> tuple[socket.socket, Any]:

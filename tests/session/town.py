@@ -113,5 +113,4 @@ def town(devnet: Devnet) -> Iterator[Town]:
             stack.callback(peer.stop)
         made = Town(devnet, session, peers)
         made.pay(1_000)
-        made.quiet()
         yield made

@@ -139,9 +139,7 @@ class Snapshots:
 
     def revert(self, name: str | None = None) -> Snapshot:
         """Return to a snapshot, or to the latest; it can be returned to again, and those taken after it are gone."""
-        wanted = self._wanted(name)
-        self._revert(wanted, again=True)
-        return wanted
+        return self._revert(self._wanted(name), again=True)
 
     @contextmanager
     def anchor(self) -> Iterator[None]:
@@ -210,8 +208,8 @@ class Snapshots:
             _changed(place, self._place(snapshot) / place.name, snapshot.number) for place in places(self._devnet)
         )
 
-    def _revert(self, snapshot: Snapshot, *, again: bool) -> None:
-        """Return to a snapshot.
+    def _revert(self, snapshot: Snapshot, *, again: bool) -> Snapshot:
+        """Return to a snapshot; returns it as it is known then.
 
         Args:
             again: whether L1's node is to know it afterwards, too.
@@ -244,7 +242,9 @@ class Snapshots:
                 if each.number > snapshot.number:
                     self._forget(each)
             if again:
-                _write(kept / _ABOUT, replace(snapshot, node=self._snapshot()))
+                snapshot = replace(snapshot, node=self._snapshot())
+                _write(kept / _ABOUT, snapshot)
+        return snapshot
 
     def _wanted(self, name: str | None) -> Snapshot:
         known = self.all()

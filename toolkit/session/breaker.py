@@ -196,11 +196,9 @@ class Breaker:
         self._node.travel(max(0, then - _time(rpc)))
         now = self._clock()
         blocks = f"block {head} is" if depth == 1 else f"the blocks {head - depth + 1} to {head} are"
-        lost = (
-            f"with {len(gone)} transaction{'' if len(gone) == 1 else 's'}: services send again what is theirs, and users "
-            "must do so themselves"
-        )
-        said = f"L1 has reorganised: {blocks} gone, {lost if gone else 'without a transaction'}"
+        lost = f"with {len(gone)} transaction{'' if len(gone) == 1 else 's'}" if gone else "without a transaction"
+        again = ": services send again what is theirs, and users must do so themselves" if gone else ""
+        said = f"L1 has reorganised: {blocks} gone, {lost}{again}"
         self._tell(said)
         return self._done(Fault("l1", "reorg", now, now, depth, said, tuple(gone)))
 

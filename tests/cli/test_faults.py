@@ -24,6 +24,7 @@ from toolkit.devnet.rpc import Rpc
 from toolkit.errors import BadInput, NodeError, ServiceError
 from toolkit.rollup.client import OperationRefused
 from toolkit.session import Session, attach
+from toolkit.session.breaker import FINAL_DEPTH
 from toolkit.session.keeper import Keeper
 from toolkit.world import Options
 
@@ -221,20 +222,21 @@ def test_a_reorganisation_tells_which_transactions_it_took_away(scene: Scene) ->
 
 
 def test_what_an_anchor_undoes_are_faults_too(scene: Scene) -> None:
-    session, chain = scene.session, scene.desk.devnet.l1
-    bob, pid, head = session.balance("bob"), scene.pid("verifier"), chain.block_number()
+    session, pid = scene.session, scene.pid("verifier")
+    before = session.balance("bob"), session.balance("bob", layer="l1")
     with session.anchor():
         session.transfer("alice", "bob", 10**15)
+        session.deposit("bob", 10**15, wait=False)
         with pytest.raises(BadInput, match=r"a test's anchor, of block \d+, could not be returned to"):
-            session.fault("l1", "reorg", chain.block_number() - head + 1)
+            session.fault("l1", "reorg", FINAL_DEPTH)
         session.fault("verifier", "offline")
         with pytest.raises(ServiceError, match="not all can stand still: verifier is offline"):
             session.snapshot()
         session.fault("proposer", "vanish")
         session.fault("l1", "down", 600)
     assert session.faults() == []
-    assert (session.balance("bob"), scene.pid("verifier"), chain.block_number()) == (bob, pid, head)
-    assert scene.services()["proposer"]["state"] == "running"
+    assert (session.balance("bob"), session.balance("bob", layer="l1")) == before
+    assert (scene.pid("verifier"), scene.services()["proposer"]["state"]) == (pid, "running")
 
 
 @pytest.mark.parametrize(

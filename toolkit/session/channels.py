@@ -13,8 +13,9 @@ from typing import Any
 
 from toolkit.channel.local import Local
 from toolkit.devnet.accounts import Account, parse_address
+from toolkit.devnet.nodes import check_port
 from toolkit.devnet.process import Child
-from toolkit.errors import BadInput, ServiceError
+from toolkit.errors import BadInput, L2KitError, ServiceError
 
 UNIT = 10**9
 """Base units in which a channel counts: gwei, for ETH."""
@@ -198,12 +199,13 @@ class Channels:
         It runs until it is stopped, or this process ends.
 
         Args:
-            port: that it listens at; 0 is a free one.
+            port: that it listens at; 0 is that of before, where others look for it, or a free one.
             towers: URLs of watchtowers; where none is named, the devnet's own.
             fee_ppm: for forwarding, in millionths.
         """
         name = _name(who)
         self._check_absent(name)
+        port = port or self._port_before(name)
         file, used = self.configure_peer(name, port=port, towers=towers, fee_ppm=fee_ppm)
         return self._run(f"peer-{name}", "toolkit.channel.service", name, file, used)
 
@@ -246,8 +248,7 @@ class Channels:
         where = self.local.listening(other)
         terms = {"period": hours * _HOUR, **({"token": asset} if asset else {})}
         deed = Deed.of(self._ask(name, "open", to=_hex(to), units=units, peer=where, **terms))
-        silent = f"channel {deed.channel} is open on L1, but its peers do not connect; look at their output"
-        _wait(lambda: bool(self.local.channel(name, deed.channel)["connected"]), silent)
+        self._wait_connected(name, deed.channel)
         return deed
 
     def pay(self, payer: Party, payee: Party, amount: int, *, via: Iterable[Party] = (), count: int = 1) -> Paid:
@@ -261,8 +262,7 @@ class Channels:
         name, other, units, hops = _name(payer), _name(payee), _units(amount), [_name(each) for each in via]
         began = time.monotonic()
         if not hops:
-            self._need(name)
-            found = self.local.channel(name, other)
+            found = self._channel(name, other)
             answer = self._ask(name, "pay", channel=found["channel"], amounts=[units] * count)
             return Paid(count, time.monotonic() - began, int(answer["nonce"]))
         self._need(name, other, *hops)
@@ -332,9 +332,24 @@ class Channels:
 
     def _about(self, who: Party, which: Party, do: str, **what: Any) -> Deed:
         name = _name(who)
-        self._need(name)
-        found = self.local.channel(name, _name(which))
+        found = self._channel(name, _name(which))
         return Deed.of(self._ask(name, do, channel=found["channel"], **what))
+
+    def _channel(self, name: str, which: str) -> dict[str, Any]:
+        """A channel of an account whose two peers run, as far as that is ours to see to."""
+        started = self._need(name, *([which] if which in self._names else []))
+        found = self.local.channel(name, which)
+        if started:
+            self._wait_connected(name, found["channel"])
+        return found
+
+    def _wait_connected(self, name: str, channel: str) -> None:
+        silent = f"channel {channel} is open on L1, but its peers do not connect; look at their output"
+        _wait(lambda: bool(self.local.channel(name, channel)["connected"]), silent)
+
+    @property
+    def _names(self) -> set[str]:
+        return {str(each["name"]) for each in self.local.devnet["accounts"]}
 
     def _ask(self, name: str, do: str, **what: Any) -> dict[str, Any]:
         control = self.local.control(name)
@@ -343,14 +358,24 @@ class Channels:
         finally:
             control.close()
 
-    def _need(self, *names: str) -> None:
-        """Start the peers of those accounts that have none, at the same time, where that is wanted."""
+    def _need(self, *names: str) -> bool:
+        """Start the peers of those accounts that have none, at the same time, where that is wanted; whether any was."""
         if not self._on_demand:
-            return
+            return False
         missing = [name for name in dict.fromkeys(names) if self.local.account(name) and not self.local.runs(name)]
         with ThreadPoolExecutor(max(1, len(missing))) as threads:
             for started in [threads.submit(self.peer, name) for name in missing]:
                 started.result()
+        return bool(missing)
+
+    def _port_before(self, name: str) -> int:
+        """The port at which a peer listened that was killed; 0 where there was none, or somebody has taken it."""
+        try:
+            port = int(self.local.listening(name).rpartition(":")[2])
+            check_port(port)
+        except L2KitError:
+            return 0
+        return port
 
     def _check_absent(self, name: str) -> None:
         if self.local.runs(name):

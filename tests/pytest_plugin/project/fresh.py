@@ -75,10 +75,13 @@ def test_nothing_is_left_of_a_failure(devnet: Session, l1: Chain) -> None:
 def test_processes_are_killed(devnet: Session, channels: Channels) -> None:
     devnet.deposit("bob", ETHER)
     pids = [each["pid"] for each in devnet.status()["services"].values()]
-    alice = channels.peer("carol")
+    carols = channels.peer("carol")
     for pid in pids[:2]:
         os.kill(pid, signal.SIGKILL)
-    alice.child.kill()
+    channels.open("alice", "carol", ETHER)
+    carols.child.kill()
+    channels.pay("alice", "carol", ETHER // 2)  # to a peer that has started again, where alice's looks for it
+    channels.peer("dave").child.kill()
 
 
 def test_everybody_is_back_after_being_killed(devnet: Session, l1: Chain, channels: Channels) -> None:

@@ -20,6 +20,16 @@ EXAMPLES = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PYTEST = [sys.executable, "-m", "pytest"]
 PLUGIN = ["-p", "toolkit.pytest_plugin"]
 
+FAILS = "test_fails_on_purpose"
+REFUSED = "test_somebody_elses_fixture_is_refused_as_ever"
+TOLD = {
+    "test_the_node_is_killed": "the devnet is lost, and the next test gets another: anvil has ended (killed by",
+    "test_there_is_no_such_node": "there is no node 'geth'; there are anvil and hardhat",
+    "test_there_is_no_such_hardfork": "anvil runs prague, osaka, not 'frontier'",
+    "test_the_marker_names_nothing": 'the marker l2kit_node takes one name, as in l2kit_node("hardhat")',
+}
+"""The tests that end with an error, and what of it they are told."""
+
 pytest_plugins = ("pytester",)
 
 
@@ -45,10 +55,8 @@ class Outcome:
         return dict(zip(found[1::2], found[2::2], strict=True))[test]
 
 
-@pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def outcome(folder: Path) -> Outcome:
     """Of the project's tests, and of the examples of the page about the plugin, on two workers of pytest-xdist."""
-    folder = tmp_path_factory.mktemp("plugin")
     file, fresh = folder / "outcome.xml", folder / "fresh_and_page.py"
     blocks = [each for each in EXAMPLES.findall(PAGE.read_text()) if "..." not in each]
     fresh.write_text("\n".join([(PROJECT / "fresh.py").read_text(), *blocks]))  # one file, one worker, one devnet
@@ -63,59 +71,24 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 
 @pytest.mark.node
-@pytest.mark.parametrize(
-    "name",
-    [
-        "test_everything_is_used",
-        "test_nothing_of_it_is_left",
-        "test_nothing_is_left_of_a_failure",
-        "test_processes_are_killed",
-        "test_everybody_is_back_after_being_killed",
-        "test_much_is_broken",
-        "test_all_is_healed",
-        "test_every_example_sees_what_the_fixtures_left",
-        "test_the_next_gets_another_devnet",
-        "test_l1_follows_the_hardfork_of_the_marker",
-        "test_the_same_devnet_serves_the_next",
-        "test_a_payment",
-        "test_nothing_is_left_of_it",
-        "test_what_is_paid_arrives",
-    ],
-)
-def test_every_test_has_a_fresh_world(outcome: Outcome, name: str) -> None:
-    assert outcome.tests[name] == "", outcome.printed
+def test_every_test_has_a_fresh_world_and_what_is_wrong_is_told(tmp_path: Path) -> None:
+    """One test, so that the project's tests are run once, however many workers share ours."""
+    found = outcome(tmp_path)
+    well = [name for name, trouble in found.tests.items() if not trouble]
+    assert well == [name for name in found.tests if name not in {*TOLD, FAILS, REFUSED}], found.printed
+    assert {"test_nothing_of_it_is_left", "test_the_same_devnet_serves_the_next", "test_what_is_paid_arrives"} < {*well}
 
+    for name, why in TOLD.items():
+        told = found.section(name).partition("l2kit services")[0]
+        (sentence,) = (line for line in told.splitlines() if line.startswith("l2kit: "))
+        assert why in sentence
+        assert "Traceback" not in told and "Error" not in told
 
-@pytest.mark.node
-def test_a_failure_shows_what_the_services_logged_meanwhile(outcome: Outcome) -> None:
-    told = outcome.section("test_fails_on_purpose")
-    assert "l2kit services" in told
-    logged = told[told.index("l2kit services") :]
+    failed = found.section(FAILS)
+    logged = failed[failed.index("l2kit services") :]
     assert re.search(r"^sequencer +\S+ \S+ INFO sealed batch 2", logged, re.MULTILINE)
     assert "derived from L1" not in logged, "that was before"
-
-
-@pytest.mark.node
-def test_a_fixture_that_is_not_ours_is_not_taken_for_one_that_is_made_anew(outcome: Outcome) -> None:
-    name = "test_somebody_elses_fixture_is_refused_as_ever"
-    assert "uses a function-scoped fixture 'dave'" in outcome.tests[name]
-
-
-@pytest.mark.node
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [
-        ("test_the_node_is_killed", "the devnet is lost, and the next test gets another: anvil has ended (killed by"),
-        ("test_there_is_no_such_node", "there is no node 'geth'; there are anvil and hardhat"),
-        ("test_there_is_no_such_hardfork", "anvil runs prague, osaka, not 'frontier'"),
-        ("test_the_marker_names_nothing", 'the marker l2kit_node takes one name, as in l2kit_node("hardhat")'),
-    ],
-)
-def test_what_is_wrong_is_told_in_one_sentence(outcome: Outcome, name: str, why: str) -> None:
-    told = outcome.section(name)
-    (sentence,) = (line for line in told.splitlines() if line.startswith("l2kit: "))
-    assert why in sentence
-    assert "Traceback" not in told and "Error" not in told
+    assert "uses a function-scoped fixture 'dave'" in found.tests[REFUSED]
 
 
 def test_a_missing_tool_is_told_to_every_test_and_looked_for_once(

@@ -30,6 +30,10 @@ def test_everybody_leaves_in_the_end(tmp_path: Path) -> None:
         desk = Desk(devnet, tmp_path / "devnet.json")
         everything = ["escape", "--for", "everybody", "--from", "heidi"]
 
+        for words in (("nobody",), ("alice", "--from", "nobody")):
+            answer = desk.refused("escape", "--for", *words)
+            assert "'nobody'" in answer and "what was done" not in answer
+
         # While the rollup lives nobody needs to, and nobody can.
         assert "nothing of anybody's is in the last state that L1 has confirmed" in desk.refused(*everything)
         desk.ask("deposit", "5", "--from", "alice", "--wait")

@@ -43,9 +43,14 @@ def escape(whom: str, payer: str | None, wait: bool, travel: bool, file: Path | 
       l2kit escape --for everybody --from heidi --travel
     """
     devnet = attached(file)
+    owner = None if whom == EVERYBODY else whom
+    if owner is not None:
+        devnet.address(owner)  # a name that is none is told as that, before anything is done
+    if payer is not None:
+        devnet.local.account(payer)
     with telling(devnet.local, quiet=as_json) as told:
         told.on_the_way = "what was done is on L1; run the same again to go on"
-        left = devnet.escape(None if whom == EVERYBODY else whom, payer, wait=wait, travel=travel, teller=told)
+        left = devnet.escape(owner, payer, wait=wait, travel=travel, teller=told)
     if as_json:
         show.as_json({**left.as_json(), "transactions": [deed.as_json() for deed in told.deeds]})
         return

@@ -136,6 +136,7 @@ class Devnet:
         rollup: the rollup's contracts and genesis.
         services: "sequencer", "proposer", "verifier", "provider" and "watchtower", where they were started.
         access: the rollup as its users reach it, through the services.
+        remark: what is different from when it was saved; "" where nothing is.
 
     Raises:
         BadInput: an option cannot be used.
@@ -160,7 +161,7 @@ class Devnet:
             saved: goes on where that devnet was saved, on an Anvil that we start; ``options`` must fit (`fitting`).
         """
         self.options = options or Options()
-        self._saved = saved
+        self._saved, self.remark = saved, ""
         self.accounts: dict[str, Account] = dev_accounts()
         self.services: dict[str, Service] = {}
         self._stack = ExitStack()
@@ -324,6 +325,8 @@ class Devnet:
                 f"{self.node.version()} has not become what {manifest.node} was when {saved.file} was written: "
                 f"its block {int(latest['number'], 16)} is {latest['hash']}, and not {manifest.block_hash}"
             )
+        if self.node.version() != manifest.node:
+            self.remark = f"L1's node is {self.node.version()}; when the devnet was saved, it was {manifest.node}"
         (self.folder.path / L1_STATE).unlink()
         self.contracts = {name: self.l1.contract(name, manifest.contracts[name]) for name in CONTRACTS}
         self.deployment = dict(manifest.deployment)

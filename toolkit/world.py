@@ -137,6 +137,8 @@ class Devnet:
         services: "sequencer", "proposer", "verifier", "provider" and "watchtower", where they were started.
         access: the rollup as its users reach it, through the services.
         remark: what is different from when it was saved; "" where nothing is.
+        deployed_until: the last block that brought contracts, or the users' tokens; where it was loaded, the last that
+            was saved.
 
     Raises:
         BadInput: an option cannot be used.
@@ -154,6 +156,7 @@ class Devnet:
     deployment: dict[str, int]
     rollup: RollupContracts
     access: RollupAccess
+    deployed_until: int
 
     def __init__(self, options: Options | None = None, saved: Archive | None = None) -> None:
         """
@@ -164,6 +167,7 @@ class Devnet:
         self._saved, self.remark = saved, ""
         self.accounts: dict[str, Account] = dev_accounts()
         self.services: dict[str, Service] = {}
+        self._cheat = ""
         self._stack = ExitStack()
 
     def __enter__(self) -> Devnet:
@@ -305,6 +309,7 @@ class Devnet:
             "PaymentChannels": channels_receipt["gasUsed"],
             **self.rollup.deployment,
         }
+        self.deployed_until = self.l1.block_number()
 
     def _lay(self, saved: Archive) -> Path:
         """Put every database where its service will look for it; returns the file with L1's state."""
@@ -331,6 +336,7 @@ class Devnet:
         self.contracts = {name: self.l1.contract(name, manifest.contracts[name]) for name in CONTRACTS}
         self.deployment = dict(manifest.deployment)
         self.rollup = find_rollup(self.l1, manifest.contracts, manifest.deployed_block, self.deployment)
+        self.deployed_until = manifest.block
 
     def _write_plan(self) -> None:
         """Note what whoever saves the devnet must know of it; see `toolkit.session.archive`."""
@@ -401,6 +407,10 @@ class Devnet:
         self._stack.callback(client.close)
         return client
 
+    def cheat(self, how: str) -> None:
+        """Have the sequencer that is started next cheat, as `toolkit.rollup.rogue` names it; "" is honest."""
+        self._cheat = how
+
     def supervise(self, *, restart: bool = True) -> Supervisor:
         """Who keeps the services running from now on, each at the URL that it has, as often as it is asked to look.
 
@@ -432,6 +442,7 @@ class Devnet:
             "batch_data_on_demand": True,
             **(on_demand if self.options.repeatable else {}),
             **(self._lending() if role == "provider" else {}),
+            **({"cheat": self._cheat} if role == "sequencer" else {}),
         }
         return self.process(role, role, self.accounts[role], **config)
 

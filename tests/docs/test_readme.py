@@ -113,7 +113,9 @@ def test_channel_example_runs(tmp_path: Path) -> None:
 
 def test_the_commands_of_channels_bridge_benchmarks_and_models_are_there() -> None:
     bridge = "deposit|withdraw|status|claim|escape"
-    verbs = rf"l2kit (down|logs|accounts|balance|transfer|travel|dispute|channel|bench|{bridge}|gas|recommend)\b"
+    verbs = (
+        rf"l2kit (down|logs|accounts|balance|transfer|travel|fault|heal|dispute|channel|bench|{bridge}|gas|recommend)\b"
+    )
     lines = [line for block in blocks("sh") for line in block.splitlines() if re.search(verbs, line)]
     assert len(lines) > 22
     for line in lines:

@@ -29,6 +29,8 @@ COMMANDS = {
     "revert": "toolkit.cli.revert",
     "save": "toolkit.cli.save",
     "load": "toolkit.cli.load",
+    "fault": "toolkit.cli.fault",
+    "heal": "toolkit.cli.heal",
     "deposit": "toolkit.cli.deposit",
     "withdraw": "toolkit.cli.withdraw",
     "status": "toolkit.cli.status",

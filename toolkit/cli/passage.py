@@ -144,6 +144,8 @@ def passing(
 
     local = Local.find(file)
     account = None if payer is None else local.account(payer)
+    for fault in local.faults():
+        show.err.print(f"note: {fault.said}", markup=False)
     with show.steps() as step:
         step("looking at L1")
         with local.onlooker() as onlooker:

@@ -22,7 +22,7 @@ def status(name: str | None, file: Path | None, as_json: bool) -> None:
 
     \b
     Without ID: the chains with their heights, every service (its state, since when, how often it was
-    started again and why), and the contracts.
+    started again and why), what is broken on purpose, and the contracts.
 
     \b
     ID is the hash of the L1 transaction of a deposit or a forced withdrawal, the hash of an operation on
@@ -52,6 +52,8 @@ def status(name: str | None, file: Path | None, as_json: bool) -> None:
 
 
 def _session(file: Path | None, as_json: bool) -> None:
+    from toolkit.cli.fault import rows as fault_rows
+    from toolkit.devnet.faults import Fault
     from toolkit.overview import overview
 
     found = overview(file)
@@ -72,6 +74,10 @@ def _session(file: Path | None, as_json: bool) -> None:
     rows = [["", "state", "process", "for", "restarts", "URL", "last words"]]
     rows += [_row(name, each) for name, each in found["services"].items()]
     show.table("\nServices", rows)
+    if found["faults"]:
+        show.table(
+            "\nBroken on purpose ('l2kit heal' mends it)", fault_rows([Fault.of(each) for each in found["faults"]])
+        )
     show.table("\nContracts", found["contracts"].items())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -21,8 +20,6 @@ from toolkit.errors import BadInput
 if TYPE_CHECKING:
     from toolkit.cli.detach import Detached
     from toolkit.world import Devnet
-
-_WATCH_SECONDS = 0.2
 
 
 @click.command()
@@ -70,6 +67,8 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
 
 def keep(make: Callable[[], Devnet], detach: bool, keep_going: bool, output: Path | None, as_json: bool) -> None:
     """Have a devnet run until Ctrl-C, or with ``detach`` in the background; the arguments are the options of `up`."""
+    from toolkit.session.keeper import Keeper
+
     detached: Detached | None = None
     if detach:
         from toolkit.cli.detach import detach as begin
@@ -90,7 +89,8 @@ def keep(make: Callable[[], Devnet], detach: bool, keep_going: bool, output: Pat
         if detached:
             description["logs"]["up"] = str(devnet.folder.path / "up.log")
         text = json.dumps(description, indent=2) + "\n"
-        supervisor = devnet.supervise(restart=not keep_going)
+        keeper = Keeper(devnet, lambda said: show.err.print(said, markup=False), restart=not keep_going)
+        stack.callback(keeper.close)
         _write(devnet.folder.path / DESCRIPTION, text)
         if output:
             _check_output(output)  # another devnet may have taken it meanwhile
@@ -101,10 +101,7 @@ def keep(make: Callable[[], Devnet], detach: bool, keep_going: bool, output: Pat
         else:
             _tell(description, output, as_json)
         while True:
-            time.sleep(_WATCH_SECONDS)
-            devnet.node.check_alive()
-            for sentence in supervisor.tick():
-                show.err.print(sentence, markup=False)
+            keeper.step()
 
 
 def describe(devnet: Devnet) -> dict[str, Any]:

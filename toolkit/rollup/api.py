@@ -5,6 +5,7 @@ Whatever arrives, the answer is a JSON-RPC object with a reason. Error codes are
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import logging
@@ -31,6 +32,8 @@ from toolkit.rollup.jsonrpc import (
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_CALLS = 100
 """Calls in one JSON-RPC batch."""
+MAX_ANSWER_BYTES = 25 * 1024 * 1024
+"""Of a JSON-RPC batch's answers, beyond which its further calls are not made (as many as geth gives)."""
 
 Method = Callable[..., Awaitable[Any]]
 log = logging.getLogger(__name__)
@@ -107,7 +110,21 @@ class Server:
         if not 0 < len(call) <= MAX_CALLS:
             wrong = ApiError(INVALID_REQUEST, f"a batch holds 1 to {MAX_CALLS} calls, this one {len(call)}")
             return _respond(_failure(None, wrong))
-        return _respond([await self._one(one) for one in call])
+        return _send(b"[" + b", ".join(await self._each(call)) + b"]")
+
+    async def _each(self, calls: list[Any]) -> list[bytes]:
+        """The answers to a batch's calls; others' calls and the service's own work go on between them."""
+        answers, size = list[bytes](), 0
+        for call in calls:
+            if size <= MAX_ANSWER_BYTES:
+                answer = await self._one(call)
+            else:
+                why = f"not called: the answers before this are more than {MAX_ANSWER_BYTES} bytes"
+                answer = _failure(call.get("id") if isinstance(call, dict) else None, ApiError(BUSY, why))
+            answers.append(_text(answer))
+            size += len(answers[-1])
+            await asyncio.sleep(0)
+        return answers
 
     async def _one(self, call: Any) -> dict[str, Any]:
         if not isinstance(call, dict) or not isinstance(call.get("method"), str):
@@ -143,4 +160,12 @@ def _failure(number: Any, error: ApiError) -> dict[str, Any]:
 
 
 def _respond(answer: Any, status: int = 200) -> web.Response:
-    return web.Response(body=json.dumps(answer).encode(), status=status, content_type="application/json")
+    return _send(_text(answer), status)
+
+
+def _text(answer: Any) -> bytes:
+    return json.dumps(answer).encode()
+
+
+def _send(body: bytes, status: int = 200) -> web.Response:
+    return web.Response(body=body, status=status, content_type="application/json")

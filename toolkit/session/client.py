@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +16,12 @@ from toolkit.bridge.passage import Deed, Look, Passage
 from toolkit.bridge.standing import Standing
 from toolkit.bridge.withdrawals import check_amount, check_held
 from toolkit.devnet.accounts import Account
+from toolkit.devnet.faults import Fault
 from toolkit.devnet.running import find_devnet
-from toolkit.errors import BadInput, L2KitError
+from toolkit.errors import BadInput, L2KitError, ServiceError
 from toolkit.rollup.client import OperationRefused, Receipt
 from toolkit.rollup.codec import WHOLE_BALANCE
-from toolkit.session import clock
+from toolkit.session import clock, faults
 from toolkit.session.archive import Saved, save
 from toolkit.session.court import Court
 from toolkit.session.holdings import Holding, holdings, on_l1, on_l2
@@ -148,6 +149,8 @@ class Session:
         """
         account, receiver, asset = self._account(sender), self.address(to), self.local.token(token)
         _check_positive(amount)
+        if wait:
+            self._check_batches("transfer")
         self.unit(token)
         words = self.words
         check_amount(words, asset, amount, "transfer")
@@ -183,11 +186,14 @@ class Session:
 
         Raises:
             BadInput: the account does not own as much, or the rollup does not take it.
+            ServiceError: the sequencer posts nothing, on purpose (`fault`), and that would be waited for.
             L2KitError: the rollup has refused it.
         """
         account, asset = self._account(who), self.local.token(token)
         receiver = account.address_bytes if to is None else self.address(to)
         _check_positive(amount)
+        if wait and not travel:
+            self._check_batches("deposit")
         with self._passage(account, travel) as passage:
             made = deposits.deposit(passage, passage.look(), account, asset, amount, receiver, permit=permit)
             return _arrived(deposits.see_through(passage, made.transaction, wait=wait or travel))
@@ -224,6 +230,8 @@ class Session:
         _check_positive(amount)
         if max_fee is not None and not fast:
             raise BadInput("a fee is paid only to be fast")
+        if (wait or fast) and not travel:
+            self._check_batches("withdrawal")
         look: Look
         with self._passage(account, travel) as passage:
             if forced:
@@ -272,6 +280,50 @@ class Session:
         """
         return clock.travel(self.local, days * DAY + hours * HOUR + minutes * MINUTE + seconds, warn)
 
+    def fault(
+        self, what: str, how: str, detail: Who | int | None = None, *, warn: Callable[[str], object] = _nothing
+    ) -> Fault:
+        """Break something on purpose; returns what, once it is so. It stays so until `heal`, also over a crash.
+
+            fault("verifier", "vanish")    a service is killed as by kill -9 and stays away; its disk stays
+            fault("verifier", "offline")   a service neither reaches anybody nor is reached, and keeps its memory
+            fault("l1", "reorg", 3)        L1 forgets 3 blocks and has 4 others without their transactions; the services
+                                           that answer have seen that then
+            fault("l1", "down", 30)        L1's node does not answer for 30 s of our time, and comes back by itself
+            fault("batch", "withhold")     the sequencer goes on promising, and posts nothing
+            fault("tx", "censor", "bob")   the sequencer refuses all that an account sends; more than one can be
+
+        Args:
+            warn: is told of each service that has not seen a reorganisation, because it does not answer.
+
+        Raises:
+            BadInput: there is no such thing, or it cannot be broken (now), or nobody keeps the devnet who could.
+            NodeError: L1 is down already.
+            ServiceError: the sequencer does not come back from its restart.
+
+        Example:
+            >>> devnet.fault("verifier", "offline").said  # doctest: +SKIP
+            'verifier is offline (frozen, with its memory) until it is healed'
+        """
+        told = detail.address if isinstance(detail, Account) else detail
+        return faults.fault(self.local, what, how, told, warn)
+
+    def faults(self) -> list[Fault]:
+        """What is broken on purpose; a reorganisation is over at once."""
+        return self.local.faults()
+
+    def heal(self, what: str | None = None) -> list[Fault]:
+        """Mend what is broken, of ``what`` or (None) all; returns what that was, once services run and have seen L1.
+
+        Services that have ended by themselves are started again, too.
+
+        Raises:
+            BadInput: there is no such thing, or it cannot be mended alone.
+            NodeError: L1 is down, and something else shall be mended.
+            ServiceError: a service does not come back.
+        """
+        return faults.heal(self.local, what)
+
     def snapshot(self, name: str | None = None) -> Snapshot:
         """Remember everything: L1 with its clock, and every service's state, channels included.
 
@@ -301,8 +353,9 @@ class Session:
         """Those that can be returned to, the oldest first."""
         return self._snapshots.all()
 
-    def anchor(self) -> AbstractContextManager[None]:
-        """Whatever happens in the ``with`` block, on any chain and in any service, is undone after it.
+    @contextmanager
+    def anchor(self) -> Iterator[None]:
+        """Whatever happens in the ``with`` block, on any chain and in any service, is undone after it; faults, too.
 
         Raises:
             BadInput, ServiceError: as `snapshot` and `revert`.
@@ -311,7 +364,12 @@ class Session:
             >>> with attach().anchor():  # doctest: +SKIP
             ...     attach().transfer("alice", "bob", 10**18)
         """
-        return self._snapshots.anchor()
+        before = self.faults()
+        with self._snapshots.anchor():
+            try:
+                yield
+            finally:
+                faults.heal_since(self.local, before)
 
     def save(self, file: str | Path) -> Saved:
         """Write all of it into a file, L1's history and clock included; `toolkit.session.load` goes on from there.
@@ -348,6 +406,12 @@ class Session:
     def address(self, who: Who) -> bytes:
         """The 20 bytes of somebody's address."""
         return who.address_bytes if isinstance(who, Account) else self.local.address(who)
+
+    def _check_batches(self, what: str) -> None:
+        """Raise ServiceError where somebody would wait for ever, since no batch is posted, on purpose."""
+        for each in self.faults():
+            if each.what in ("sequencer", "batch"):
+                raise ServiceError(f"nobody would post the {what} that is to be waited for: {each.said}")
 
     @contextmanager
     def _passage(self, payer: Account, travel: bool) -> Iterator[Passage]:

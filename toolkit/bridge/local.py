@@ -13,8 +13,10 @@ from toolkit.bridge.amounts import ETHER_UNIT, Unit, Words
 from toolkit.bridge.onlooker import Onlooker
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import Account, parse_address
+from toolkit.devnet.keys import described_accounts
 from toolkit.devnet.l1 import bytes_of, hex_of
-from toolkit.devnet.nodes import Node, attach
+from toolkit.devnet.nodes import Node, connect
+from toolkit.devnet.replacement import Verdict, verdict
 from toolkit.devnet.rpc import Rpc
 from toolkit.devnet.running import find_devnet
 from toolkit.errors import BadInput, NodeError, RpcError, ServiceError
@@ -44,8 +46,9 @@ class _Sender(Rpc):
         self._sent.append(name)
         try:
             return super().call(method, *params)
-        except RpcError:
-            self._sent.remove(name)  # the node did not take it
+        except RpcError as error:
+            if verdict(error) is not Verdict.TAKEN:
+                self._sent.remove(name)
             raise
 
 
@@ -55,7 +58,8 @@ class Local:
 
     Attributes:
         source: where it is on L1.
-        accounts: the devnet's, by name; their keys are known to everybody.
+        accounts: the devnet's, by name. Their keys are known to everybody, or found when one is first needed
+            (`toolkit.devnet.keys`), which raises BadInput where the password is missing.
         tokens: addresses (20 bytes) by symbol; ETH is the zero address.
         services: the URLs of the services by role, whether or not they still answer.
         sent: the transactions (0x-hex) that `chain` has sent; each is here before it goes out.
@@ -78,10 +82,7 @@ class Local:
         source, _ = read_devnet(file)
         try:
             found: dict[str, Any] = json.loads(file.read_text())
-            accounts = {
-                str(each["name"]): Account(str(each["name"]), bytes.fromhex(each["key"][2:]))
-                for each in found["accounts"]
-            }
+            accounts = described_accounts(found)
             tokens = {"ETH": ETH, _TOKEN.symbol: bytes.fromhex(found["contracts"]["Token"][2:])}
             services = {str(role): str(url) for role, url in found.get("services", {}).items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -121,10 +122,7 @@ class Local:
         """L1, for transactions. Raises NodeError where it does not answer."""
         from toolkit.devnet.chain import Chain  # web3 takes its time, and who only looks does not need it
 
-        chain = Chain(self.source.l1_rpc)
-        chain.rpc.close()
-        chain.rpc = _Sender(self.source.l1_rpc, self.sent)
-        return chain
+        return Chain(self.source.l1_rpc, rpc=_Sender(self.source.l1_rpc, self.sent))
 
     def contract(self, name: str) -> Contract:
         """A contract of the rollup: "inbox", "rollup" or "bridge"."""
@@ -132,7 +130,7 @@ class Local:
 
     def node(self) -> Node:
         """L1's node, as far as it can be told to move its clock."""
-        return attach(self.source.l1_rpc)
+        return connect(self.source.l1_rpc)
 
     def travel(self, seconds: int) -> int:
         """Move L1's clock forward, by which everything measures; returns the time of the block mined then (seconds).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import cached_property
 
 from toolkit.crypto import address_of, keccak256, sign
@@ -31,6 +31,10 @@ def checksum(address: bytes) -> str:
 
 def parse_address(text: str) -> bytes:
     """The 20 bytes of an address; raises BadInput where it is none, or its letters' case is wrong (EIP-55)."""
+    if re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", text):  # a private key, perhaps: messages end up in logs
+        raise BadInput(
+            "64 digits of hex are neither an address nor the name of an account; if they are a key, use another"
+        )
     if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
         raise BadInput(f"{text!r} is neither an address nor the name of a devnet account")
     address = bytes.fromhex(text[2:])
@@ -39,17 +43,32 @@ def parse_address(text: str) -> bytes:
     return address
 
 
-@dataclass(frozen=True)
 class Account:
-    """An account whose key we hold.
+    """An account whose key we hold, or can get.
 
     Attributes:
         name: what tables call it.
-        key: the 32-byte private key; never shown by ``repr``.
     """
 
     name: str
-    key: bytes = field(repr=False)
+
+    def __init__(self, name: str, key: bytes | Callable[[], bytes], address: bytes | None = None) -> None:
+        """
+        Args:
+            key: the 32-byte private key, or what gets it when it is first needed; never shown by ``repr``.
+            address: the 20-byte address; that of the key where None.
+        """
+        self.name = name
+        self._key = key
+        if address is not None:
+            self.address_bytes = address
+
+    @property
+    def key(self) -> bytes:
+        """The 32-byte private key. Raises BadInput where it cannot be got."""
+        if not isinstance(self._key, bytes):
+            self._key = self._key()
+        return self._key
 
     @cached_property
     def address_bytes(self) -> bytes:
@@ -64,6 +83,15 @@ class Account:
     def sign_digest(self, digest: bytes) -> bytes:
         """The 64-byte EIP-2098 signature of a 32-byte digest."""
         return sign(self.key, digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Account) and (self.name, self.address_bytes) == (other.name, other.address_bytes)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.address_bytes))
+
+    def __repr__(self) -> str:
+        return f"Account(name={self.name!r}, address={self.address!r})"
 
 
 def dev_accounts(mnemonic: str = DEV_MNEMONIC) -> dict[str, Account]:

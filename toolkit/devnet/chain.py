@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from threading import Thread
 from typing import Any, cast
@@ -25,22 +25,16 @@ from toolkit.compile import artifact, compile_contracts
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import Account
 from toolkit.devnet.blobs import Sidecar, make_sidecar, versioned_hash
+from toolkit.devnet.flights import Flight, Flights
 from toolkit.devnet.l1 import BLOB_CALLS
-from toolkit.devnet.replacement import (
-    MOST_RAISES,
-    PATIENCE_SECONDS,
-    PRICE_CALLS,
-    Fees,
-    Price,
-    Verdict,
-    verdict,
-)
+from toolkit.devnet.replacement import PATIENCE_SECONDS, Fees, Verdict, verdict
 from toolkit.devnet.rpc import BATCH, Rpc
 from toolkit.devnet.transaction import TX_GAS_CAP, BlobTransaction, Transaction
 from toolkit.errors import BadInput, NodeError, Reverted, RpcError
 
 BURST = 2 * BATCH
 """Transactions that wait to be mined at the same time; Anvil's automine stands still when about 1,000 do."""
+TRANSFER_GAS = 21_000
 MINED_SECONDS = 120.0
 """That a transaction may take into a block before who waits for it gives up."""
 _LATE_SECONDS = 5.0
@@ -72,37 +66,7 @@ class Call:
     gas: int = 100_000
 
 
-@dataclass
-class _Flight:
-    """A transaction that is not known to be in a block, in all its versions.
-
-    Attributes:
-        account, nonce: whose it is.
-        sign: makes the version with these fees: the raw transaction and its hash.
-        fees: of the last version.
-        hashes: of all, any of which may land.
-        since: the last one was sent (`time.monotonic`).
-        raw: the last one.
-    """
-
-    account: Account
-    nonce: int
-    sign: Callable[[Fees], tuple[bytes, bytes]]
-    fees: Fees
-    hashes: list[bytes] = field(default_factory=list)
-    since: float = 0.0
-    raw: bytes = b""
-
-    def version(self) -> bytes:
-        """The raw transaction with the fees as they are now."""
-        self.raw, hash_ = self.sign(self.fees)
-        if hash_ not in self.hashes:
-            self.hashes.append(hash_)
-        self.since = time.monotonic()
-        return self.raw
-
-
-class _Overtaken(NodeError):
+class Overtaken(NodeError):
     """Another transaction of the same account has taken a nonce of ours, so ours can land no more."""
 
 
@@ -117,6 +81,7 @@ class Chain:
         rpc: the JSON-RPC connection.
         w3: the same connection as web3 sees it, for contracts and logs.
         chain_id: the EIP-155 chain id.
+        flights: what brings transactions into blocks.
 
     Raises (every method):
         NodeError: the node does not answer.
@@ -130,6 +95,7 @@ class Chain:
         patience_seconds: float = PATIENCE_SECONDS,
         mined_seconds: float = MINED_SECONDS,
         confirmations: int = 0,
+        rpc: Rpc | None = None,
     ) -> None:
         """
         Args:
@@ -139,13 +105,12 @@ class Chain:
             mined_seconds: after which nobody waits for one any more.
             confirmations: blocks that must follow a transaction's own before `send` and `send_many` return. What a
                 reorganisation has undone until then is sent again.
+            rpc: a connection to be used; one of its own where None.
         """
-        self.rpc = Rpc(url)
-        self._packs_blocks = packs_blocks
-        self._patience_seconds, self._mined_seconds = patience_seconds, mined_seconds
+        self.rpc = rpc or Rpc(url)
+        self.flights = Flights(self.rpc, patience_seconds, self._deliver)
+        self._packs_blocks, self._mined_seconds = packs_blocks, mined_seconds
         self._confirmations = confirmations
-        self._priority: int | None = None
-        self._slowest_poll = min(_SLOWEST_POLL_SECONDS, max(_POLL_SECONDS, patience_seconds / 4))
         self.w3 = Web3(_Provider(self.rpc))
         self.chain_id = self.rpc.quantity("eth_chainId")
 
@@ -160,6 +125,19 @@ class Chain:
     def balance(self, address: str) -> int:
         """The balance of ``address`` in wei."""
         return self.rpc.quantity("eth_getBalance", address, "latest")
+
+    def gas_price(self) -> int:
+        """Wei a gas, base fee and a usual priority fee together."""
+        return self.rpc.quantity("eth_gasPrice")
+
+    def transfer_gas(self, sender: str, to: str) -> int:
+        """The gas that a payment from one address to another may take: 21,000, but not on every network."""
+        estimate = self.rpc.quantity("eth_estimateGas", {"from": sender, "to": to, "value": "0x1"}, "latest")
+        return estimate if estimate == TRANSFER_GAS else estimate + estimate // 4
+
+    def settle(self, account: Account) -> None:
+        """Wait until nothing of the account's waits to be in a block, as long as it has any chance to be."""
+        self.flights.place(account)
 
     def contract(self, name: str, address: str) -> Contract:
         """The contract of our artifact ``name`` at ``address``.
@@ -229,7 +207,7 @@ class Chain:
             request["blobVersionedHashes"] = ["0x" + each.hex() for each in sidecar.versioned_hashes]
             request["maxFeePerBlobGas"] = hex(2 * blob_price)
         for tries_left in reversed(range(_TRIES)):
-            nonce, price, stuck = self._place(account)
+            nonce, price, stuck = self.flights.place(account)
             try:
                 if gas is None:
                     estimate = self.rpc.quantity("eth_estimateGas", request, "latest" if stuck else "pending")
@@ -237,14 +215,14 @@ class Chain:
                     # gas.
                     gas = max(estimate, min(TX_GAS_CAP, estimate + estimate // 10))
                 sign = self._signer(account, nonce, to, value, data, gas, sidecar)
-                flight = _Flight(account, nonce, sign, Fees.first(price, blob_price))
-                self._send([flight], outbids=stuck)
+                flight = Flight(account, nonce, sign, Fees.first(price, blob_price))
+                self.flights.send([flight], outbids=stuck)
                 (receipt,) = self._landed([flight])
                 break
             except RpcError as error:
                 if not tries_left or verdict(error) is not Verdict.OUTBID:
                     raise _explained(error, what, account) from error
-            except _Overtaken:
+            except Overtaken:
                 if not tries_left:
                     raise
         if receipt["status"] != 1:
@@ -261,7 +239,7 @@ class Chain:
             Reverted: for the first one that failed; those before it stand.
             BadInput: an account cannot pay.
         """
-        price = self._price(self._block())
+        price = self.flights.price()
         fees = Fees(headroom * (price.gas - price.priority) + price.priority, price.priority)
         nonces: dict[str, int] = {}
         receipts: list[TxReceipt] = []
@@ -269,11 +247,11 @@ class Chain:
             flights = []
             for call in part:
                 name = call.account.address
-                nonces[name] = nonces[name] + 1 if name in nonces else self._place(call.account)[0]
+                nonces[name] = nonces[name] + 1 if name in nonces else self.flights.place(call.account)[0]
                 sign = self._signer(call.account, nonces[name], call.to, call.value, call.data, call.gas)
-                flights.append(_Flight(call.account, nonces[name], sign, fees))
+                flights.append(Flight(call.account, nonces[name], sign, fees))
             try:
-                self._send(flights)
+                self.flights.send(flights)
             except RpcError as error:
                 raise _explained(error, "one of the transactions", None) from error
             new = self._landed(flights)
@@ -285,66 +263,24 @@ class Chain:
             receipts += new
         return receipts
 
-    def _place(self, account: Account) -> tuple[int, Price, bool]:
-        """The nonce for the account's next transaction, what gas costs, and whether something is stuck with that nonce.
-
-        What waits already has its chance to land first; then its nonce is taken from it.
-        """
-        end, pause = time.monotonic() + self._patience_seconds, _POLL_SECONDS
-        while True:
-            calls: list[tuple[str, list[Any]]] = [
-                ("eth_getTransactionCount", [account.address, "latest"]),
-                ("eth_getTransactionCount", [account.address, "pending"]),
-                ("eth_getBlockByNumber", ["latest", False]),
-            ]
-            landed, known, block = self.rpc.batch(calls)
-            if int(known, 16) <= int(landed, 16) or time.monotonic() >= end:
-                return int(landed, 16), self._price(block), int(known, 16) > int(landed, 16)
-            time.sleep(min(pause, max(0.0, end - time.monotonic())))
-            pause = min(2 * pause, _SLOWEST_POLL_SECONDS)
-
-    def _send(self, flights: Sequence[_Flight], *, outbids: bool = True) -> None:
-        """Send the transactions as they are now; for more where others wait with their nonces, if it ``outbids`` them.
-
-        Raises RpcError where the node refuses one of which it has no version.
-        """
-        unsent, refused = list(flights), None
-        for _ in range(MOST_RAISES if outbids else 1):
-            versions = [(flight, len(flight.hashes), flight.version()) for flight in unsent]
-            answers = self._deliver([raw for _, _, raw in versions])
-            unsent = []
-            for (flight, before, _), answer in zip(versions, answers, strict=True):
-                said = verdict(answer)
-                if answer is None or said in {Verdict.TAKEN, Verdict.USED}:
-                    continue
-                del flight.hashes[before:]
-                if said is Verdict.OUTBID:
-                    flight.fees = flight.fees.outbidding()
-                    unsent.append(flight)
-                elif not flight.hashes:  # else a version before it can still land
-                    refused = refused or answer
-            if refused is not None or not unsent:
-                break
-        left = [flight for flight in unsent if not flight.hashes]
-        if refused is None and left:
-            refused = answers[-1] or next(answer for answer in answers if answer is not None)
-        if refused is not None:
-            raise refused
-
-    def _landed(self, flights: Sequence[_Flight]) -> list[TxReceipt]:
+    def _landed(self, flights: Sequence[Flight]) -> list[TxReceipt]:
         """The receipts of transactions that were sent, in order, once each is in a block deep enough.
 
         Raises NodeError where one does not get there in time, or another has taken its nonce.
         """
         end = time.monotonic() + self._mined_seconds
         while True:
-            self._await_nonces(flights, end)
-            names = [self._version_in_block(flight) for flight in flights]
+            if waiting := self.flights.await_nonces(flights, self._mined_seconds):
+                name = waiting[0].hashes[-1].hex()
+                raise NodeError(
+                    f"the transaction 0x{name} is in no block within {self._mined_seconds:g} s; it may yet be"
+                )
+            names = [self.flights.version_in_block(flight) for flight in flights]
             try:
                 receipts = self.receipts(names, within=_LATE_SECONDS)
             except NodeError as error:
                 if isinstance(error.__cause__, TransactionNotFound):
-                    raise _Overtaken(f"{error}; another with its nonce is in a block") from error
+                    raise Overtaken(f"{error}; another with its nonce is in a block") from error
                 raise
             last = max((receipt["blockNumber"] for receipt in receipts), default=0) + self._confirmations
             while self._confirmations and self.block_number() < last:
@@ -353,80 +289,25 @@ class Chain:
                 time.sleep(_SLOWEST_POLL_SECONDS / 2)
             if not self._confirmations or all(map(self._still_there, receipts)):
                 return receipts
-            self._send(flights)
-
-    def _await_nonces(self, flights: Sequence[_Flight], end: float) -> None:
-        """Wait until the nonces of all are used up, and send again what has waited too long."""
-        pause, accounts = _POLL_SECONDS, {flight.account.address: flight.account for flight in flights}
-        waiting = list(flights)
-        while True:
-            counts = self.rpc.batch([("eth_getTransactionCount", [name, "latest"]) for name in accounts])
-            used = dict(zip(accounts, (int(count, 16) for count in counts), strict=True))
-            waiting = [flight for flight in waiting if flight.nonce >= used[flight.account.address]]
-            if not waiting:
-                return
-            now = time.monotonic()
-            if now > end:
-                name = waiting[0].hashes[-1].hex()
-                raise NodeError(
-                    f"the transaction 0x{name} is in no block within {self._mined_seconds:g} s; it may yet be"
-                )
-            late = [flight for flight in waiting if now - flight.since >= self._patience_seconds]
-            if late:
-                price = self._price(self._block())
-                blob_price = self.rpc.quantity("eth_blobBaseFee") if any(each.fees.blob for each in late) else 0
-                for flight in late:
-                    flight.fees = flight.fees.after_waiting(price, blob_price)
-                self._send(late)
-            time.sleep(pause)
-            pause = min(2 * pause, self._slowest_poll)
-
-    def _version_in_block(self, flight: _Flight) -> bytes:
-        """The hash of the version that is in a block; of the last one where none is known to be."""
-        if len(flight.hashes) > 1:
-            calls = [("eth_getTransactionReceipt", ["0x" + each.hex()]) for each in flight.hashes]
-            for hash_, found in zip(flight.hashes, self.rpc.batch(calls), strict=True):
-                if found is not None:
-                    return hash_
-        return flight.hashes[-1]
+            self.flights.send(flights)
 
     def _still_there(self, receipt: TxReceipt) -> bool:
         found = self.rpc.call("eth_getTransactionReceipt", "0x" + receipt["transactionHash"].hex())
         return found is not None and int(found["blockNumber"], 16) == receipt["blockNumber"]
 
-    def _deliver(self, raw: Sequence[bytes]) -> list[RpcError | None]:
-        """What the node says to each: nothing, or why it does not take it."""
-        if len(raw) == 1:
-            try:
-                self.rpc.call("eth_sendRawTransaction", "0x" + raw[0].hex())
-            except RpcError as error:
-                return [error]
-            return [None]
-        sends = [("eth_sendRawTransaction", ["0x" + each.hex()]) for each in raw]
-        if not self._packs_blocks:
-            return self._answers(sends)
+    def _deliver(self, raw: Sequence[bytes]) -> Sequence[RpcError | None]:
+        """Give the node transactions; it mines those of `send_many` as we say, where it ``packs_blocks``."""
+        if not self._packs_blocks or len(raw) == 1:
+            return self.flights.deliver(raw)
         self.rpc.call("evm_setAutomine", False)
         try:
-            found = self._answers(sends)
+            found = self.flights.deliver(raw)
             for _ in raw:
                 self.rpc.call("evm_mine")
                 if not int(self.rpc.call("txpool_status")["pending"], 16):
                     break
         finally:
             self.rpc.call("evm_setAutomine", True)
-        return found
-
-    def _answers(self, sends: Sequence[tuple[str, list[Any]]]) -> list[RpcError | None]:
-        found: list[RpcError | None] = []
-        for start in range(0, len(sends), BATCH):
-            part = sends[start : start + BATCH]
-            for (method, _), answer in zip(part, self.rpc.responses(part), strict=True):
-                error = answer.get("error")
-                found.append(
-                    RpcError(method, error.get("code", 0), error.get("message", ""), error.get("data"))
-                    if error
-                    else None
-                )
         return found
 
     def _parts(self, calls: Sequence[Call], max_fee: int) -> Iterator[list[Call]]:
@@ -487,13 +368,6 @@ class Chain:
     def _block(self) -> dict[str, Any]:
         block: dict[str, Any] = self.rpc.call("eth_getBlockByNumber", "latest", False)
         return block
-
-    def _price(self, block: dict[str, Any]) -> Price:
-        """What gas costs after a block."""
-        if self._priority is None:
-            (answer,) = self.rpc.responses(PRICE_CALLS[1:])
-            self._priority = Price.of("0x0", answer.get("result")).priority
-        return Price(int(block.get("baseFeePerGas") or "0x0", 16) + self._priority, self._priority)
 
     def _signer(
         self,

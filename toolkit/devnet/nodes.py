@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from toolkit.devnet.accounts import DERIVED, DEV_MNEMONIC
+from toolkit.devnet.networks import Consent, check
 from toolkit.devnet.process import Child, RunFolder
 from toolkit.devnet.rpc import Rpc, without_secrets
 from toolkit.errors import BadInput, L2KitError, NodeError, RpcError, ServiceError
@@ -30,11 +32,7 @@ GENESIS_TIMESTAMP = 1_767_225_600
 """When a chain begins that shall be the same each time: 2026-01-01, 00:00 UTC (seconds)."""
 ATTACH_SECONDS = 10.0
 """How long a node that already runs may take for its first answer."""
-
-PUBLIC_CHAINS = {
-    1: "Ethereum", 10: "OP Mainnet", 56: "BNB Smart Chain", 100: "Gnosis", 137: "Polygon", 324: "ZKsync Era",
-    8453: "Base", 42161: "Arbitrum One", 43114: "Avalanche", 59144: "Linea", 534352: "Scroll",
-}  # fmt: skip
+_ATTACH_PATIENCE_SECONDS = 3.0
 
 
 class Node(Protocol):
@@ -45,12 +43,14 @@ class Node(Protocol):
         url: its JSON-RPC URL.
         rpc: a connection to it.
         chain_id: its EIP-155 chain id.
+        is_public: whether its chain is others' as well.
     """
 
     kind: str
     url: str
     rpc: Rpc
     chain_id: int
+    is_public: bool
 
     def snapshot(self) -> str:
         """Remember the whole state; returns an id that `revert` takes once."""
@@ -80,6 +80,7 @@ class Node(Protocol):
 class _JsonRpcNode:
     kind = "external"
     chain_id: int
+    is_public = False
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -292,13 +293,34 @@ def start_hardhat(
     return _start("hardhat", folder, command, port, chain_id, project)
 
 
-def attach(url: str, *, chain_id: int | None = None) -> Node:
+def attach(
+    url: str,
+    *,
+    chain_id: int | None = None,
+    consent: Consent | None = None,
+    costs: Callable[[Node], str] | None = None,
+) -> Node:
     """Use a node that already runs.
 
+    Args:
+        chain_id: that it must be on.
+        consent: what somebody has said about the network; nothing where None.
+        costs: says, where the chain is refused, what it would cost there (`networks.check`).
+
     Raises:
-        BadInput: the URL is not one, the chain id is not ``chain_id``, or the chain is a public one.
+        BadInput: the URL is not one, the chain id is not ``chain_id``, or the chain is one for which more must be said.
         NodeError: nobody answers there in `ATTACH_SECONDS`, or it is no Ethereum node.
     """
+    node = connect(url)
+    if chain_id is not None and node.chain_id != chain_id:
+        raise BadInput(f"the node at {node.rpc.shown} is on chain {node.chain_id}, not on chain {chain_id}")
+    told = None if costs is None else partial(costs, node)
+    node.is_public = check(node.rpc, node.chain_id, consent or Consent(), told)
+    return node
+
+
+def connect(url: str) -> _JsonRpcNode:
+    """A node that already runs, whatever chain it is on: for who has been let in before. Raises as `attach`."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -306,20 +328,13 @@ def attach(url: str, *, chain_id: int | None = None) -> Node:
         usable = False
     if not usable:
         raise BadInput(f"{without_secrets(url)!r} is not an http:// or https:// URL")
-    probe = Rpc(url, ATTACH_SECONDS)
+    probe = Rpc(url, ATTACH_SECONDS, patience=_ATTACH_PATIENCE_SECONDS)
     try:
-        chain_id_found = probe.quantity("eth_chainId")
+        chain_id = probe.quantity("eth_chainId")
     finally:
         probe.close()
     node = _JsonRpcNode(url)
-    node.chain_id = chain_id_found
-    if chain_id is not None and node.chain_id != chain_id:
-        raise BadInput(f"the node at {node.rpc.shown} is on chain {node.chain_id}, not on chain {chain_id}")
-    if node.chain_id in PUBLIC_CHAINS:
-        name = PUBLIC_CHAINS[node.chain_id]
-        raise BadInput(
-            f"the node at {node.rpc.shown} is on {name} (chain {node.chain_id}); l2kit works on development chains only"
-        )
+    node.chain_id = chain_id
     return node
 
 

@@ -14,6 +14,7 @@ import click
 
 from toolkit.cli import show
 from toolkit.cli.options import batch_data_option, devnet_options, hardfork_option
+from toolkit.cli.payer import NoKeys, confirm, key_options, read_payer
 from toolkit.devnet.running import DEFAULT_SESSION, DESCRIPTION
 from toolkit.errors import BadInput
 
@@ -22,10 +23,15 @@ if TYPE_CHECKING:
     from toolkit.world import Devnet
 
 _WATCH_SECONDS = 0.2
+_PUBLIC_KEYS = "the keys are public: for development only"
 
 
-@click.command()
+@click.command(cls=NoKeys)
 @devnet_options
+@key_options
+@click.option("--fund", metavar="ETH", help="With a key: what each user gets beside gas [default: 0.01].")
+@click.option("--yes", is_flag=True, help="With a key: do not ask before money is sent on a public network.")
+@click.option("--challenge-window", metavar="TIME", help="How long an assertion can be disputed [default: 7d].")
 @hardfork_option
 @click.option("--l2-port", type=int, help="Port of the sequencer's JSON-RPC [default: a free one].")
 @batch_data_option("How the rollup's batches go to L1; auto is the cheaper way each time.")
@@ -41,7 +47,18 @@ _WATCH_SECONDS = 0.2
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the JSON to FILE, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON instead of the screen.")
 @click.argument("node_flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- NODE FLAGS]")
-def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **given: Any) -> None:
+def up(
+    detach: bool,
+    keep_going: bool,
+    output: Path | None,
+    as_json: bool,
+    fund: str | None,
+    yes: bool,
+    challenge_window: str | None,
+    key_file: Path | None,
+    password_file: Path | None,
+    **given: Any,
+) -> None:
     """Start a devnet, deploy everything, and run until Ctrl-C, or with --detach until 'l2kit down'.
 
     \b
@@ -50,6 +67,10 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
     database; the end of L1's node is the end of all. At the end everything is stopped and removed.
     What follows '--' goes to L1's node.
 
+    With --l1-rpc everything is put on a network that runs already. Where that is none with the
+    development accounts, a key of yours pays (docs/networks.md): from an encrypted key file, or from
+    the variable L2KIT_KEY; never from the command line.
+
     \b
     Examples:
       l2kit up
@@ -57,13 +78,21 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
       l2kit up --session second --detach
       l2kit up --node hardhat
       l2kit up --l1-rpc http://127.0.0.1:8545
+      l2kit up --l1-rpc https://rpc.example.org --key-file key.json --public --challenge-window 1h
       l2kit up -- --block-time 2
     """
+    from toolkit.bridge.amounts import ETHER_UNIT, parse_span, parse_units
     from toolkit.world import Devnet, Options
 
     if output:
         _check_output(output)
-    options = Options(**given, watchtower=True)
+    wanted: dict[str, Any] = {} if challenge_window is None else {"challenge_window": parse_span(challenge_window)}
+    if fund is not None:
+        wanted["fund"] = parse_units(fund, ETHER_UNIT)
+    payer = read_payer(given["l1_rpc"], key_file, password_file)
+    options = Options(**given, **wanted, payer=payer, watchtower=True)
+    if payer is not None:
+        confirm(options, yes=yes)
     detached: Detached | None = None
     if detach:
         from toolkit.cli.detach import detach as begin
@@ -74,6 +103,7 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
             return
         detached = begun
     devnet = Devnet(options)
+    devnet.say = show.line
     with ExitStack() as stack:
         with show.steps() as step:
             step("starting the devnet")
@@ -100,8 +130,8 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
 
 
 def describe(devnet: Devnet) -> dict[str, Any]:
-    """Everything a program needs to use the devnet."""
-    token = devnet.contracts["Token"].functions
+    """Everything a program needs to use the devnet; of keys derived from somebody's own, only whence they are."""
+    token, payer, session = devnet.contracts["Token"].functions, devnet.options.payer, devnet.options.session
     return {
         "l2kit": version("l2kit"),
         "session": devnet.options.session,
@@ -122,12 +152,13 @@ def describe(devnet: Devnet) -> dict[str, Any]:
             {
                 "name": account.name,
                 "address": account.address,
-                "key": "0x" + account.key.hex(),
+                **({} if payer else {"key": "0x" + account.key.hex()}),
                 "wei": str(devnet.l1.balance(account.address)),
                 "tokens": str(token.balanceOf(account.address).call()),
             }
             for account in devnet.accounts.values()
         ],
+        **({"keys": payer.described(devnet.l1.chain_id, session or "")} if payer else {}),
         "contracts": {name: contract.address for name, contract in devnet.contracts.items()},
         "folder": str(devnet.folder.path),
         "logs": {child.name: str(child.log) for child in devnet.folder.children},
@@ -136,7 +167,10 @@ def describe(devnet: Devnet) -> dict[str, Any]:
 
 def _tell(description: dict[str, Any], output: Path | None, as_json: bool, *, detached: bool = False) -> None:
     if as_json:
-        show.as_json(description)
+        from toolkit.devnet.rpc import without_secrets
+
+        l1 = {**description["l1"], "rpc": without_secrets(description["l1"]["rpc"])}
+        show.as_json({**description, "l1": l1})
     else:
         _screen(description, output or Path(description["folder"]) / DESCRIPTION, detached=detached)
 
@@ -158,11 +192,14 @@ def _screen(description: dict[str, Any], file: Path, *, detached: bool) -> None:
     }
     for role, what in about.items():
         show.out.print(f"    {description['services'][role]}  {role}{what}", markup=False)
-    rows = [["", "address", "private key", "ETH", "DEV tokens"]]
+    keyed = "keys" in description
+    rows = [["", "address", *([] if keyed else ["private key"]), "ETH", "DEV tokens"]]
     for each in description["accounts"]:
-        eth, tokens = int(each["wei"]) // ether, int(each["tokens"]) // ether
-        rows.append([each["name"], each["address"], each["key"], f"{eth:,}", f"{tokens:,}"])
-    show.table("\nAccounts on L1 (the keys are public: for development only)", rows)
+        eth, tokens = int(each["wei"]), int(each["tokens"]) // ether
+        money = f"{eth / ether:,.6f}" if keyed else f"{eth // ether:,}"
+        rows.append([each["name"], each["address"], *([] if keyed else [each["key"]]), money, f"{tokens:,}"])
+    whose = f"their keys are derived from that of {description['keys']['payer']}" if keyed else _PUBLIC_KEYS
+    show.table(f"\nAccounts on L1 ({whose})", rows)
     show.table("\nContracts", description["contracts"].items())
     show.table("\nLogs", description["logs"].items())
     named = "" if session == DEFAULT_SESSION else f" --session {session}"

@@ -195,9 +195,7 @@ class Chain:
         """
         what = "the deployment" if function is None and to is None else "the transaction"
         if function is not None:
-            priced = {"gas": 0, "nonce": 0, "maxFeePerGas": 0, "maxPriorityFeePerGas": 0, "chainId": self.chain_id}
-            built = function.build_transaction(cast(TxParams, {**priced, "value": value}))  # asks the node nothing
-            to, data, what = str(built["to"]), bytes.fromhex(str(built["data"])[2:]), function.fn_name
+            to, data, what = function.address, self.calldata(function), function.fn_name
         request: dict[str, Any] = {"from": account.address, "value": hex(value), "data": "0x" + data.hex()}
         if to is not None:
             request["to"] = to
@@ -228,6 +226,12 @@ class Chain:
         if receipt["status"] != 1:
             raise self._why(request, receipt, what)
         return receipt
+
+    def calldata(self, function: ContractFunction) -> bytes:
+        """What a call of a bound contract function sends; the node is asked nothing."""
+        priced = {"gas": 0, "nonce": 0, "maxFeePerGas": 0, "maxPriorityFeePerGas": 0, "chainId": self.chain_id}
+        built = function.build_transaction(cast(TxParams, priced))
+        return bytes.fromhex(str(built["data"])[2:])
 
     def send_many(self, calls: Sequence[Call], *, headroom: int = _HEADROOM) -> list[TxReceipt]:
         """Send many transactions in order, as JSON-RPC batches; returns their receipts in order.

@@ -81,16 +81,16 @@ class Budget:
     def told(self) -> str:
         """The same as a clause."""
         return (
-            f"at {_gwei(self.gas_price)} gwei a gas {_ether(self.total)} ETH would go from your account to the session's "
-            f"({_ether(self.spent)} ETH of it to deploy), and what is left at the end would come back"
+            f"at {_gwei(self.gas_price)} gwei a gas {_ether(self.total)} ETH would go from your account to the "
+            f"session's ({_ether(self.spent)} ETH of it to deploy), and what is left at the end would come back"
         )
 
     def check(self, payer: Account) -> None:
         """Raise BadInput where the payer cannot pay that."""
         if self.payer < self.total:
             raise BadInput(
-                f"{payer.address} owns {_ether(self.payer)} ETH, and the session needs {_ether(self.total)} ETH of it at "
-                f"{_gwei(self.gas_price)} gwei a gas; --fund says how much of that is for the users"
+                f"{payer.address} owns {_ether(self.payer)} ETH, and the session needs {_ether(self.total)} ETH of it "
+                f"at {_gwei(self.gas_price)} gwei a gas; --fund says how much of that is for the users"
             )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.bridge.amounts import ETHER_UNIT, Unit, Words
 from toolkit.bridge.onlooker import Onlooker
 from toolkit.crypto import keccak256
-from toolkit.devnet.accounts import Account, parse_address
+from toolkit.devnet.accounts import Account, parse_address, parse_name
 from toolkit.devnet.keys import described_accounts
 from toolkit.devnet.l1 import bytes_of, hex_of
 from toolkit.devnet.nodes import Node, connect
@@ -96,10 +96,13 @@ class Local:
         return Words(names, {ETH: ETHER_UNIT, self.tokens[_TOKEN.symbol]: _TOKEN})
 
     def account(self, name: str) -> Account:
-        """An account of the devnet's, with its key. Raises BadInput where there is no such name."""
+        """An account of the devnet's, with its key. Raises BadInput where there is no such name, or no password."""
         if name not in self.accounts:
+            parse_name(name)
             raise BadInput(f"there is no account {name!r}; there are {', '.join(self.accounts)}")
-        return self.accounts[name]
+        account = self.accounts[name]
+        _ = account.key  # what is missing is told before anything is begun
+        return account
 
     def address(self, text: str) -> bytes:
         """The 20 bytes of an address, or of the account of that name. Raises BadInput where it is neither."""

@@ -29,12 +29,15 @@ def checksum(address: bytes) -> str:
     return "0x" + "".join(c.upper() if int(d, 16) >= 8 else c for c, d in zip(text, digest, strict=False))
 
 
+def parse_name(text: str) -> None:
+    """Raise BadInput where what should be a name may be a private key; it is not shown: messages end up in logs."""
+    if re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", text):
+        raise BadInput("64 digits of hex are neither an address nor an account's name; if they are a key, use another")
+
+
 def parse_address(text: str) -> bytes:
     """The 20 bytes of an address; raises BadInput where it is none, or its letters' case is wrong (EIP-55)."""
-    if re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", text):  # a private key, perhaps: messages end up in logs
-        raise BadInput(
-            "64 digits of hex are neither an address nor the name of an account; if they are a key, use another"
-        )
+    parse_name(text)
     if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
         raise BadInput(f"{text!r} is neither an address nor the name of a devnet account")
     address = bytes.fromhex(text[2:])

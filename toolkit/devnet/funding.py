@@ -152,21 +152,25 @@ class Swept:
 
     Attributes:
         moved: to the payer.
-        left: what stays, because it is less than the fee, or its transaction is in no block yet.
+        on_the_way: sent, and in no block yet.
+        left: what stays, because it is less than its fee.
     """
 
     moved: Mapping[str, int]
+    on_the_way: Mapping[str, int]
     left: Mapping[str, int]
 
     def told(self, payer: str) -> str:
         """The same as a sentence."""
         said = f"{_ether(sum(self.moved.values()))} ETH went back to {payer}"
-        if (rest := sum(self.left.values())) > 0:
-            said += f"; {_ether(rest)} ETH stays with {', '.join(self.left)}"
+        if self.on_the_way:
+            said += f"; {_ether(sum(self.on_the_way.values()))} ETH was sent and is in no block yet"
+        if self.left:
+            said += f"; {_ether(sum(self.left.values()))} ETH is left with {', '.join(self.left)}"
         return said
 
 
-def sweep(chain: Chain, accounts: Mapping[str, Account], payer: str, *, seconds: float = 40.0) -> Swept:
+def sweep(chain: Chain, accounts: Mapping[str, Account], payer: str, *, seconds: float = 30.0) -> Swept:
     """Send all that accounts own of ETH to the payer, as far as it goes.
 
     What waits of theirs is replaced. What is on L2, in channels or in bonds is not theirs on L1, and stays where it is.
@@ -185,11 +189,13 @@ def sweep(chain: Chain, accounts: Mapping[str, Account], payer: str, *, seconds:
             flight = _emptying(chain, account, held[name], payer)
             if flight is not None:
                 flights[name] = flight
-    chain.flights.await_nonces(list(flights.values()), seconds)
+    waiting = chain.flights.await_nonces(list(flights.values()), seconds) if flights else []
+    late = {name for name, flight in flights.items() if flight in waiting}
     now = {name: chain.balance(accounts[name].address) for name, wei in held.items() if wei}
     return Swept(
-        {name: held[name] - wei for name, wei in now.items() if wei < held[name]},
-        {name: wei for name, wei in now.items() if wei},
+        {name: held[name] - wei for name, wei in now.items() if wei < held[name] and name not in late},
+        {name: wei for name, wei in now.items() if name in late},
+        {name: wei for name, wei in now.items() if wei and name not in late},
     )
 
 
@@ -199,7 +205,10 @@ def _emptying(chain: Chain, account: Account, balance: int, payer: str) -> Fligh
     It offers all of its fee to the block's proposer, so that the fee is known and nothing stays behind. A network that
     asks for more beside gas (an L2, for its data) gets it from what is kept back then.
     """
-    price, gas = chain.flights.price(), chain.transfer_gas(account.address, payer)
+    try:
+        price, gas = chain.flights.price(), chain.transfer_gas(account.address, payer)
+    except RpcError:  # it does not own enough to be asked about
+        return None
     nonce = chain.rpc.quantity("eth_getTransactionCount", account.address, "latest")
     for kept in (0, balance // 100, balance // 4):
 
@@ -226,8 +235,8 @@ def _emptying(chain: Chain, account: Account, balance: int, payer: str) -> Fligh
 def described(swept: Swept) -> dict[str, Any]:
     """What went back, for programs: wei as decimal text."""
     return {
-        "moved": {name: str(wei) for name, wei in swept.moved.items()},
-        "left": {name: str(wei) for name, wei in swept.left.items()},
+        which: {name: str(wei) for name, wei in amounts.items()}
+        for which, amounts in (("moved", swept.moved), ("on_the_way", swept.on_the_way), ("left", swept.left))
     }
 
 

@@ -21,7 +21,8 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +44,7 @@ _MOST_BYTES = 1 << 20
 
 Ask = Callable[[str], str]
 """Asks somebody for a password, without echo."""
+_ask: list[Ask] = [getpass.getpass]
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Whereabouts:
                     f"the password of {self.file} is missing: set {PASSWORD_VARIABLE}, name a file with "
                     "--password-file, or use a terminal, where it is asked for"
                 )
-            ask = getpass.getpass
+            ask = _ask[-1]
         return ask(f"Password of {self.file}: ")
 
 
@@ -185,6 +187,16 @@ def refuse_keys(arguments: list[str]) -> None:
                 "what looks like a private key is on the command line, where every user of this machine can read it, "
                 f"and the shell keeps it: use --key-file or {KEY_VARIABLE}, and another key"
             )
+
+
+@contextmanager
+def asking(ask: Ask) -> Iterator[None]:
+    """Ask so for passwords for as long as this lasts, because the terminal is in use."""
+    _ask.append(ask)
+    try:
+        yield
+    finally:
+        _ask.remove(ask)
 
 
 def forget_secrets() -> None:

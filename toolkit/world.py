@@ -315,7 +315,7 @@ class Devnet:
     def _sweep(self, payer: Payer) -> None:
         """Give the payer back what is left; nothing keeps the end from coming."""
         for service in self.services.values():
-            service.child.kill()  # at once: whoever ends us does not wait for ever, and they keep nothing they could lose
+            service.child.kill()  # at once, for whoever ends us does not wait for ever; their databases go as well
         try:
             swept = funding.sweep(self.l1, self.accounts, payer.account.address)
         except L2KitError as error:

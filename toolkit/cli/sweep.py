@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from toolkit.cli import show
+from toolkit.cli.options import l1_url
 from toolkit.cli.passage import json_option
 from toolkit.cli.payer import NoKeys, key_options, read_payer
 from toolkit.devnet.running import DEFAULT_SESSION
@@ -14,7 +15,7 @@ from toolkit.errors import BadInput
 
 
 @click.command(cls=NoKeys)
-@click.option("--l1-rpc", metavar="URL", required=True, help="A node of the network.")
+@click.option("--l1-rpc", metavar="URL", required=True, callback=l1_url, help="A node of the network.")
 @key_options
 @click.option("--session", default=DEFAULT_SESSION, show_default=True, metavar="NAME", help="Whose accounts.")
 @json_option

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from threading import Thread
 from typing import Any, cast
@@ -37,7 +38,7 @@ BURST = 2 * BATCH
 TRANSFER_GAS = 21_000
 MINED_SECONDS = 120.0
 """That a transaction may take into a block before who waits for it gives up."""
-_LATE_SECONDS = 5.0
+_LATE_SECONDS = 2.0
 """By which a node's receipts may be behind its nonces."""
 _TRIES = 3
 """To get a nonce that nobody else takes at the same moment."""
@@ -111,6 +112,9 @@ class Chain:
         self.flights = Flights(self.rpc, patience_seconds, self._deliver)
         self._packs_blocks, self._mined_seconds = packs_blocks, mined_seconds
         self._confirmations = confirmations
+        # Wei a gas that nobody pays, so that of two who send the same at the same moment neither takes the other's
+        # transaction for its own.
+        self._own = 0 if packs_blocks else secrets.randbelow(1 << 16)
         self.w3 = Web3(_Provider(self.rpc))
         self.chain_id = self.rpc.quantity("eth_chainId")
 
@@ -213,7 +217,8 @@ class Chain:
                     # gas.
                     gas = max(estimate, min(TX_GAS_CAP, estimate + estimate // 10))
                 sign = self._signer(account, nonce, to, value, data, gas, sidecar)
-                flight = Flight(account, nonce, sign, Fees.first(price, blob_price))
+                first = Fees.first(price, blob_price)
+                flight = Flight(account, nonce, sign, replace(first, most=first.most + self._own))
                 self.flights.send([flight], outbids=stuck)
                 (receipt,) = self._landed([flight])
                 break

@@ -62,6 +62,7 @@ class Local:
             (`toolkit.devnet.keys`), which raises BadInput where the password is missing.
         tokens: addresses (20 bytes) by symbol; ETH is the zero address.
         services: the URLs of the services by role, whether or not they still answer.
+        keyed: whether the accounts' keys come from somebody's own.
         sent: the transactions (0x-hex) that `chain` has sent; each is here before it goes out.
     """
 
@@ -70,6 +71,7 @@ class Local:
     tokens: Mapping[str, bytes]
     services: Mapping[str, str] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list, compare=False)
+    keyed: bool = False
 
     @classmethod
     def find(cls, file: Path | None) -> Local:
@@ -87,7 +89,7 @@ class Local:
             services = {str(role): str(url) for role, url in found.get("services", {}).items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadInput(f"{file} does not describe a devnet as l2kit up does: {error!r}") from error
-        return cls(source, accounts, tokens, services)
+        return cls(source, accounts, tokens, services, keyed="keys" in found)
 
     @property
     def words(self) -> Words:

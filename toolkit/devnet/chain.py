@@ -130,6 +130,11 @@ class Chain:
         """The balance of ``address`` in wei."""
         return self.rpc.quantity("eth_getBalance", address, "latest")
 
+    def balances(self, addresses: Iterable[str]) -> list[int]:
+        """The balances of addresses in wei, in their order."""
+        found = self.rpc.batch(("eth_getBalance", [address, "latest"]) for address in addresses)
+        return [int(wei, 16) for wei in found]
+
     def gas_price(self) -> int:
         """Wei a gas, base fee and a usual priority fee together."""
         return self.rpc.quantity("eth_gasPrice")

@@ -14,7 +14,7 @@ from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import ROLES, USERS, Account
 from toolkit.devnet.chain import TRANSFER_GAS, Call, Chain
 from toolkit.devnet.flights import Flight
-from toolkit.devnet.replacement import Fees
+from toolkit.devnet.replacement import Fees, Price
 from toolkit.devnet.transaction import Transaction
 from toolkit.errors import BadInput, RpcError
 
@@ -121,8 +121,8 @@ def budget(chain: Chain, accounts: Mapping[str, Account], payer: Account, fund: 
         of_assertions, of_challenges = BONDS.get(name, (0, 0))
         laid_down = of_assertions * bond + of_challenges * challenge_bond
         needs[name] = GAS[name] * PRICE_TIMES * price + laid_down + (LENT * fund if name == "provider" else 0)
-    owned = {name: chain.balance(account.address) for name, account in accounts.items()}
-    return Budget(price, needs, owned, chain.balance(payer.address), bond, challenge_bond)
+    owns, *owned = chain.balances([payer.address, *(account.address for account in accounts.values())])
+    return Budget(price, needs, dict(zip(accounts, owned, strict=True)), owns, bond, challenge_bond)
 
 
 def fund(chain: Chain, accounts: Mapping[str, Account], payer: Account, asked: Budget) -> int:
@@ -136,12 +136,12 @@ def fund(chain: Chain, accounts: Mapping[str, Account], payer: Account, asked: B
     """
     asked.check(payer)
     chain.settle(payer)
-    calls = []
-    for name, need in asked.needs.items():
-        missing = need - chain.balance(accounts[name].address)
-        if missing > 0:
-            gas = chain.transfer_gas(payer.address, accounts[name].address)
-            calls.append(Call(payer, accounts[name].address, missing, gas=gas))
+    owned = chain.balances(accounts[name].address for name in asked.needs)
+    missing = {name: need - wei for (name, need), wei in zip(asked.needs.items(), owned, strict=True) if need > wei}
+    if not missing:
+        return 0
+    gas = chain.transfer_gas(payer.address, accounts["deployer"].address)
+    calls = [Call(payer, accounts[name].address, wei, gas=gas) for name, wei in missing.items()]
     chain.send_many(calls, headroom=PRICE_TIMES)
     return sum(call.value for call in calls)
 
@@ -182,16 +182,22 @@ def sweep(chain: Chain, accounts: Mapping[str, Account], payer: str, *, seconds:
     Raises:
         NodeError: the node does not answer.
     """
-    held = {name: chain.balance(account.address) for name, account in accounts.items()}
+    owned = chain.balances(account.address for account in accounts.values())
+    held = {name: wei for name, wei in zip(accounts, owned, strict=True) if wei}
+    if not held:
+        return Swept({}, {}, {})
+    calls = [("eth_getTransactionCount", [accounts[name].address, "latest"]) for name in held]
+    nonces = dict(zip(held, (int(count, 16) for count in chain.rpc.batch(calls)), strict=True))
+    richest = accounts[max(held, key=lambda name: held[name])].address
+    price, gas = chain.flights.price(), chain.transfer_gas(richest, payer)
     flights: dict[str, Flight] = {}
-    for name, account in accounts.items():
-        if held[name]:
-            flight = _emptying(chain, account, held[name], payer)
-            if flight is not None:
-                flights[name] = flight
+    for name, wei in held.items():
+        flight = _emptying(chain, accounts[name], nonces[name], wei, payer, gas, price)
+        if flight is not None:
+            flights[name] = flight
     waiting = chain.flights.await_nonces(list(flights.values()), seconds) if flights else []
     late = {name for name, flight in flights.items() if flight in waiting}
-    now = {name: chain.balance(accounts[name].address) for name, wei in held.items() if wei}
+    now = dict(zip(held, chain.balances(accounts[name].address for name in held), strict=True))
     return Swept(
         {name: held[name] - wei for name, wei in now.items() if wei < held[name] and name not in late},
         {name: wei for name, wei in now.items() if name in late},
@@ -199,17 +205,14 @@ def sweep(chain: Chain, accounts: Mapping[str, Account], payer: str, *, seconds:
     )
 
 
-def _emptying(chain: Chain, account: Account, balance: int, payer: str) -> Flight | None:
+def _emptying(
+    chain: Chain, account: Account, nonce: int, balance: int, payer: str, gas: int, price: Price
+) -> Flight | None:
     """The transaction that sends all an account owns, sent; None where the node takes none.
 
     It offers all of its fee to the block's proposer, so that the fee is known and nothing stays behind. A network that
     asks for more beside gas (an L2, for its data) gets it from what is kept back then.
     """
-    try:
-        price, gas = chain.flights.price(), chain.transfer_gas(account.address, payer)
-    except RpcError:  # it does not own enough to be asked about
-        return None
-    nonce = chain.rpc.quantity("eth_getTransactionCount", account.address, "latest")
     for kept in (0, balance // 100, balance // 4):
 
         def sign(fees: Fees, kept: int = kept) -> tuple[bytes, bytes]:

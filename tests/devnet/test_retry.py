@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 import pytest
-from devnet.gateway import Reply, first, gateway
 
+from devnet.gateway import Reply, first, gateway
 from toolkit.devnet import Account, Chain, Node, Rpc, free_port, retry
+from toolkit.devnet.l1 import L1
 from toolkit.devnet.retry import Backoff, is_here, is_rate_limit, may_repeat, retry_after
 from toolkit.errors import BadInput, NodeError, RpcError
 
@@ -212,3 +215,31 @@ def test_nothing_of_a_url_s_secrets_is_left_in_a_chain_of_errors(tmp_path: Path)
     while error is not None:
         assert not any(secret in str(error) for secret in ("pass", "0123456789abcdef", "more"))
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def test_logs_come_in_parts_where_a_node_limits_how_many_blocks(
+    node: Node, chain: Chain, accounts: dict[str, Account]
+) -> None:
+    token, _ = chain.deploy(accounts["alice"], "Token", "Devnet Token", "DEV", 10**18)
+    first = chain.block_number()
+    for _ in range(8):
+        chain.send(accounts["alice"], token.functions.transfer(accounts["bob"].address, 1))
+
+    def at_most_three(body: Any) -> Reply | None:
+        query = body["params"][0] if isinstance(body, dict) and body["method"] == "eth_getLogs" else {}
+        last = int(query["toBlock"], 16) if "toBlock" in query else 10**9
+        if query and last - int(query["fromBlock"], 16) >= 3:
+            error = {"code": -32005, "message": "query exceeds max block range 3"}
+            return Reply(200, {"jsonrpc": "2.0", "id": body["id"], "error": error})
+        return None
+
+    async def ask(url: str) -> list[dict[str, Any]]:
+        l1 = L1(url)
+        try:
+            return await l1.logs({"address": token.address}, first)
+        finally:
+            l1.close()
+
+    with gateway(node.url, at_most_three) as proxy:
+        assert asyncio.run(ask(proxy.url)) == asyncio.run(ask(node.url))
+        assert len(proxy.asked) > 4

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _RECEIPT_POLL_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _RECEIPT_LATE_SECONDS = 2.0
+_LOG_BLOCKS = 2_000
 _REPEAT_SECONDS = 5.0
 """That a call is tried again for; whoever uses this tries again for longer, and does other things meanwhile."""
 _GET_BLOBS = "anvil_getBlobsByTransactionHash"
@@ -102,6 +103,29 @@ class L1:
     async def has_code(self, address: bytes) -> bool:
         """Whether a contract stands at ``address``."""
         return bool(await self.call("eth_getCode", hex_of(address), "latest") not in ("0x", None))
+
+    async def logs(self, query: dict[str, Any], first: int) -> list[dict[str, Any]]:
+        """All logs that match, from block ``first`` on: at once, or in parts where the node finds that too much.
+
+        Args:
+            query: as eth_getLogs takes it, without the blocks.
+        """
+        try:
+            found: list[dict[str, Any]] = await self.call("eth_getLogs", {**query, "fromBlock": hex(first)})
+        except RpcError:
+            head, chunk, found = int(await self.call("eth_blockNumber"), 16), _LOG_BLOCKS, []
+            while first <= head:
+                last = min(head, first + chunk - 1)
+                part = {**query, "fromBlock": hex(first), "toBlock": hex(last)}
+                try:
+                    found += await self.call("eth_getLogs", part)
+                except RpcError:
+                    if first == last:
+                        raise
+                    chunk = max(1, (last - first + 1) // 2)
+                else:
+                    first = last + 1
+        return found
 
     async def read(self, to: bytes, data: bytes) -> bytes:
         """The return data of a call to a view function at the latest block."""

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from web3.contract import Contract
 
 from toolkit.bridge.provider_client import ProviderClient
+from toolkit.channel.moved import move
 from toolkit.channel.process import launch, on_l1
+from toolkit.description import describe
 from toolkit.devnet import funding
 from toolkit.devnet.accounts import DEV_MNEMONIC, USERS, Account, dev_accounts
+from toolkit.devnet.archive import L1_STATE, Archive
 from toolkit.devnet.chain import MINED_SECONDS, Call, Chain
 from toolkit.devnet.funding import Budget
 from toolkit.devnet.keys import Payer
@@ -42,15 +46,21 @@ from toolkit.devnet.running import claim
 from toolkit.devnet.supervision import Launched, Supervisor
 from toolkit.errors import BadInput, L2KitError, NodeError, RpcError, ServiceError
 from toolkit.rollup.client import RollupClient
-from toolkit.rollup.deploy import RollupContracts, deploy_rollup
+from toolkit.rollup.deploy import RollupContracts, deploy_rollup, find_rollup
 from toolkit.rollup.process import ServiceProcess
 from toolkit.rollup.technique import RollupAccess
+from toolkit.session.archive import PLAN
+
+if TYPE_CHECKING:
+    from toolkit.session.channels import Peer
+    from toolkit.session.client import Session
 
 ETHER = 10**18
 DAY = 24 * 3600
 
 SERVICES = ("sequencer", "proposer", "verifier", "provider")
 WATCHTOWER = "watchtower"
+CONTRACTS = ("Token", "PaymentChannels", "Inbox", "PaymentsMachine", "Rollup", "Bridge", "Dispute")
 
 TOKEN_SUPPLY = 10**9 * ETHER
 TOKENS_EACH = 10_000 * ETHER
@@ -65,6 +75,8 @@ _PATIENCE_SECONDS = 15.0
 _NEVER = 1e9
 """Seconds that a batch waits for more where it is sealed when that is asked for."""
 _READY_SECONDS = 30.0
+_OWN_DESCRIPTION = "own.json"
+"""In the run folder: the description of a devnet that a program has for itself; no command looks for it."""
 _ASSERT_SECONDS = 3.0
 """Between two assertions: each costs as much as the batches it speaks of are cheap."""
 _LONGEST_WINDOW = 30 * DAY
@@ -160,6 +172,7 @@ class Devnet:
         services: "sequencer", "proposer", "verifier", "provider" and "watchtower", where they were started.
         access: the rollup as its users reach it, through the services.
         say: is told what happens to a payer's money, a sentence each.
+        deployed_until: the last block that brought contracts, or the users' tokens.
 
     Raises:
         BadInput: an option cannot be used.
@@ -177,13 +190,20 @@ class Devnet:
     deployment: dict[str, int]
     rollup: RollupContracts
     access: RollupAccess
+    deployed_until: int
     _budget: Budget
 
-    def __init__(self, options: Options | None = None) -> None:
+    def __init__(self, options: Options | None = None, saved: Archive | None = None) -> None:
+        """
+        Args:
+            saved: goes on where that devnet was saved, on an Anvil that we start; ``options`` must fit (`fitting`).
+        """
         self.options = options or Options()
+        self._saved = saved
         self.accounts: dict[str, Account] = dev_accounts() if self.options.payer is None else {}
         self.say: Callable[[str], object] = lambda _: None
         self.services: dict[str, Service] = {}
+        self._cheat = ""
         self._stack = ExitStack()
 
     def __enter__(self) -> Devnet:
@@ -240,11 +260,15 @@ class Devnet:
             confirmations=int(self.node.is_public),
         )
         self._stack.callback(self.l1.rpc.close)
-        if options.payer is None:
-            self._check_money()
+        if self._saved is not None:
+            self._find(self._saved)
         else:
-            self._fund(options.payer)
-        self._deploy()
+            if options.payer is None:
+                self._check_money()
+            else:
+                self._fund(options.payer)
+            self._deploy()
+        self._write_plan()
         if options.services:
             self.start_services()
 
@@ -276,6 +300,10 @@ class Devnet:
         chain_id = DEV_CHAIN_ID if options.chain_id is None else options.chain_id
         if options.node == "anvil":
             timestamp, seconds = (GENESIS_TIMESTAMP, 1) if options.repeatable else (None, None)
+            flags = options.node_flags
+            if self._saved is not None:
+                state = self._lay(self._saved)
+                timestamp, flags = self._saved.manifest.time, (*flags, "--load-state", str(state))
             return start_anvil(
                 self.folder,
                 port=options.port,
@@ -283,7 +311,7 @@ class Devnet:
                 timestamp=timestamp,
                 block_seconds=seconds,
                 hardfork=options.hardfork,
-                flags=options.node_flags,
+                flags=flags,
             )
         if options.node == "hardhat":
             return start_hardhat(
@@ -359,6 +387,47 @@ class Devnet:
             "PaymentChannels": channels_receipt["gasUsed"],
             **self.rollup.deployment,
         }
+        self.deployed_until = self.l1.block_number()
+
+    def _lay(self, saved: Archive) -> Path:
+        """Put every database where its service will look for it; returns the file with L1's state."""
+        folder = self.folder.path
+        state = saved.lay(folder)
+        for place in saved.places:
+            if not (config := folder / place / "config.json").exists():
+                config.write_text("{}")  # told when it is started; what it keeps is the devnet's all the same
+        move([store for place in saved.places if (store := folder / place / "channels.db").exists()])
+        return state
+
+    def _find(self, saved: Archive) -> None:
+        """Take up the contracts where they are."""
+        manifest = saved.manifest
+        latest = self.l1.rpc.call("eth_getBlockByNumber", "latest", False)
+        if latest["hash"] != manifest.block_hash:
+            raise NodeError(
+                f"{self.node.version()} has not become what {manifest.node} was when {saved.file} was written: "
+                f"its block {int(latest['number'], 16)} is {latest['hash']}, and not {manifest.block_hash}"
+            )
+        (self.folder.path / L1_STATE).unlink()
+        self.contracts = {name: self.l1.contract(name, manifest.contracts[name]) for name in CONTRACTS}
+        self.deployment = dict(manifest.deployment)
+        self.rollup = find_rollup(self.l1, manifest.contracts, manifest.deployed_block, self.deployment)
+
+    def _write_plan(self) -> None:
+        """Note what whoever saves the devnet must know of it; see `toolkit.session.archive`."""
+        options = self.options
+        plan = {
+            "hardfork": self.hardfork,
+            "chain_id": self.l1.chain_id,
+            "challenge_window": options.challenge_window,
+            "batch_data": options.batch_data,
+            "watchtower": options.watchtower,
+            "repeatable": options.repeatable,
+            "contracts": {name: contract.address for name, contract in self.contracts.items()},
+            "deployment": self.deployment,
+            "deployed_block": self.rollup.block,
+        }
+        (self.folder.path / PLAN).write_text(json.dumps({"keyed": True} if options.payer else plan))
 
     def kill_services(self) -> None:
         """Kill the services as kill -9 does; their databases stay. `start_services` starts them again."""
@@ -390,6 +459,7 @@ class Devnet:
             role: Service(str(json.loads(each.ready.read_text())["url"]), each.child, each.ready)
             for role, each in launched.items()
         }
+        self.__dict__.pop("session", None)  # which knows those before
         self.access = RollupAccess(
             self.rollup,
             self._client("sequencer"),
@@ -398,6 +468,38 @@ class Devnet:
             self.options.challenge_window,
             self._client("proposer") if repeatable else None,
         )
+
+    @cached_property
+    def session(self) -> Session:
+        """Every verb of the command as a call, about this devnet, for as long as its services are those of now.
+
+        Its channels start the peers that they need. No command finds the devnet by that, other than by the session's
+        file (``devnet.session.local.file``).
+        """
+        from toolkit.bridge.local import Local
+        from toolkit.session.client import Session
+
+        if "sequencer" not in self.services:
+            raise BadInput("this devnet runs no services, so there is no session to use")
+        file = self.folder.path / _OWN_DESCRIPTION
+        file.write_text(json.dumps(describe(self)))
+        return Session(Local.find(file), self._spawn)
+
+    def start_peer(self, name: str) -> Peer:
+        """Start the channel peer of an account, where every part of l2kit finds it; it answers when this returns.
+
+        Where there is a watchtower, it gets every state.
+
+        Raises:
+            BadInput: there is no such account, or its peer runs already.
+            ServiceError: it does not start.
+        """
+        return self.session.channels.peer(name)
+
+    def _spawn(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Child:
+        for child in [each for each in self.folder.children if each.name == name and not each.alive]:
+            self.folder.forget(child)
+        return self.folder.start(name, command, env=environment)
 
     def provider(self) -> ProviderClient:
         """A client of the liquidity provider, for who does not want to wait for a withdrawal."""
@@ -412,6 +514,10 @@ class Devnet:
         client.check = self.folder.check_alive
         self._stack.callback(client.close)
         return client
+
+    def cheat(self, how: str) -> None:
+        """Have the sequencer that is started next cheat, as `toolkit.rollup.rogue` names it; "" is honest."""
+        self._cheat = how
 
     def supervise(self, *, restart: bool = True) -> Supervisor:
         """Who keeps the services running from now on, each at the URL that it has, as often as it is asked to look.
@@ -446,6 +552,7 @@ class Devnet:
             **(_AT_OTHERS_LEISURE if self.node.is_public else {}),
             **(on_demand if self.options.repeatable else {}),
             **(self._lending() if role == "provider" else {}),
+            **({"cheat": self._cheat} if role == "sequencer" else {}),
         }
         return self.process(role, role, self.accounts[role], **config)
 
@@ -469,6 +576,30 @@ class Devnet:
         """
         where = (self.folder, role, self.rollup, self.node.url, self.l1.chain_id)
         return ServiceProcess(*where, account, config, name=name)
+
+
+def fitting(saved: Archive, **options: Any) -> Options:
+    """The options of a devnet that goes on from an archive.
+
+    Args:
+        options: those that may differ: ports, the session, and further flags of the node.
+
+    Raises:
+        BadInput: it ran as none can here.
+    """
+    manifest = saved.manifest
+    check_hardfork("anvil", manifest.hardfork)
+    if missing := [name for name in CONTRACTS if name not in manifest.contracts]:
+        raise BadInput(f"{saved.file} is damaged: it does not say where {missing[0]} is")
+    return Options(
+        chain_id=manifest.chain_id,
+        challenge_window=manifest.challenge_window,
+        repeatable=manifest.repeatable,
+        batch_data=manifest.batch_data,
+        hardfork=manifest.hardfork,
+        watchtower=manifest.watchtower,
+        **options,
+    )
 
 
 class _Client(RollupClient):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import time
+from collections.abc import Callable
 from contextlib import ExitStack
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from toolkit.cli.detach import Detached
     from toolkit.world import Devnet
 
-_WATCH_SECONDS = 0.2
 _PUBLIC_KEYS = "the keys are public: for development only"
 
 
@@ -93,6 +91,14 @@ def up(
     options = Options(**given, **wanted, payer=payer, watchtower=True)
     if payer is not None:
         confirm(options, yes=yes)
+    keep(lambda: Devnet(options), detach, keep_going, output, as_json)
+
+
+def keep(make: Callable[[], Devnet], detach: bool, keep_going: bool, output: Path | None, as_json: bool) -> None:
+    """Have a devnet run until Ctrl-C, or with ``detach`` in the background; the arguments are the options of `up`."""
+    from toolkit.description import describe
+    from toolkit.session.keeper import Keeper
+
     detached: Detached | None = None
     if detach:
         from toolkit.cli.detach import detach as begin
@@ -102,7 +108,7 @@ def up(
             _tell(json.loads(begun), output, as_json, detached=True)
             return
         detached = begun
-    devnet = Devnet(options)
+    devnet = make()
     devnet.say = show.line
     with ExitStack() as stack:
         with show.steps() as step:
@@ -112,7 +118,8 @@ def up(
         if detached:
             description["logs"]["up"] = str(devnet.folder.path / "up.log")
         text = json.dumps(description, indent=2) + "\n"
-        supervisor = devnet.supervise(restart=not keep_going)
+        keeper = Keeper(devnet, lambda said: show.err.print(said, markup=False), restart=not keep_going)
+        stack.callback(keeper.close)
         _write(devnet.folder.path / DESCRIPTION, text)
         if output:
             _check_output(output)  # another devnet may have taken it meanwhile
@@ -123,46 +130,7 @@ def up(
         else:
             _tell(description, output, as_json)
         while True:
-            time.sleep(_WATCH_SECONDS)
-            devnet.node.check_alive()
-            for sentence in supervisor.tick():
-                show.err.print(sentence, markup=False)
-
-
-def describe(devnet: Devnet) -> dict[str, Any]:
-    """Everything a program needs to use the devnet; of keys derived from somebody's own, only whence they are."""
-    token, payer, session = devnet.contracts["Token"].functions, devnet.options.payer, devnet.options.session
-    return {
-        "l2kit": version("l2kit"),
-        "session": devnet.options.session,
-        "pid": os.getpid(),
-        "l1": {
-            "name": devnet.node.version(),
-            "chain_id": devnet.l1.chain_id,
-            "rpc": devnet.node.url,
-            "deployed_block": devnet.rollup.block,
-        },
-        "l2": {
-            "name": "payments rollup",
-            "chain_id": devnet.rollup.l2_chain_id,
-            "rpc": devnet.services["sequencer"].url,
-        },
-        "services": {role: service.url for role, service in devnet.services.items()},
-        "accounts": [
-            {
-                "name": account.name,
-                "address": account.address,
-                **({} if payer else {"key": "0x" + account.key.hex()}),
-                "wei": str(devnet.l1.balance(account.address)),
-                "tokens": str(token.balanceOf(account.address).call()),
-            }
-            for account in devnet.accounts.values()
-        ],
-        **({"keys": payer.described(devnet.l1.chain_id, session or "")} if payer else {}),
-        "contracts": {name: contract.address for name, contract in devnet.contracts.items()},
-        "folder": str(devnet.folder.path),
-        "logs": {child.name: str(child.log) for child in devnet.folder.children},
-    }
+            keeper.step()
 
 
 def _tell(description: dict[str, Any], output: Path | None, as_json: bool, *, detached: bool = False) -> None:

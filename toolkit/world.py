@@ -26,7 +26,7 @@ from toolkit.devnet.archive import L1_STATE, Archive
 from toolkit.devnet.chain import MINED_SECONDS, Call, Chain
 from toolkit.devnet.funding import Budget
 from toolkit.devnet.keys import Payer
-from toolkit.devnet.networks import Consent
+from toolkit.devnet.networks import Consent, is_known
 from toolkit.devnet.nodes import (
     DEV_CHAIN_ID,
     GENESIS_TIMESTAMP,
@@ -257,7 +257,7 @@ class Devnet:
             self.node.url,
             packs_blocks=options.repeatable and self.node.kind == "anvil",
             mined_seconds=_PUBLIC_MINED_SECONDS if self.node.is_public else MINED_SECONDS,
-            confirmations=int(self.node.is_public),
+            confirmations=int(is_known(self.node.chain_id) and self.node.is_public),
         )
         self._stack.callback(self.l1.rpc.close)
         if self._saved is not None:

@@ -99,6 +99,8 @@ def test_it_works_there_and_gives_back_what_is_left(
             told = say("status", "--session", name) + say("status", "--session", name, "--json")
             with pytest.raises(BadInput, match="hold real money, and are not shown"):
                 say("accounts", "--session", name, "--keys")
+            with pytest.raises(BadInput, match="come from one of yours, which no archive is to hold"):
+                devnet.save(tmp_path / "saved")
             description = json.loads(file.read_text())
             assert all("key" not in each for each in description["accounts"])
             assert description["keys"]["payer"] == network.payer.address
@@ -166,6 +168,7 @@ def test_what_is_refused_is_told_before_anything_is_sent(
     here = ["--l1-rpc", network.rpc.url]
     assert "on the command line" in refused(*here, "--key-file", KEY.hex())
     assert "name it with --l1-rpc" in refused("--key-file", str(network.file))
+    assert "are for a key of your own" in refused("--fund", "1")
     assert "owns less than 7,000 ETH" in refused(*here)
     assert "there is no environment variable 'NOWHERE' with a URL" in refused("--l1-rpc", "env:NOWHERE")
     monkeypatch.setenv("L2KIT_PASSWORD", "wrong")

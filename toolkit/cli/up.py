@@ -88,6 +88,8 @@ def up(
     if fund is not None:
         wanted["fund"] = parse_units(fund, ETHER_UNIT)
     payer = read_payer(given["l1_rpc"], key_file, password_file)
+    if payer is None and (fund is not None or yes):
+        raise BadInput("--fund and --yes are for a key of your own, which pays on a network that runs already")
     options = Options(**given, **wanted, payer=payer, watchtower=True)
     if payer is not None:
         confirm(options, yes=yes)

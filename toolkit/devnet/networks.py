@@ -62,6 +62,11 @@ def is_development_node(rpc: Rpc) -> bool:
     return False
 
 
+def is_known(chain_id: int) -> bool:
+    """Whether a chain is one of those here, where a block comes after every other by itself."""
+    return chain_id in MAINNETS or chain_id in TESTNETS
+
+
 def told(chain_id: int) -> str:
     """A chain in words: "Sepolia (chain 11155111)"."""
     name = MAINNETS.get(chain_id) or TESTNETS.get(chain_id)
@@ -78,7 +83,7 @@ def check(rpc: Rpc, chain_id: int, consent: Consent, costs: Callable[[], str] | 
         BadInput: it is not; the sentence says what is missing.
     """
     where = f"the node at {rpc.shown} is on {told(chain_id)}"
-    development = chain_id not in MAINNETS and chain_id not in TESTNETS and is_development_node(rpc)
+    development = not is_known(chain_id) and is_development_node(rpc)
     if not consent.keyed:
         if not development:
             raise BadInput(

@@ -115,7 +115,8 @@ class _JsonRpcNode:
 
     def check_alive(self) -> None:
         self.check_process()
-        self.rpc.call("eth_chainId")
+        if not self.is_public:  # whose node has its bad hours; the services wait for it
+            self.rpc.call("eth_chainId")
 
     def check_process(self) -> None:
         if self.child is not None and not self.child.alive:

@@ -9,9 +9,9 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -183,15 +183,18 @@ def test_what_is_refused_is_told_before_anything_is_sent(
         monkeypatch.setenv("L2KIT_KEY", KEY.hex())
         monkeypatch.setattr("sys.stdin", io.StringIO(""))
         assert "nobody is there to be asked whether that may be sent: say --yes" in refused(*here, "--public")
+        monkeypatch.setenv("L2KIT_KEY", KEY.hex())
+        asked: list[str] = []
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+        monkeypatch.setattr("click.confirm", lambda question, **_: asked.append(question))
+        assert refused(*here, "--public") == "nothing was sent"
+        assert asked == ["Send it?"]
     with gateway(network.rpc.url, plain) as proxy:
         assert "what they get is stolen in seconds" in refused("--l1-rpc", proxy.url)
     assert network.balance(network.payer.address) == began
-    assert not any(tempfile.gettempdir() in each for each in os.environ.values() if "l2kit-" in each)
 
 
 def test_a_session_that_runs_is_not_swept(network: Foreign, monkeypatch: pytest.MonkeyPatch) -> None:
-    from types import SimpleNamespace
-
     monkeypatch.setenv("L2KIT_KEY", KEY.hex())
     monkeypatch.setattr("toolkit.devnet.running.running_sessions", lambda: [SimpleNamespace(name="mine")])
     with pytest.raises(BadInput, match="the session 'mine' runs; 'l2kit down --session mine' ends it, and sweeps"):

@@ -6,12 +6,12 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
-from devnet.gateway import Reply, gateway
 from waiting import eventually
 
+from devnet.gateway import Reply, gateway
 from toolkit.devnet import Account, Call, Chain, Transaction
 from toolkit.devnet import chain as chain_module
 from toolkit.devnet import l1 as l1_module
@@ -159,6 +159,25 @@ def test_whichever_version_lands_is_the_transaction(idle: Chain, accounts: dict[
     assert found == sent[0]
 
 
+def test_who_cannot_pay_for_more_still_has_what_was_sent(idle: Chain, accounts: dict[str, Account]) -> None:
+    alice, bob = accounts["alice"], accounts["bob"]
+    refused: list[bool] = []
+
+    def short(body: Any) -> Reply | None:
+        """The node takes the first version, and no other: there is no money for it."""
+        if isinstance(body, dict) and body["method"] == "eth_sendRawTransaction":
+            refused.append(bool(refused or waiting(idle)))
+            if refused[-1]:
+                error = {"code": -32000, "message": "insufficient funds for gas * price + value"}
+                return Reply(200, {"jsonrpc": "2.0", "id": body["id"], "error": error})
+        return None
+
+    with gateway(idle.rpc.url, short) as proxy:
+        chain = Chain(proxy.url, patience_seconds=0.05)
+        receipt = while_mining(idle, lambda: sum(refused) > 2, lambda: chain.send(alice, to=bob.address, value=7))
+    assert receipt["status"] == 1
+
+
 def test_what_was_left_stuck_gives_up_its_nonce(idle: Chain, accounts: dict[str, Account]) -> None:
     alice, bob = accounts["alice"], accounts["bob"]
     stuck = leave(idle, alice, 0)
@@ -180,7 +199,7 @@ def test_what_was_left_stuck_gives_up_its_nonce(idle: Chain, accounts: dict[str,
 def test_what_waits_with_a_good_fee_is_left_alone(idle: Chain, accounts: dict[str, Account]) -> None:
     """It may be that of another command of ours, at this moment."""
     alice, bob = accounts["alice"], accounts["bob"]
-    other = leave(idle, alice, 0, fee=100 * GWEI)
+    other = leave(idle, alice, 0, fee=10 * GWEI)
     chain = Chain(idle.rpc.url, patience_seconds=20)
     threading.Timer(0.2, lambda: (idle.rpc.call("evm_mine"), idle.rpc.call("evm_setAutomine", True))).start()
     receipt = chain.send(alice, to=bob.address, value=7)

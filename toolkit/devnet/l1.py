@@ -272,8 +272,6 @@ class Sender:
         """Send what is to be sent until one of its versions is in a block."""
         loop = asyncio.get_running_loop()
         deadline, taken_at = loop.time() + self._timeout_seconds, 0.0
-        if flight.hashes and loop.time() - flight.since >= self._patience_seconds:
-            await self._raise(flight)
         await self._deliver(flight, signed)
         for pause in itertools.chain(_RECEIPT_POLL_SECONDS, itertools.repeat(_RECEIPT_POLL_SECONDS[-1])):
             found = await self._l1.batch([("eth_getTransactionReceipt", [hex_of(each)]) for each in flight.hashes])

@@ -196,7 +196,7 @@ def test_what_is_refused_is_told_before_anything_is_sent(
 
 def test_a_session_that_runs_is_not_swept(network: Foreign, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("L2KIT_KEY", KEY.hex())
-    monkeypatch.setattr("toolkit.devnet.running.running_sessions", lambda: [SimpleNamespace(name="mine")])
+    monkeypatch.setattr("toolkit.session.money.running_sessions", lambda: [SimpleNamespace(name="mine")])
     with pytest.raises(BadInput, match="the session 'mine' runs; 'l2kit down --session mine' ends it, and sweeps"):
         say("sweep", "--l1-rpc", network.rpc.url, "--session", "mine")
     assert Rpc(network.rpc.url).answers()

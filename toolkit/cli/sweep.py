@@ -39,26 +39,15 @@ def sweep(
       l2kit sweep --l1-rpc https://rpc.example.org --key-file key.json --public
       l2kit sweep --l1-rpc http://127.0.0.1:8545 --session second
     """
-    from toolkit.devnet.chain import Chain
     from toolkit.devnet.funding import described
-    from toolkit.devnet.funding import sweep as send_back
-    from toolkit.devnet.networks import Consent
-    from toolkit.devnet.nodes import attach
-    from toolkit.devnet.running import check_name, running_sessions
+    from toolkit.session.money import sweep as send_back
 
-    check_name(session)
     payer = read_payer(l1_rpc, key_file, password_file)
     if payer is None:
         raise BadInput("no key: name an encrypted key file with --key-file, or set L2KIT_KEY")
-    if any(each.name == session for each in running_sessions()):
-        raise BadInput(f"the session {session!r} runs; 'l2kit down --session {session}' ends it, and sweeps")
     with show.steps() as step:
         step("sending back what is left")
-        node = attach(l1_rpc, consent=Consent(True, public, real_money))
-        node.stop()
-        chain = Chain(l1_rpc)
-        swept = send_back(chain, payer.accounts(chain.chain_id, session), payer.account.address)
-        chain.rpc.close()
+        swept = send_back(l1_rpc, payer, session, public=public, real_money=real_money)
     if as_json:
         show.as_json({"payer": payer.account.address, "session": session, **described(swept)})
     else:

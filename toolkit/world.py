@@ -205,6 +205,7 @@ class Devnet:
         self.say: Callable[[str], object] = lambda _: None
         self.services: dict[str, Service] = {}
         self._cheat = ""
+        self._is_funded = False
         self._stack = ExitStack()
 
     def __enter__(self) -> Devnet:
@@ -340,12 +341,15 @@ class Devnet:
         self._stack.callback(self._sweep, payer)
         self.say(f"giving the session's accounts what they need, from {payer.account.address}")
         funding.fund(self.l1, self.accounts, payer.account, self._budget)
+        self._is_funded = True
 
     def _sweep(self, payer: Payer) -> None:
         """Give the payer back what is left; nothing keeps the end from coming."""
         for service in self.services.values():
             service.child.kill()  # at once, for whoever ends us does not wait for ever; their databases go as well
         try:
+            if not self._is_funded:
+                self.l1.settle(payer.account)  # what is on its way to the accounts is to come back as well
             swept = funding.sweep(self.l1, self.accounts, payer.account.address)
         except L2KitError as error:
             self.say(f"what the accounts own could not be sent back: {error}; 'l2kit sweep' does it later")

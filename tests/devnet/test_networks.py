@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
 from devnet.foreign import CHAIN_ID, ETHER, Foreign, foreign, plain
 from devnet.gateway import gateway
-
-from toolkit.devnet import Account, Chain, Node, RunFolder, attach
+from toolkit.devnet import Account, Chain, Node, RunFolder, Transaction, attach
+from toolkit.devnet.flights import Flight, Flights
 from toolkit.devnet.funding import budget, fund, sweep
 from toolkit.devnet.keys import Payer, Whereabouts
 from toolkit.devnet.networks import MAINNETS, TESTNETS, Consent
@@ -141,14 +143,33 @@ def test_what_was_funded_is_not_funded_twice_and_comes_back(network: Foreign) ->
     assert "1e-15 ETH is left with carol" in swept.told(payer.account.address)
 
 
+def test_who_is_interrupted_while_it_gives_has_all_back(network: Foreign, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    devnet = Devnet(Options(l1_rpc=network.rpc.url, payer=network.owner(), session="cut"))
+    devnet.say = said.append
+    await_nonces, began = Flights.await_nonces, network.balance(network.payer.address)
+
+    def interrupted(self: Flights, flights: Sequence[Flight], seconds: float) -> list[Flight]:
+        monkeypatch.setattr(Flights, "await_nonces", await_nonces)
+        threading.Timer(0.3, lambda: (network.rpc.call("evm_mine"), network.rpc.call("evm_setAutomine", True))).start()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Flights, "await_nonces", interrupted)
+    network.rpc.call("evm_setAutomine", False)
+    with pytest.raises(KeyboardInterrupt), devnet:
+        pass
+    assert len(said) == 2 and "went back to" in said[-1] and "left" not in said[-1]
+    assert began - ETHER // 1000 < network.balance(network.payer.address) < began
+    accounts = network.owner().accounts(CHAIN_ID, "cut")
+    assert {network.balance(each.address) for each in accounts.values()} == {0}
+
+
 def test_a_sweep_replaces_what_is_stuck(network: Foreign) -> None:
     payer, chain = network.owner(), Chain(network.rpc.url, patience_seconds=0.2)
     accounts = {"alice": payer.accounts(CHAIN_ID, "stuck")["alice"]}
     chain.send(payer.account, to=accounts["alice"].address, value=ETHER)
     chain.rpc.call("evm_setAutomine", False)
     try:
-        from toolkit.devnet import Transaction
-
         alice = accounts["alice"]
         old = Transaction(CHAIN_ID, 0, b"\x11" * 20, ETHER // 2, b"", 21_000, 2 * 10**9, 1).signed(alice.key)
         chain.rpc.call("eth_sendRawTransaction", "0x" + old.hex())

@@ -270,6 +270,7 @@ def start_hardhat(
         # more than 10 kB could be deployed.
         **({"transactionGasCap": False} if hardfork == "amsterdam" else {}),
         "mining": {"auto": True},
+        "throwOnTransactionFailures": False,  # what is mined was sent, as every other node says
         "accounts": {"mnemonic": DEV_MNEMONIC, "count": len(DERIVED), "accountsBalance": str(10_000 * 10**18)},
     }
     config = json.dumps({"networks": {"node": network}})

@@ -60,8 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     except L2KitError as error:
         say(f"l2kit: {error}")
     else:
-        program = "import sys; from ape._cli import cli; sys.argv[0] = 'ape'; cli()"
-        os.execve(sys.executable, [sys.executable, "-c", program, *arguments], variables)
+        os.execve(sys.executable, [sys.executable, "-m", "toolkit.ape.plugin", *arguments], variables)
     return 1
 
 

@@ -26,9 +26,11 @@ from toolkit.devnet.nodes import (
     NODE_HARDFORKS,
     Node,
     attach,
+    check_blobs,
     check_flags,
     check_hardfork,
     check_port,
+    no_blobs,
     start_anvil,
     start_hardhat,
 )
@@ -206,6 +208,8 @@ class Devnet:
         self.l1 = Chain(self.node.url, packs_blocks=options.repeatable and self.node.kind == "anvil")
         self._stack.callback(self.l1.rpc.close)
         self._check_money()
+        if options.batch_data == "blobs" and not self.l1.gives_blobs():
+            raise BadInput(no_blobs(f"the node at {self.node.rpc.shown}"))
         self._deploy()
         if options.services:
             self.start_services()
@@ -223,6 +227,8 @@ class Devnet:
         if options.l1_rpc is not None and options.node_flags:
             where = without_secrets(options.l1_rpc)
             raise BadInput(f"the node at {where} already runs: it can be given no flags ({options.node_flags[0]})")
+        if options.l1_rpc is None and options.batch_data == "blobs":
+            check_blobs(options.node)
         if options.node in NODE_HARDFORKS:
             check_hardfork(options.node, options.hardfork)
             check_flags(options.node, options.node_flags)

@@ -7,9 +7,10 @@ one class serves both; a revert is told in one way, with what the contract retur
 from __future__ import annotations
 
 import os
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, TypeGuard
 
-from ape.api import TestProviderAPI
+from ape.api.providers import TestProviderAPI
 from ape.exceptions import (
     APINotImplementedError,
     ContractLogicError,
@@ -26,8 +27,9 @@ from web3.types import RPCEndpoint
 
 from toolkit.devnet.nodes import HARDFORK, start_hardhat
 from toolkit.devnet.process import RunFolder
-from toolkit.devnet.running import find_devnet
-from toolkit.errors import L2KitError
+from toolkit.devnet.running import find_devnet, running_sessions
+from toolkit.devnet.transaction import TX_GAS_CAP
+from toolkit.errors import BadInput, L2KitError
 from toolkit.rollup.rebuild import read_devnet
 
 SESSION = "L2KIT_SESSION"
@@ -79,6 +81,10 @@ class DevelopmentNode(Web3Provider, TestProviderAPI):
     def connection_id(self) -> str:
         return f"{self.network_choice}:{self.address}"
 
+    @property
+    def max_gas(self) -> int:
+        return min(super().max_gas, TX_GAS_CAP)
+
     def use(self, url: str) -> None:
         """Connect to the node there."""
         self.address = url
@@ -112,7 +118,8 @@ class DevelopmentNode(Web3Provider, TestProviderAPI):
         self.make_request("hardhat_setBalance", [address, hex(self.conversion_manager.convert(amount, int))])
 
     def set_code(self, address: str, code: Any) -> bool:
-        return self.make_request("hardhat_setCode", [address, to_hex(code) if isinstance(code, bytes) else code])
+        sent = to_hex(code) if isinstance(code, bytes) else code
+        return self.make_request("hardhat_setCode", [address, sent]) is True
 
     def set_storage(self, address: str, slot: int, value: bytes) -> None:
         self.make_request("hardhat_setStorageAt", [address, hex(slot), to_hex(bytes(value).rjust(32, b"\0"))])
@@ -131,7 +138,8 @@ class DevelopmentNode(Web3Provider, TestProviderAPI):
         if returned is None:
             return super().get_virtual_machine_error(exception, **kwargs)
         error = ContractLogicError(base_err=exception, revert_message=_reason(returned), **kwargs)
-        return self.compiler_manager.enrich_error(error)
+        enriched: VirtualMachineError = self.compiler_manager.enrich_error(error)
+        return enriched
 
     def _make_request(self, rpc: str, parameters: Any = None) -> Any:
         answer = self.web3.provider.make_request(RPCEndpoint(rpc), list(parameters or []))
@@ -166,6 +174,19 @@ class HardhatProvider(DevelopmentNode):
         self._folder = None
 
 
+def description() -> Path:
+    """The file of the session that runs, or of the one that ``L2KIT_SESSION`` names.
+
+    Raises:
+        BadInput: there is none, or there are several and none is named.
+    """
+    try:
+        return find_devnet(None, os.environ.get(SESSION) or None)
+    except BadInput as error:
+        several = len(running_sessions()) > 1 and not os.environ.get(SESSION)
+        raise BadInput(f"{error} (for ape: {SESSION}=NAME)" if several else str(error)) from error
+
+
 class SessionProvider(DevelopmentNode):
     """``--network ethereum:local:l2kit``: L1 of the session that runs, or of the one that ``L2KIT_SESSION`` names."""
 
@@ -173,7 +194,7 @@ class SessionProvider(DevelopmentNode):
 
     def connect(self) -> None:
         try:
-            source, _ = read_devnet(find_devnet(None, os.environ.get(SESSION) or None))
+            source, _ = read_devnet(description())
         except L2KitError as error:
             raise ProviderError(str(error)) from error
         self.use(source.l1_rpc)
@@ -185,7 +206,7 @@ class SessionProvider(DevelopmentNode):
         raise APINotImplementedError("L1 alone cannot go back under a session: L2's services would not follow")
 
 
-def _is_returned(data: object) -> bool:
+def _is_returned(data: object) -> TypeGuard[str]:
     return isinstance(data, str) and data.startswith("0x") and len(data) % 2 == 0
 
 
@@ -194,7 +215,7 @@ def _returned(error: Exception) -> bytes | None:
     answer = getattr(error, "rpc_response", None) or {}
     for data in (getattr(error, "data", None), answer.get("error", {}).get("data")):
         if _is_returned(data):
-            return bytes.fromhex(str(data)[2:])
+            return bytes.fromhex(data[2:])
     return None
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,3 +93,63 @@ def test_every_verb_works_on_hardhat(desk: Desk) -> None:
         done = desk.run(*words.split())
         assert done.code == 0, (words, done)
     assert desk.l1("alice") > 0
+
+
+def ape(*words: str, says: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """ape, with what is typed into it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "L2KIT_SESSION"))}
+    return subprocess.run(
+        [sys.executable, "-m", "toolkit.toolchain.ape", *words],
+        cwd=ROOT,
+        env={**kept, **variables},
+        input=says,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+CONSOLE = """
+print("L1", chain.provider.client_version)
+print("addresses", {each.address for each in (Token, PaymentChannels, Inbox, PaymentsMachine, Rollup, Bridge, Dispute)})
+print("gas", Token.transfer(bob, 5, sender=alice).gas_used > 0, Token.balanceOf(bob))
+print("deposit", Bridge.depositETH(carol, value="1 ether", sender=carol).failed)
+print("session", devnet.deposit("dave", 10**18).subject.kind, devnet.balance("dave"))
+Token.transfer(bob, 10**30, sender=alice)
+chain.snapshot()
+"""
+
+
+@pytest.mark.node
+def test_ape_s_console_has_the_session_at_hand(hardhat: Devnet, desk: Desk, tmp_path: Path) -> None:
+    pytest.importorskip("ape_foundry", reason="ape is not installed: make test installs it")
+    had = hardhat.contracts["Token"].functions.balanceOf(hardhat.accounts["bob"].address).call()
+    before = desk.l2("dave")
+    done = ape("console", says=CONSOLE, HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "on L1 of the session 'on-hardhat', with Token, " in done.stderr
+    told = dict(re.findall(r"^(?:In \[\d+\]: )*(\w+) (.+)$", done.stdout, re.MULTILINE))
+    assert told["L1"].startswith("HardhatNetwork/")
+    assert set(re.findall("0x[0-9a-fA-F]{40}", told["addresses"])) == {
+        contract.address for contract in hardhat.contracts.values()
+    }
+    assert told["gas"] == f"True {had + 5}"
+    assert told["deposit"] == "False"
+    assert told["session"] == f"deposit {before + 10**18}"
+    assert "InsufficientBalance" in done.stdout + done.stderr
+    assert "L2's services would not follow" in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []  # nothing in the user's home folder
+
+
+@pytest.mark.node
+def test_ape_runs_scripts_on_the_session(hardhat: Devnet) -> None:
+    pytest.importorskip("ape_foundry", reason="ape is not installed: make test installs it")
+    done = ape("run", "accounts", "--session", "on-hardhat")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
+        [name, account.address] for name, account in hardhat.accounts.items()
+    ]
+    refused = ape("console", L2KIT_SESSION="nobody")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "l2kit: no session 'nobody' runs here; there are on-hardhat\n"

@@ -48,6 +48,7 @@ def environment() -> dict[str, str]:
         **os.environ,
         "PATH": os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)]),
         "APE_DATA_FOLDER": str(folder / "data"),
+        "IPYTHONDIR": os.environ.get("IPYTHONDIR") or str(folder / "ipython"),  # of ape's console
         "SOLCX_BINARY_PATH": str(tools),
         "L2KIT_SOLADY": str(include_path() / "solady"),  # ape-config.yaml says where it goes
     }

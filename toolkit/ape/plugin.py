@@ -57,7 +57,7 @@ def on_session(words: Sequence[str]) -> list[str]:
     if words[:1] != ["console"] or any(word.split("=")[0] in ("--network", "--help", "-h") for word in words):
         return list(words)
     if not running_sessions() and not os.environ.get(SESSION):
-        say("no session runs, 'l2kit up' starts one: this is a node without contracts; those of the project deploy")
+        say("no session runs ('l2kit up' starts one): on a node of its own, with alice and the other accounts")
         return list(words)
     found = json.loads(description().read_text())
     names = ", ".join([*found["contracts"], *(each["name"] for each in found["accounts"]), "devnet"])

@@ -180,11 +180,12 @@ def description() -> Path:
     Raises:
         BadInput: there is none, or there are several and none is named.
     """
-    try:
-        return find_devnet(None, os.environ.get(SESSION) or None)
-    except BadInput as error:
-        several = len(running_sessions()) > 1 and not os.environ.get(SESSION)
-        raise BadInput(f"{error} (for ape: {SESSION}=NAME)" if several else str(error)) from error
+    name = os.environ.get(SESSION) or None
+    found = running_sessions()
+    if name is None and len(found) > 1:
+        names = ", ".join(each.name for each in found)
+        raise BadInput(f"{len(found)} sessions run here, {names}: say which with {SESSION}=NAME")
+    return find_devnet(None, name)
 
 
 class SessionProvider(DevelopmentNode):

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import click
 import pytest
-from desk import Desk
+from desk import ETHER, Desk
 
 from toolkit import Devnet
 from toolkit.cli.main import COMMANDS, cli
-from toolkit.devnet import RunFolder
-from toolkit.devnet.running import DESCRIPTION
+from toolkit.devnet import Chain, RunFolder, dev_accounts
+from toolkit.devnet.running import DESCRIPTION, claim
 from toolkit.errors import BadInput
+from toolkit.rollup.measure.step_cost import step_cost
 from toolkit.world import Options
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +96,24 @@ def test_every_verb_works_on_hardhat(desk: Desk) -> None:
     assert desk.l1("alice") > 0
 
 
+@pytest.mark.node
+def test_a_hardhat_that_runs_already_is_refused_for_blobs(hardhat: Devnet) -> None:
+    with (
+        pytest.raises(BadInput, match=f"{hardhat.node.url} does not give blobs back"),
+        Devnet(Options(l1_rpc=hardhat.node.url, batch_data="blobs", services=False)),
+    ):
+        pass
+
+
+@pytest.mark.node
+def test_hardhat_tells_what_its_blocks_hold_and_what_a_step_used(hardhat: Devnet, chain: Chain) -> None:
+    first, *_, last = hardhat.l1.mined(1, hardhat.rollup.block)
+    assert first["contractAddress"] == hardhat.contracts["Token"].address
+    assert last["contractAddress"] in {contract.address for contract in hardhat.contracts.values()}
+    costs = [step_cost(each, hardhat.accounts, 8) for each in (hardhat.l1, chain)]
+    assert costs[0].gas == costs[1].gas
+
+
 def ape(*words: str, says: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """ape, with what is typed into it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "L2KIT_SESSION"))}
@@ -150,6 +169,22 @@ def test_ape_runs_scripts_on_the_session(hardhat: Devnet) -> None:
     assert [line.split()[:2] for line in done.stdout.splitlines()] == [
         [name, account.address] for name, account in hardhat.accounts.items()
     ]
-    refused = ape("console", L2KIT_SESSION="nobody")
+
+
+@pytest.mark.node
+def test_ape_s_console_asks_which_session_where_several_run(hardhat: Devnet) -> None:
+    pytest.importorskip("ape_foundry", reason="ape is not installed: make test installs it")
+    with RunFolder() as other:
+        claim(other.path, "second", [])
+        refused = ape("console")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == "l2kit: no session 'nobody' runs here; there are on-hardhat\n"
+    assert refused.stderr == "l2kit: 2 sessions run here, on-hardhat, second: say which with L2KIT_SESSION=NAME\n"
+
+
+@pytest.mark.node
+def test_ape_s_console_has_a_node_of_its_own_where_no_session_runs(tmp_path: Path) -> None:
+    pytest.importorskip("ape_foundry", reason="ape is not installed: make test installs it")
+    done = ape("console", says="print('alice', alice.address, alice.balance)\n", TMPDIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "no session runs ('l2kit up' starts one)" in done.stderr
+    assert f"alice {dev_accounts()['alice'].address} {10_000 * ETHER}" in done.stdout

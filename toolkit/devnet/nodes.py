@@ -129,7 +129,7 @@ class _JsonRpcNode:
         try:
             return self.rpc.call(method, *params)
         except RpcError as error:
-            if error.code == -32601:
+            if error.no_method:
                 raise NodeError(
                     f"the node at {self.rpc.shown} has no {method}: snapshots and time travel need a development node "
                     "such as Anvil or Hardhat"

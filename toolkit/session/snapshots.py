@@ -29,7 +29,6 @@ _ABOUT = "snapshot.json"
 _CUT = "reverting"
 """There while files are put back: who was killed meanwhile has left some as they are now, and some as they were."""
 _MOVED = ".before"
-_NO_METHOD = -32601
 
 
 @dataclass(frozen=True)
@@ -252,7 +251,7 @@ class Snapshots:
         try:
             self._rpc.call("anvil_dropAllTransactions")
         except RpcError as error:
-            if error.code != _NO_METHOD:
+            if not error.no_method:
                 raise
 
     def _head(self) -> _Head:
@@ -263,7 +262,7 @@ class Snapshots:
         try:
             return self._rpc.call(method, *params)
         except RpcError as error:
-            if error.code == _NO_METHOD:
+            if error.no_method:
                 raise BadInput(
                     f"the node at {self._rpc.shown} has no {method}: snapshots need a development node such as "
                     "Anvil or Hardhat"

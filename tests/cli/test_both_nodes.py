@@ -20,11 +20,13 @@ from toolkit.devnet import Chain, RunFolder, dev_accounts
 from toolkit.devnet.running import DESCRIPTION, claim
 from toolkit.errors import BadInput
 from toolkit.rollup.measure.step_cost import step_cost
+from toolkit.session.keeper import Keeper
 from toolkit.world import Options
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "nodes.md").read_text()
 NODES = ("anvil", "hardhat")
+REFUSED = re.findall(r"^\| `l2kit (.+?)` \| \.\.\. (.+?) \|$", PAGE, re.MULTILINE)
 TABLE = re.findall(r"^\| `l2kit (.+?)` \| (.+?) \| (.+?) \|$", PAGE, re.MULTILINE)
 CELLS = [(words, node, said) for words, *cells in TABLE for node, said in zip(NODES, cells, strict=True)]
 VERBS = [
@@ -78,7 +80,10 @@ def hardhat() -> Iterator[Devnet]:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", folder)
         patch.setenv("TMPDIR", folder)
-        with Devnet(Options(node="hardhat", watchtower=True, session="on-hardhat")) as devnet:
+        with (
+            Devnet(Options(node="hardhat", watchtower=True, session="on-hardhat")) as devnet,
+            Keeper(devnet, list[str]().append).background(),
+        ):
             yield devnet
 
 
@@ -93,7 +98,12 @@ def test_every_verb_works_on_hardhat(desk: Desk) -> None:
     for words in VERBS:
         done = desk.run(*words.split())
         assert done.code == 0, (words, done)
-    assert desk.l1("alice") > 0
+
+
+@pytest.mark.node
+@pytest.mark.parametrize(("words", "said"), REFUSED)
+def test_what_a_devnet_on_hardhat_cannot_is_refused(desk: Desk, words: str, said: str) -> None:
+    assert desk.refused(*words.split()).endswith(said)
 
 
 @pytest.mark.node
@@ -135,8 +145,11 @@ print("addresses", {each.address for each in (Token, PaymentChannels, Inbox, Pay
 print("gas", Token.transfer(bob, 5, sender=alice).gas_used > 0, Token.balanceOf(bob))
 print("deposit", Bridge.depositETH(carol, value="1 ether", sender=carol).failed)
 print("session", devnet.deposit("dave", 10**18).subject.kind, devnet.balance("dave"))
+was = chain.snapshot()
+print("more", devnet.transfer("dave", "erin", 1).hash.hex()[:0], devnet.balance("erin"))
+chain.restore(was)
+print("less", devnet.balance("erin"), chain.blocks.height > 0)
 Token.transfer(bob, 10**30, sender=alice)
-chain.snapshot()
 """
 
 
@@ -157,7 +170,7 @@ def test_ape_s_console_has_the_session_at_hand(hardhat: Devnet, desk: Desk, tmp_
     assert told["deposit"] == "False"
     assert told["session"] == f"deposit {before + 10**18}"
     assert "InsufficientBalance" in done.stdout + done.stderr
-    assert "L2's services would not follow" in done.stdout + done.stderr
+    assert (told["more"].strip(), told["less"]) == ("1", "0 True")
     assert list(tmp_path.iterdir()) == []  # nothing in the user's home folder
 
 

@@ -10,7 +10,6 @@ from ape import Contract, networks
 from ape_test.accounts import TestAccount
 from ethpm_types import ContractType
 
-from toolkit import session
 from toolkit.ape.provider import SessionProvider, description
 from toolkit.compile import artifact
 from toolkit.devnet.accounts import Account, dev_accounts
@@ -24,15 +23,14 @@ def at_hand() -> dict[str, Any]:
     Raises:
         BadInput: the session that ape is connected to has ended.
     """
-    if not isinstance(networks.provider, SessionProvider):
+    provider = networks.provider
+    if not isinstance(provider, SessionProvider):
         return _signers(dev_accounts().values())
-    file = description()
-    devnet = session.attach(file)
-    contracts: dict[str, str] = json.loads(file.read_text())["contracts"]
+    contracts: dict[str, str] = json.loads(description().read_text())["contracts"]
     return {
         **{name: _contract(name, address) for name, address in contracts.items()},
-        **_signers(devnet.accounts()),
-        "devnet": devnet,
+        **_signers(provider.devnet.accounts()),
+        "devnet": provider.devnet,
     }
 
 

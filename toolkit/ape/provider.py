@@ -7,6 +7,8 @@ one class serves both; a revert is told in one way, with what the contract retur
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TypeGuard
 
@@ -30,7 +32,7 @@ from toolkit.devnet.process import RunFolder
 from toolkit.devnet.running import find_devnet, running_sessions
 from toolkit.devnet.transaction import TX_GAS_CAP
 from toolkit.errors import BadInput, L2KitError
-from toolkit.rollup.rebuild import read_devnet
+from toolkit.session import Session, attach
 
 SESSION = "L2KIT_SESSION"
 """The variable that says which session is meant where several run."""
@@ -160,12 +162,13 @@ class HardhatProvider(DevelopmentNode):
 
     def connect(self) -> None:
         self._folder = RunFolder()
+        hardfork = getattr(self.settings, "evm_version", HARDFORK)
         try:
-            hardfork = getattr(self.settings, "evm_version", HARDFORK)
-            self.use(start_hardhat(self._folder, hardfork=hardfork).url)
-        except L2KitError as error:
+            with _told():
+                self.use(start_hardhat(self._folder, hardfork=hardfork).url)
+        except BaseException:
             self.disconnect()
-            raise ProviderError(str(error)) from error
+            raise
 
     def disconnect(self) -> None:
         super().disconnect()
@@ -189,22 +192,43 @@ def description() -> Path:
 
 
 class SessionProvider(DevelopmentNode):
-    """``--network ethereum:local:l2kit``: L1 of the session that runs, or of the one that ``L2KIT_SESSION`` names."""
+    """``--network ethereum:local:l2kit``: L1 of the session that runs, or of the one that ``L2KIT_SESSION`` names.
+
+    Snapshots are the session's, of all chains and services: ``ape test`` leaves it as it was.
+    """
 
     NAME: ClassVar[str | None] = "l2kit"
+    _devnet: Session | None = None
+
+    @property
+    def devnet(self) -> Session:
+        """The session."""
+        if self._devnet is None:
+            raise ProviderError(f"{self.name} is not connected")
+        return self._devnet
 
     def connect(self) -> None:
-        try:
-            source, _ = read_devnet(description())
-        except L2KitError as error:
-            raise ProviderError(str(error)) from error
-        self.use(source.l1_rpc)
+        with _told():
+            self._devnet = attach(description())
+        self.use(self.devnet.local.source.l1_rpc)
 
     def snapshot(self) -> str:
-        raise APINotImplementedError("L1 alone cannot go back under a session: L2's services would not follow")
+        with _told():
+            return self.devnet.snapshot().name
 
     def restore(self, snapshot_id: Any) -> bool:
-        raise APINotImplementedError("L1 alone cannot go back under a session: L2's services would not follow")
+        with _told():
+            self.devnet.revert(str(snapshot_id))
+        return True
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Our errors as ape's, which it shows in a sentence."""
+    try:
+        yield
+    except L2KitError as error:
+        raise ProviderError(str(error)) from error
 
 
 def _is_returned(data: object) -> TypeGuard[str]:

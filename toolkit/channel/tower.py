@@ -114,7 +114,11 @@ class Tower:
         self._checking = asyncio.Lock()  # so that strangers' questions to L1 never queue up before the guardian's
         self._stopped = asyncio.Event()
         self._failure: Exception | None = None
-        self._open()
+        try:
+            self._open()
+        except BaseException:
+            self._holder.leave()
+            raise
 
     def _open(self) -> None:
         """Know what is on disk, and nothing else."""

@@ -22,7 +22,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import IO, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from toolkit.errors import L2KitError
 
@@ -122,7 +122,7 @@ class Holder:
 
     def __init__(self, data: Path) -> None:
         self._lock_file = data / LOCK
-        self._lock: IO[bytes] | None = None
+        self._lock: int | None = None
         self._by: object = None
         self._turn = asyncio.Lock()
 
@@ -130,7 +130,7 @@ class Holder:
         """Before the databases are opened: wait until nobody replaces them."""
         if self._lock is not None:
             return
-        lock = self._lock_file.open("ab")
+        lock = os.open(self._lock_file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             while True:
                 try:
@@ -140,14 +140,14 @@ class Holder:
                 else:
                     break
         except BaseException:
-            lock.close()
+            os.close(lock)
             raise
         self._lock = lock
 
     def leave(self) -> None:
         """The databases are closed."""
         if self._lock is not None:
-            self._lock.close()
+            os.close(self._lock)
             self._lock = None
 
     async def obey(self, do: str, by: object) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from toolkit.devnet.hold import LOCK, SOCKET
 from toolkit.errors import ServiceError
@@ -20,7 +20,7 @@ HOLD_SECONDS = 20.0
 """How long a service that runs may take until it stands still, or works again."""
 _LOCK = "standstill.lock"
 _POLL_SECONDS = 0.01
-_DATABASES = tuple(kind + end for kind in (".sqlite", ".db") for end in ("", "-wal", "-journal", "-shm"))
+DATABASES = tuple(kind + end for kind in (".sqlite", ".db") for end in ("", "-wal", "-journal", "-shm"))
 """Endings of the files of a database, with those beside one that was not closed."""
 
 
@@ -47,7 +47,7 @@ class Place:
             names = os.listdir(self.path)  # noqa: PTH208 (several times faster, and it counts here)
         except FileNotFoundError:
             return []
-        return [self.path / name for name in sorted(names) if name.endswith(_DATABASES)]
+        return [self.path / name for name in sorted(names) if name.endswith(DATABASES)]
 
     def ask(self, do: str) -> None:
         """Say what the service is to do."""
@@ -204,14 +204,3 @@ def _go(found: list[Place], deadline: float) -> list[str]:
     for place in found:
         place.hang_up()
     return trouble
-
-
-def counted(found: list[Place]) -> dict[str, Any]:
-    """What tells whether a database was written to meanwhile: of every file its size, its time and its number."""
-    marks = {}
-    for place in found:
-        for file in place.files():
-            with contextlib.suppress(FileNotFoundError):  # closed just now
-                stat = file.stat()
-                marks[f"{place.name}/{file.name}"] = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
-    return marks

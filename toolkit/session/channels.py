@@ -317,17 +317,16 @@ class Channels:
         _wait(lambda: self.local.channel(name, found)["on_l1"] != "open", silent)
         return Deed.of(self.local.channel(name, found)["deeds"][-1])
 
-    def wait_settled(self, who: Party, which: Party) -> Channel:
+    def wait_settled(self, who: Party, which: Party) -> None:
         """Wait until a channel that is closing is paid out; L1's clock must have passed its challenge period."""
-        channel = self.find_channel(who, which)
+        name, other = _name(who), _name(which)
 
         def gone() -> bool:
-            nonlocal channel
-            channel = self.find_channel(who, channel.id)
-            return channel.on_l1 == "gone"
+            with_them = [each for each in self.list(name) if self.local.name_of(_hex(each.counterparty)) == other]
+            return all(each.on_l1 == "gone" for each in with_them or [self.find_channel(name, other)])
 
-        _wait(gone, f"channel {channel.id} is still {channel.on_l1} on L1 after {SLOWEST_SECONDS:.0f} s")
-        return channel
+        silent = f"{name}'s channel {other} is not paid out after {SLOWEST_SECONDS:.0f} s; look at 'l2kit channel list'"
+        _wait(gone, silent)
 
     # --- how ---
 

@@ -96,8 +96,9 @@ def rollup(transfers: int, clients: int, batch_data: str, node: str, as_json: bo
 
 @bench.command()
 @click.option("--tests", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many, of each kind.")
+@node_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def devnet(tests: int, as_json: bool) -> None:
+def devnet(tests: int, node: str, as_json: bool) -> None:
     """A devnet's start, and how long it takes to be as it was after a test.
 
     \b
@@ -113,7 +114,7 @@ def devnet(tests: int, as_json: bool) -> None:
     from toolkit.session.bench import measure
 
     with show.steps() as step:
-        found = measure(tests, step)
+        found = measure(tests, step, node=node)
     if as_json:
         show.as_json(found.as_json())
         return

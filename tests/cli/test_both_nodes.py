@@ -75,8 +75,9 @@ def _command(words: str) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def hardhat(run_folder: RunFolder) -> Iterator[Devnet]:
+def hardhat(run_folder: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
     """A session on Hardhat, where no others of anybody else's are; what all tests share stays where it is."""
+    tmp_path_factory.getbasetemp()  # made now, not in a folder that this module removes
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", folder)
         patch.setenv("TMPDIR", folder)

@@ -34,9 +34,11 @@ from toolkit.devnet.nodes import (
     NODE_HARDFORKS,
     Node,
     attach,
+    check_blobs,
     check_flags,
     check_hardfork,
     check_port,
+    no_blobs,
     start_anvil,
     start_hardhat,
 )
@@ -262,6 +264,8 @@ class Devnet:
             confirmations=int(is_known(self.node.chain_id) and self.node.is_public),
         )
         self._stack.callback(self.l1.rpc.close)
+        if options.batch_data == "blobs" and not self.l1.gives_blobs():
+            raise BadInput(no_blobs(f"the node at {self.node.rpc.shown}"))
         if self._saved is not None:
             self._find(self._saved)
         else:
@@ -291,6 +295,8 @@ class Devnet:
             raise BadInput("a key of your own is for a network that runs already: name it with --l1-rpc")
         if not 0 < options.challenge_window < _LONGEST_WINDOW:
             raise BadInput(f"a challenge window of {options.challenge_window} s is not between 0 and 30 days")
+        if options.l1_rpc is None and options.batch_data == "blobs":
+            check_blobs(options.node)
         if options.node in NODE_HARDFORKS:
             check_hardfork(options.node, options.hardfork)
             check_flags(options.node, options.node_flags)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from devnet.gateway import Reply
 from eth_account import Account as EthAccount
 
+from devnet.gateway import Reply
 from toolkit.devnet import Account, Rpc, RunFolder, free_port
 from toolkit.devnet.keys import Payer, Whereabouts
 from toolkit.toolchain import anvil_path

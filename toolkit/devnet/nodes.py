@@ -10,7 +10,9 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -26,6 +28,8 @@ HARDFORK = "osaka"
 NODE_HARDFORKS = {"anvil": ("prague", "osaka"), "hardhat": ("prague", "osaka", "amsterdam")}
 """The hardforks that each node can run, the oldest first. Hardhat 3.18 knows a part of Amsterdam's EIPs only
 (`toolkit.gas.schedule`), and Anvil 1.7.1 panics when asked for it."""
+NODES_WITHOUT_BLOBS = ("hardhat",)
+"""Those of which no JSON-RPC method gives a transaction's blobs."""
 BLOCK_GAS_LIMIT = 60_000_000
 _START_SECONDS = 30.0
 GENESIS_TIMESTAMP = 1_767_225_600
@@ -129,7 +133,7 @@ class _JsonRpcNode:
         try:
             return self.rpc.call(method, *params)
         except RpcError as error:
-            if error.code == -32601:
+            if error.no_method:
                 raise NodeError(
                     f"the node at {self.rpc.shown} has no {method}: snapshots and time travel need a development node "
                     "such as Anvil or Hardhat"
@@ -174,6 +178,17 @@ def check_hardfork(kind: str, hardfork: str) -> None:
     runs = f"{kind} runs {', '.join(NODE_HARDFORKS[kind])}, not {hardfork!r}"
     others = [other for other, hardforks in NODE_HARDFORKS.items() if hardfork in hardforks]
     raise BadInput(f"{runs}; {others[0]} does" if others else runs)
+
+
+def check_blobs(kind: str) -> None:
+    """Raise BadInput where a node of this kind ("anvil", "hardhat") does not give back the blobs that it takes."""
+    if kind in NODES_WITHOUT_BLOBS:
+        raise BadInput(no_blobs(kind))
+
+
+def no_blobs(node: str) -> str:
+    """Why a node is refused that does not give blobs back; ``node`` is what the sentence calls it."""
+    return f"{node} does not give blobs back, and the rollup's batches could not be read; Anvil does, or use calldata"
 
 
 _OURS = {
@@ -266,8 +281,7 @@ def start_hardhat(
 
     check_hardfork("hardhat", hardfork)
     check_flags("hardhat", flags)
-    project = folder.path / "hardhat"
-    project.mkdir()
+    project = Path(mkdtemp(prefix="hardhat-", dir=folder.path))
     (project / "node_modules").symlink_to(
         hardhat_modules()
     )  # Hardhat insists on being installed beside its configuration
@@ -280,6 +294,7 @@ def start_hardhat(
         # more than 10 kB could be deployed.
         **({"transactionGasCap": False} if hardfork == "amsterdam" else {}),
         "mining": {"auto": True},
+        "throwOnTransactionFailures": False,  # what is mined was sent, as every other node says
         "accounts": {"mnemonic": DEV_MNEMONIC, "count": len(DERIVED), "accountsBalance": str(10_000 * 10**18)},
     }
     config = json.dumps({"networks": {"node": network}})
@@ -387,8 +402,9 @@ def _start(
         except L2KitError as error:
             child.stop()
             # Between finding a free port and using it somebody else may have taken it: try another.
-            if port is not None or attempt == 2:
-                raise NodeError(_complaint(child) or str(error)) from error
+            said = _complaint(child)
+            if port is not None or attempt == 2 or (said and "in use" not in said):
+                raise NodeError(said or str(error)) from error
         finally:
             rpc.close()
     raise AssertionError("unreachable")
@@ -397,5 +413,8 @@ def _start(
 def _complaint(child: Child) -> str:
     """What a node says of its flags, which its last words are not; "" where it says nothing of the kind."""
     lines = child.log.read_text(errors="replace").splitlines()
-    found = next((line for line in lines if line.lower().startswith("error")), "")
-    return f"{child.name} does not start: {found.strip()}" if found else ""
+    first = next((place for place, line in enumerate(lines) if line.lower().startswith("error")), len(lines))
+    said = [line.strip() for line in lines[first : first + 1]]
+    if said and said[0].endswith(":"):  # Hardhat says what is wrong in a list below
+        said += [line.strip(" \t*") for line in takewhile(str.strip, lines[first + 1 :])]
+    return f"{child.name} does not start: {' '.join(said)}" if said else ""

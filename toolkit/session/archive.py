@@ -163,6 +163,11 @@ def _plan(folder: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((folder / PLAN).read_text())
     except (OSError, ValueError) as error:
         raise ServiceError(f"the devnet in {folder} has not told what it consists of: {error}") from error
+    if "keyed" in found:
+        raise BadInput(
+            "the keys of this devnet's accounts come from one of yours, which no archive is to hold: only a devnet "
+            "with the development accounts can be saved"
+        )
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections.abc import Callable
@@ -10,7 +11,6 @@ from typing import Any
 
 from toolkit.bridge.local import Local
 from toolkit.devnet.nodes import Node
-from toolkit.rollup.rebuild import Source
 from toolkit.session.client import Session
 
 ETHER = 10**18
@@ -75,18 +75,21 @@ class Speed:
         }
 
 
-def measure(tests: int, step: Callable[[str], object]) -> Speed:
-    """Start a devnet and isolate ``tests`` tests of each kind on it; ``step`` is told what goes on."""
+def measure(tests: int, step: Callable[[str], object], *, node: str = "anvil") -> Speed:
+    """Start a devnet on a node ("anvil", "hardhat") and isolate ``tests`` tests of each kind on it.
+
+    ``step`` is told what goes on.
+    """
+    from toolkit.description import describe
     from toolkit.world import Devnet, Options
 
     step("starting a devnet")
     began = time.perf_counter()
-    with Devnet(Options(watchtower=True)) as devnet:
+    with Devnet(Options(node=node, watchtower=True)) as devnet:
         start = time.perf_counter() - began
-        source = Source.of(devnet.rollup, devnet.node.url, devnet.l1.chain_id)
-        urls = {role: service.url for role, service in devnet.services.items()}
-        tokens = {"ETH": bytes(20), "DEV": bytes.fromhex(devnet.contracts["Token"].address[2:])}
-        session = Session(Local(source, devnet.accounts, tokens, urls, folder=devnet.folder.path))
+        file = devnet.folder.path / "bench.json"
+        file.write_text(json.dumps(describe(devnet)))
+        session = Session(Local.find(file))
         session.deposit("alice", 100 * ETHER)
         devnet.access.verifier.wait_until(lambda: _is_quiet(session), "everything to be asserted", SETTLE_SECONDS)
         accounts = devnet.accounts

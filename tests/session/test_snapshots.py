@@ -287,7 +287,7 @@ def test_isolation_is_measured_and_told(here: Town, monkeypatch: pytest.MonkeyPa
     assert found.ms == found.before_ms + found.after_ms > found.before_ms > 0
     assert here.session.balance("bob") == balance
     speed = bench.Speed(2.5, 5, 2.0, 1, [bench.Isolation("a transfer", 3.0, 17.0)])
-    monkeypatch.setattr(bench, "measure", lambda tests, step: speed)
+    monkeypatch.setattr(bench, "measure", lambda tests, step, **_: speed)
     with redirect_stdout(StringIO()) as out:
         cli.main(["bench", "devnet", "--json"], prog_name="l2kit", standalone_mode=False)
         assert json.loads(out.getvalue())["isolation"][0]["ofBare"] == 10

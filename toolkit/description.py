@@ -11,8 +11,11 @@ if TYPE_CHECKING:
 
 
 def describe(devnet: Devnet) -> dict[str, Any]:
-    """What ``l2kit up`` prints as JSON; the keys of the accounts are in it. Its services must run."""
-    token = devnet.contracts["Token"].functions
+    """What ``l2kit up`` prints as JSON. Its services must run.
+
+    The accounts' keys are in it, where everybody knows them; where they come from a payer's, only whence they do.
+    """
+    token, payer, session = devnet.contracts["Token"].functions, devnet.options.payer, devnet.options.session
     return {
         "l2kit": version("l2kit"),
         "session": devnet.options.session,
@@ -33,12 +36,13 @@ def describe(devnet: Devnet) -> dict[str, Any]:
             {
                 "name": account.name,
                 "address": account.address,
-                "key": "0x" + account.key.hex(),
+                **({} if payer else {"key": "0x" + account.key.hex()}),
                 "wei": str(devnet.l1.balance(account.address)),
                 "tokens": str(token.balanceOf(account.address).call()),
             }
             for account in devnet.accounts.values()
         ],
+        **({"keys": payer.described(devnet.l1.chain_id, session or "")} if payer else {}),
         "contracts": {name: contract.address for name, contract in devnet.contracts.items()},
         "folder": str(devnet.folder.path),
         "logs": {child.name: str(child.log) for child in devnet.folder.children},

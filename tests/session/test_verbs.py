@@ -21,8 +21,8 @@ from toolkit.session.channels import Channels
 ETHER = 10**18
 STARTS = {"up", "load"}
 """What begins a session, so that there is none yet that could be asked."""
-APART = {"rebuild"}
-"""Restores a rollup from L1 with or without a devnet (`toolkit.rollup.rebuild`)."""
+APART = {"rebuild", "sweep"}
+"""They work without a devnet that runs: `toolkit.rollup.rebuild`, and `session.sweep`."""
 
 
 def commands() -> Iterator[tuple[str, ...]]:
@@ -43,7 +43,7 @@ def test_every_command_about_a_session_is_a_call_of_it() -> None:
         has = Channels if words[0] == "channel" else Session
         assert callable(getattr(has, words[-1], None)), f"'l2kit {' '.join(words)}' is no call of {has.__name__}"
     assert {words[0] for words in commands()} >= STARTS | APART
-    assert callable(session.load)
+    assert callable(session.load) and callable(session.sweep)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.channel.control import Control
+from toolkit.devnet.keys import described_accounts
 from toolkit.devnet.running import find_devnet
 from toolkit.errors import BadInput, ServiceError
 
@@ -44,7 +45,7 @@ class Local:
         return cls(devnet, folder / "channels")
 
     def account(self, name: str) -> Mapping[str, str]:
-        """Address and key of an account; raises BadInput where there is no such name."""
+        """What the devnet says of an account; raises BadInput where there is no such name."""
         accounts = {each["name"]: each for each in self.devnet["accounts"]}
         if name not in accounts:
             raise BadInput(f"there is no account {name!r}; there are {', '.join(accounts)}")
@@ -57,7 +58,8 @@ class Local:
 
     def key(self, name: str) -> bytes:
         """The 32-byte key of an account."""
-        return bytes.fromhex(self.account(name)["key"][2:])
+        self.account(name)
+        return described_accounts(self.devnet)[name].key
 
     def name_of(self, address: str) -> str:
         """The account with that address (hex), or the address itself."""

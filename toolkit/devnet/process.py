@@ -22,6 +22,8 @@ _POLL_SECONDS = 0.01
 PREFIX = "l2kit-"
 """How the names of run folders begin, in the folder for temporary files."""
 _LOCK = "lock"
+_NOT_FOR_CHILDREN = ("PYTHONDONTWRITEBYTECODE", "L2KIT_KEY", "L2KIT_PASSWORD")
+"""Variables that a child has only where it is given its own (`toolkit.devnet.keys.SECRETS` are among them)."""
 
 
 def is_held(folder: Path) -> bool:
@@ -213,8 +215,8 @@ def _start_guard(
     reader, writer = os.pipe()
     lifeline = open(writer, "wb", buffering=0)  # noqa: PTH123, SIM115 (closed by who stops the guard)
     output = log.open("ab") if log else None
-    # A service imports for seconds where Python may not keep what it compiles.
-    ours = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    # A service imports for seconds where Python may not keep what it compiles, and our own key is nobody else's.
+    ours = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_CHILDREN}
     try:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", guard.__file__, *verb, str(reader), *arguments],

@@ -75,14 +75,17 @@ class Speed:
         }
 
 
-def measure(tests: int, step: Callable[[str], object]) -> Speed:
-    """Start a devnet and isolate ``tests`` tests of each kind on it; ``step`` is told what goes on."""
+def measure(tests: int, step: Callable[[str], object], *, node: str = "anvil") -> Speed:
+    """Start a devnet on a node ("anvil", "hardhat") and isolate ``tests`` tests of each kind on it.
+
+    ``step`` is told what goes on.
+    """
     from toolkit.description import describe
     from toolkit.world import Devnet, Options
 
     step("starting a devnet")
     began = time.perf_counter()
-    with Devnet(Options(watchtower=True)) as devnet:
+    with Devnet(Options(node=node, watchtower=True)) as devnet:
         start = time.perf_counter() - began
         file = devnet.folder.path / "bench.json"
         file.write_text(json.dumps(describe(devnet)))

@@ -13,7 +13,7 @@ from disposition import disposition
 from waiting import eventually
 
 from toolkit import Devnet, Options
-from toolkit.demo.story import Story
+from toolkit.technique.story import Story
 from toolkit.scenario.ledger import ETH
 from toolkit.scenario.stage import Stage
 from toolkit.technique.meter import CheckFailed

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from toolkit.bridge.client import claim, deposit_erc20, deposit_eth
-from toolkit.demo.story import Story
+from toolkit.technique.story import Story
 from toolkit.devnet.accounts import Account
 from toolkit.devnet.l1 import bytes_of
 from toolkit.rollup.client import ETH

@@ -12,7 +12,7 @@ from typing import Any
 from toolkit.channel.onchain import OnChain
 from toolkit.channel.process import PeerProcess, Process, on_l1
 from toolkit.channel.state import Channel, SignedState, State
-from toolkit.demo.story import Story
+from toolkit.technique.story import Story
 from toolkit.devnet.accounts import Account
 from toolkit.errors import ServiceError
 from toolkit.technique.meter import Balances, CheckFailed, Meter

@@ -9,7 +9,7 @@ from typing import Any
 from web3.types import TxReceipt
 
 from toolkit.bridge.client import deposit_eth
-from toolkit.demo.story import Story
+from toolkit.technique.story import Story
 from toolkit.devnet.accounts import Account, checksum
 from toolkit.devnet.l1 import bytes_of, hex_of
 from toolkit.rollup.dispute.explain import explain

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from toolkit.demo import bridge, channel, fraud
-from toolkit.demo.story import Story
+from toolkit.technique.story import Story
 from toolkit.gas import lab
 from toolkit.gas import run as gas
 from toolkit.gas.report import Report
@@ -15,7 +15,7 @@ from toolkit.world import Devnet
 
 
 def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Callable[[str], None]) -> Report | None:
-    """Run one of `story.SUBJECTS`; "all" ends with the gas report.
+    """Run one of `toolkit.demo.SUBJECTS`; "all" ends with the gas report.
 
     Args:
         workload: the payments that are made.

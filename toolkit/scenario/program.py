@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from toolkit.demo.story import Story
+from toolkit.technique.story import Story
 from toolkit.devnet.nodes import attach
 from toolkit.errors import BadInput
 from toolkit.scenario import SCENARIOS, censor, equivocate, reorg, stale, vanish, withhold

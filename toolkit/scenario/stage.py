@@ -15,7 +15,7 @@ from web3.types import TxReceipt
 from toolkit.bridge.amounts import span
 from toolkit.bridge.claims import withdrawal_claim
 from toolkit.bridge.client import claim, deposit_erc20, deposit_eth
-from toolkit.demo.story import Story
+from toolkit.technique.story import Story
 from toolkit.devnet.accounts import Account, checksum
 from toolkit.rollup.codec import WHOLE_BALANCE
 from toolkit.rollup.derive import Replica

@@ -103,7 +103,7 @@ def compile_sources(sources: Mapping[str, str]) -> dict[str, Artifact]:
 
 
 def documentation() -> dict[str, dict[str, Any]]:
-    """What the compiler tells about every contract of the project, by name: its "abi", "userdoc" and "devdoc" (NatSpec).
+    """What the compiler tells about every contract of the project: its "abi", "userdoc" and "devdoc", by its name.
 
     Not cached: no code is generated, which makes it a second's work.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from toolkit.demo import bridge, channel, fraud
-from toolkit.technique.story import Story
 from toolkit.gas import lab
 from toolkit.gas import run as gas
 from toolkit.gas.report import Report
 from toolkit.technique.protocol import PHASES, Run
+from toolkit.technique.story import Story
 from toolkit.technique.workload import ETHER, Workload
 from toolkit.world import Devnet
 

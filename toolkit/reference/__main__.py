@@ -1,4 +1,4 @@
-"""``python -m toolkit.reference``: write the pages and pictures that are made from the code; ``make docs`` does this."""
+"""``python -m toolkit.reference``: write the pages and pictures that are made from the code, as ``make docs`` does."""
 
 from __future__ import annotations
 

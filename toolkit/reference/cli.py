@@ -12,9 +12,9 @@ from toolkit.cli.main import cli
 from toolkit.reference.markdown import code, page, table
 
 _ABOUT = (
-    "Every command of `l2kit`, as `--help` tells it. Amounts are decimal (`2.5`), in ETH unless `--token` names another. "
-    "`NAME` is an account of the devnet; `FILE` and `--session` say which devnet where several run. Errors are one sentence "
-    "on stderr: exit status 1, or 2 where the command itself was wrong."
+    "Every command of `l2kit`, as `--help` tells it. Amounts are decimal (`2.5`), in ETH unless `--token` names "
+    "another. `NAME` is an account of the devnet; `--session` or `--devnet` says which devnet where several run. "
+    "Errors are one sentence on stderr: exit status 1, or 2 where the command itself was wrong."
 )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
-from toolkit.compile import documentation
+from toolkit import compile
 from toolkit.crypto import keccak256
 from toolkit.reference.markdown import page, table
 
@@ -24,12 +25,18 @@ DEPLOYED = {
 """The contracts that a devnet or the gas lab deploys, and where each one's documentation is written."""
 
 _ABOUT = (
-    "The contracts that a devnet deploys, and those that the gas lab measures against. All are compiled with one solc and "
-    "one set of settings (`toolkit/compile.py`). None has an owner, a proxy or a pause. Amounts are in wei or in a token's "
-    "base units, times in seconds."
+    "The contracts that a devnet deploys, and those that the gas lab measures against. All are compiled with one solc "
+    "and one set of settings (`toolkit/compile.py`). None has an owner, a proxy or a pause. Amounts are in wei or in a "
+    "token's base units, times in seconds."
 )
 
 Entry = dict[str, Any]
+
+
+@cache
+def documentation() -> dict[str, dict[str, Any]]:
+    """What the compiler tells of every contract, asked for once."""
+    return compile.documentation()
 
 
 def contracts() -> str:
@@ -50,11 +57,6 @@ def errors() -> list[tuple[str, str, str]]:
         for entry in _entries(told, name, "error"):
             found.setdefault(_declared(entry), (known.get(_signature(entry), ""), set()))[1].add(name)
     return [(declared, notice, ", ".join(sorted(whose))) for declared, (notice, whose) in sorted(found.items())]
-
-
-def selectors(name: str) -> set[str]:
-    """The names of a contract's functions."""
-    return {entry["name"] for entry in _entries(documentation(), name, "function")}
 
 
 def _contract(told: Mapping[str, Any], name: str) -> str:
@@ -133,8 +135,8 @@ def _title(told: Mapping[str, Any], name: str) -> str:
 
 
 def _notice(told: Mapping[str, Any], name: str) -> str:
-    """A contract's notice and details, or its interface's."""
-    for each in (name, f"I{name}"):
+    """The notice and details of a contract's interface, or where there is none its own."""
+    for each in (f"I{name}", name):
         if each in told:
             parts = [told[each]["userdoc"].get("notice", ""), told[each]["devdoc"].get("details", "")]
             if text := " ".join(_line(part) for part in parts if part):

@@ -9,8 +9,8 @@ from toolkit.reference import contracts
 from toolkit.reference.markdown import code, docstring, page, table
 
 _ABOUT = (
-    "Whatever goes wrong on purpose is an `L2KitError` with one sentence for people; the command prints that sentence on "
-    "stderr and exits with 1. What a contract refuses arrives as `Reverted`, with the contract's own error in it."
+    "Whatever goes wrong on purpose is an `L2KitError` with one sentence for people; the command prints that sentence "
+    "on stderr and exits with 1. What a contract refuses arrives as `Reverted`, with the contract's own error in it."
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from toolkit.bridge.provider import ProviderService
@@ -21,35 +21,35 @@ from toolkit.rollup.watcher import Watcher
 
 _ABOUT = (
     "Sequencer, proposer, verifier and liquidity provider answer JSON-RPC 2.0 over HTTP, by position or by name, "
-    f"{MAX_CALLS} calls in one request and {MAX_BODY_BYTES >> 20} MiB at most; `GET /` gives `l2_status`. 32-bit and larger "
-    "numbers may be given as numbers, decimal text or hex; amounts are answered as decimal text, since JSON's numbers are "
-    "not exact. The watchtower and the channel peers have ways of their own, at the end."
+    f"{MAX_CALLS} calls in one request and {MAX_BODY_BYTES >> 20} MiB at most; `GET /` gives `l2_status`. Numbers may "
+    "be given as such, as decimal text or as hex; amounts are answered as decimal text, since JSON's numbers are not "
+    "exact. The watchtower and the channel peers have ways of their own, at the end."
 )
 
 T = TypeVar("T")
 
 
-def services() -> dict[str, Mapping[str, Method]]:
-    """The methods of each service by name; those that only a setting brings are among them."""
+def services(*, settings: bool = True) -> dict[str, Mapping[str, Method]]:
+    """The methods of each service by name; those that only a setting brings are among them where ``settings``."""
     watcher, ethereum = _unstarted(Watcher), _unstarted(EthereumApi)
     provider = _unstarted(ProviderService, watcher=watcher)
+    on_demand = {"_seal_on_demand": settings, "_batch_data_on_demand": settings}
     return {
-        "sequencer": _unstarted(
-            SequencerApi, _ethereum=ethereum, _seal_on_demand=True, _batch_data_on_demand=True
-        ).methods(),
+        "sequencer": _unstarted(SequencerApi, _ethereum=ethereum, **on_demand).methods(),
         "verifier": _unstarted(VerifierService, _watcher=watcher, _ethereum=ethereum).methods(),
-        "proposer": _unstarted(ProposerService, _watcher=watcher, _on_demand=True).methods(),
+        "proposer": _unstarted(ProposerService, _watcher=watcher, _on_demand=settings).methods(),
         "provider": _unstarted(ProviderApi, _service=provider).methods(),
     }
 
 
 def methods() -> str:
     """The page of all methods."""
-    found = services()
+    found, always = services(), services(settings=False)
     ethereum = {name: method for name, method in found["sequencer"].items() if not name.startswith(("l2_", "lp_"))}
-    parts = [
-        _service(role, {name: each for name, each in of.items() if name not in ethereum}) for role, of in found.items()
-    ]
+    parts = []
+    for role, of in found.items():
+        own = {name: method for name, method in of.items() if name not in ethereum}
+        parts.append(f"## The {role}\n\n{_table(own, set(own) - set(always[role]))}")
     shown = docstring(ethereum_api.__doc__)
     parts.append(
         f"## Ethereum's methods\n\nThe sequencer and the verifier have these, too. {shown}\n\n{_table(ethereum)}"
@@ -67,14 +67,11 @@ def codes() -> dict[str, int]:
     }
 
 
-def _service(role: str, of: Mapping[str, Method]) -> str:
-    return f"## The {role}\n\n{_table(of)}"
-
-
-def _table(of: Mapping[str, Method]) -> str:
-    rows = [
-        [f"`{name}({', '.join(inspect.signature(method).parameters)})`", _said(method)] for name, method in of.items()
-    ]
+def _table(of: Mapping[str, Method], on_demand: Collection[str] = ()) -> str:
+    rows = []
+    for name, method in of.items():
+        when = " (Only with the setting that allows it: `SECURITY.md`.)" if name in on_demand else ""
+        rows.append([f"`{name}({', '.join(inspect.signature(method).parameters)})`", _said(method) + when])
     return table(["method", "what it answers"], rows)
 
 
@@ -87,7 +84,8 @@ def _errors() -> str:
     rows = [
         [str(code), name.lower().replace("_", " ")] for name, code in sorted(codes().items(), key=lambda each: -each[1])
     ]
-    return f"## Errors\n\nCodes of JSON-RPC 2.0 and EIP-1474; the message says what was wrong.\n\n{table(['code', 'what'], rows)}"
+    about = "Codes of JSON-RPC 2.0 and EIP-1474; the message says what was wrong."
+    return f"## Errors\n\n{about}\n\n{table(['code', 'what'], rows)}"
 
 
 def _unstarted(kind: type[T], **parts: Any) -> T:

@@ -28,9 +28,9 @@ PUBLIC = (
 """Modules whose public names are for others."""
 
 _ABOUT = (
-    "What others may build on: `Devnet` stands a devnet up, `toolkit.session` works with one that runs (every verb of the "
-    "command is a call of the same name), and each protocol has a client. Amounts are ints in base units (wei), times "
-    "seconds, addresses 20 bytes, hashes 32. All that goes wrong is an `L2KitError`."
+    "What others may build on: `Devnet` stands a devnet up, `toolkit.session` works with one that runs (every verb of "
+    "the command is a call of the same name), and each protocol has a client. Amounts are ints in base units (wei), "
+    "times seconds, addresses 20 bytes, hashes 32. All that goes wrong is an `L2KitError`."
 )
 
 

@@ -169,9 +169,10 @@ def _way(start: Box, end: Box, boxes: Sequence[Box], taken: Sequence[tuple[float
 def _box(box: Box) -> str:
     x, y, width = _x(box.left), _top(box), box.width * GRID - 10
     lines = _wrapped(box.said, int((width - 10) / 5.6))
-    text = [f'<text class="name" x="{x + width / 2:g}" y="{y + 19}" text-anchor="middle">{escape(box.name)}</text>']
+    middle = f'x="{x + width / 2:g}" text-anchor="middle"'
+    text = [f'<text class="name" {middle} y="{y + 19}">{escape(box.name)}</text>']
     text += [
-        f'<text class="said" x="{x + width / 2:g}" y="{y + 35 + 13 * number}" text-anchor="middle">{escape(line)}</text>'
+        f'<text class="said" {middle} y="{y + 35 + 13 * number}">{escape(line)}</text>'
         for number, line in enumerate(lines[:2])
     ]
     return "\n".join([f'<rect class="box" x="{x:g}" y="{y}" width="{width:g}" height="{_BOX}" rx="6"/>', *text])
@@ -234,8 +235,8 @@ def _wrapped(text: str, signs: int) -> list[str]:
 
 
 def _page(title: str, width: int, height: int, drawn: Iterable[str]) -> str:
-    tip = '<path class="tip" d="M0,0 L9,4 L0,8 z"/>'
-    marker = f'<marker id="tip" markerWidth="9" markerHeight="8" refX="9" refY="4" orient="auto-start-reverse">{tip}</marker>'
+    size = 'markerWidth="9" markerHeight="8" refX="9" refY="4" orient="auto-start-reverse"'
+    marker = f'<marker id="tip" {size}><path class="tip" d="M0,0 L9,4 L0,8 z"/></marker>'
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '

@@ -21,7 +21,13 @@ from toolkit.world import SERVICES, WATCHTOWER
 PAGE = (DOCS / "architecture.md").read_text()
 
 
-def test_the_rooms_and_arrows_are_those_of_the_imports() -> None:
+@pytest.fixture(scope="module")
+def real() -> list[Import]:
+    return house.imports()
+
+
+def test_the_rooms_and_arrows_are_those_of_the_imports(real: list[Import], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house, "imports", lambda: real)
     assert not house.faults(), "\n".join(house.faults())
 
 
@@ -53,21 +59,20 @@ def test_an_arrow_leads_down_or_to_a_room_that_belongs_to_it() -> None:
     ],
 )
 def test_a_new_import_that_is_not_drawn_is_named(
-    monkeypatch: pytest.MonkeyPatch, file: str, room: str, used: str, sentence: str
+    real: list[Import], monkeypatch: pytest.MonkeyPatch, file: str, room: str, used: str, sentence: str
 ) -> None:
-    real = house.imports()
     monkeypatch.setattr(house, "imports", lambda: [*real, Import(file, room, used)])
     (fault,) = house.faults()
     assert fault.startswith(sentence) and fault.endswith(f"and not {used}")
 
 
-def test_an_arrow_that_no_file_imports_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = house.imports()
+def test_an_arrow_that_no_file_imports_is_named(real: list[Import], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(house, "imports", lambda: [each for each in real if (each.room, each.used) != ("demo", "gas")])
     assert "the arrow from demo to gas is drawn, and no file of demo imports it" in house.faults()
 
 
-def test_a_room_that_is_not_drawn_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_room_that_is_not_drawn_is_named(real: list[Import], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house, "imports", lambda: real)
     monkeypatch.setattr(house, "ROOMS", {name: room for name, room in ROOMS.items() if name != "demo"})
     assert "toolkit/demo is no room of toolkit/reference/house.py: give it a layer" in house.faults()
 

@@ -1,0 +1,130 @@
+"""The tutorials: what they tell to type is typed, in order, on a devnet that runs, and the screen is as they show it.
+
+They share one session. Each begins on it as it was when it had just started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from console import Command, Ties, commands
+from waiting import eventually
+
+from toolkit.cli.main import cli
+from toolkit.errors import L2KitError
+from toolkit.reference.made import CHECKOUT, DOCS
+
+pytestmark = pytest.mark.node
+
+PAGES = ("devnet", "rollup", "bridge", "channels", "disputes", "gas")
+LOOKS = ("accounts", "balance", "dispute", "faults", "logs", "snapshots", "status")
+"""Commands that only look: they are typed again until they show what is about to happen."""
+WAIT_SECONDS = 30.0
+
+
+class Town:
+    """A folder for temporary files with the session of the pages, and the commands that go on in the background."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.running: list[tuple[subprocess.Popen[str], Path]] = []
+        self.environment = {**os.environ, "TMPDIR": str(folder), "COLUMNS": "200"}
+
+    def type(self, words: str) -> str:
+        """What a command prints, on both of its streams."""
+        program, *rest = shlex.split(words)
+        if program == "l2kit" and rest[0] not in ("up", "down", "rebuild", "demo"):
+            return in_process(rest)
+        if program == "kill":
+            os.kill(int(rest[-1]), signal.SIGKILL)
+            return ""
+        ran = subprocess.run(
+            [*BEGINNINGS[program], *rest],
+            cwd=CHECKOUT, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        return "".join(line for line in ran.stdout.splitlines(keepends=True) if not line.endswith(" ...\n"))
+
+    def begin(self, words: str, shown: tuple[str, ...]) -> str:
+        """What a command has printed that goes on in the background, once it has as many lines as the page shows."""
+        program, *rest = shlex.split(words)
+        log = self.folder / f"background-{len(self.running)}"
+        with log.open("w") as out:
+            process = subprocess.Popen(
+                [*BEGINNINGS[program], *rest],
+                cwd=CHECKOUT, env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, text=True,
+            )  # fmt: skip
+        self.running.append((process, log))
+        assert eventually(lambda: log.read_text().count("\n") >= len(shown) or process.poll() is not None)
+        return log.read_text()
+
+    def end(self) -> None:
+        """End what goes on in the background."""
+        for process, _ in self.running:
+            process.send_signal(signal.SIGINT)
+        for process, _ in self.running:
+            process.wait(30)
+        self.running.clear()
+
+
+BEGINNINGS = {"l2kit": [sys.executable, "-m", "toolkit"], "python": [sys.executable]}
+
+
+def in_process(words: list[str]) -> str:
+    """What ``l2kit`` prints; without a process of its own, which saves it the start."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        try:
+            cli.main(words, prog_name="l2kit", standalone_mode=False)
+        except L2KitError as error:
+            return f"{out.getvalue()}l2kit: {error}\n"
+    return out.getvalue()
+
+
+def difference(town: Town, ties: Ties, command: Command) -> str | None:
+    """Where a command does not show what the page says."""
+    words = ties.typed(command.words)
+    if words.endswith(" &"):
+        printed = town.begin(words[:-2], command.printed)
+        return ties.difference(command.printed, printed.splitlines())
+    told: list[str | None] = []
+
+    def as_shown() -> bool:
+        told.append(ties.difference(command.printed, town.type(words).splitlines()))
+        return told[-1] is None
+
+    looks = any(words.startswith((f"l2kit {name}", "l2kit channel list")) for name in LOOKS)
+    return None if (eventually(as_shown, WAIT_SECONDS) if looks else as_shown()) else told[-1]
+
+
+@pytest.fixture(scope="module")
+def town() -> Iterator[Town]:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", folder)
+        town = Town(Path(folder))
+        yield town
+        town.end()
+        town.type("l2kit down --all")
+        assert not list(Path(folder).glob("l2kit-*"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_screen_is_as_the_page_shows_it(town: Town, name: str) -> None:
+    page, ties = (DOCS / f"{name}.md").read_text(), Ties()
+    found = commands(page)
+    assert found
+    try:
+        for command in found:
+            if told := difference(town, ties, command):
+                pytest.fail(f"docs/{name}.md, line {command.line}: $ {command.words}\n{told}")
+    finally:
+        town.end()

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from toolkit.devnet.faults import standing_faults
 from toolkit.devnet.rpc import Rpc, without_secrets
 from toolkit.devnet.running import find_devnet
 from toolkit.devnet.supervision import STANDING
@@ -21,6 +22,7 @@ def overview(file: Path | None = None) -> dict[str, Any]:
     "l1" and "l2" have "url", and "trouble" where they do not answer; "l1" has "height" (blocks) and "time" (Unix
     seconds), "l2" the batches that are on L1 ("posted") and the one that is open ("open"). "services" has of each
     "state", "url", "pid", "since" (Unix seconds), "restarts", "reason" of the last end, and "last_words" of its log.
+    "faults" is what is broken on purpose (`toolkit.devnet.faults.Fault`); what is down for that reason is not asked.
 
     Raises:
         BadInput: there is no such devnet, or it does not run any more.
@@ -31,12 +33,15 @@ def overview(file: Path | None = None) -> dict[str, Any]:
         folder, logs = Path(found["folder"]), dict(found["logs"])
         if not folder.is_dir():
             raise BadInput(f"the devnet of {file} does not run any more")
+        faults = standing_faults(folder)
+        down = {each.what: each.said for each in faults if each.how in ("down", "vanish", "offline")}
         return {
             "session": found.get("session"),
             "pid": found.get("pid"),
             "folder": str(folder),
-            "l1": {"chain_id": found["l1"]["chain_id"], **_l1(str(found["l1"]["rpc"]))},
-            "l2": _l2(str(found["l2"]["rpc"])),
+            "l1": {"chain_id": found["l1"]["chain_id"], **_l1(str(found["l1"]["rpc"]), down.get("l1"))},
+            "l2": _l2(str(found["l2"]["rpc"]), down.get("sequencer")),
+            "faults": [each.as_json() for each in faults],
             "services": {
                 name: {**standing, "last_words": _last_words(logs.get(name))}
                 for name, standing in _standing(folder, found["services"]).items()
@@ -85,7 +90,9 @@ def _lives(pid: int) -> bool:
     return True
 
 
-def _l1(url: str) -> dict[str, Any]:
+def _l1(url: str, down: str | None) -> dict[str, Any]:
+    if down is not None:
+        return {"url": without_secrets(url), "trouble": down}
     rpc = Rpc(url, _PATIENCE_SECONDS)
     try:
         block = rpc.call("eth_getBlockByNumber", "latest", False)
@@ -96,7 +103,9 @@ def _l1(url: str) -> dict[str, Any]:
         rpc.close()
 
 
-def _l2(url: str) -> dict[str, Any]:
+def _l2(url: str, down: str | None) -> dict[str, Any]:
+    if down is not None:
+        return {"url": url, "trouble": down}
     rpc = Rpc(url, _PATIENCE_SECONDS)
     try:
         status = rpc.call("l2_status")

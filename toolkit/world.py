@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from web3.contract import Contract
 
 from toolkit.bridge.provider_client import ProviderClient
 from toolkit.channel.process import launch, on_l1
+from toolkit.description import describe
 from toolkit.devnet.accounts import DEV_MNEMONIC, USERS, Account, dev_accounts
 from toolkit.devnet.chain import Chain
 from toolkit.devnet.nodes import (
@@ -42,6 +44,10 @@ from toolkit.rollup.deploy import RollupContracts, deploy_rollup
 from toolkit.rollup.process import ServiceProcess
 from toolkit.rollup.technique import RollupAccess
 
+if TYPE_CHECKING:
+    from toolkit.session.channels import Peer
+    from toolkit.session.client import Session
+
 ETHER = 10**18
 DAY = 24 * 3600
 
@@ -61,6 +67,8 @@ _PATIENCE_SECONDS = 15.0
 _NEVER = 1e9
 """Seconds that a batch waits for more where it is sealed when that is asked for."""
 _READY_SECONDS = 30.0
+_OWN_DESCRIPTION = "own.json"
+"""In the run folder: the description of a devnet that a program has for itself; no command looks for it."""
 _ASSERT_SECONDS = 3.0
 """Between two assertions: each costs as much as the batches it speaks of are cheap."""
 
@@ -132,6 +140,7 @@ class Devnet:
         rollup: the rollup's contracts and genesis.
         services: "sequencer", "proposer", "verifier", "provider" and "watchtower", where they were started.
         access: the rollup as its users reach it, through the services.
+        deployed_until: the last block that brought contracts, or the users' tokens.
 
     Raises:
         BadInput: an option cannot be used.
@@ -149,11 +158,13 @@ class Devnet:
     deployment: dict[str, int]
     rollup: RollupContracts
     access: RollupAccess
+    deployed_until: int
 
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
         self.accounts: dict[str, Account] = dev_accounts()
         self.services: dict[str, Service] = {}
+        self._cheat = ""
         self._stack = ExitStack()
 
     def __enter__(self) -> Devnet:
@@ -287,6 +298,7 @@ class Devnet:
             "PaymentChannels": channels_receipt["gasUsed"],
             **self.rollup.deployment,
         }
+        self.deployed_until = self.l1.block_number()
 
     def kill_services(self) -> None:
         """Kill the services as kill -9 does; their databases stay. `start_services` starts them again."""
@@ -318,6 +330,7 @@ class Devnet:
             role: Service(str(json.loads(each.ready.read_text())["url"]), each.child, each.ready)
             for role, each in launched.items()
         }
+        self.__dict__.pop("session", None)  # which knows those before
         self.access = RollupAccess(
             self.rollup,
             self._client("sequencer"),
@@ -326,6 +339,38 @@ class Devnet:
             self.options.challenge_window,
             self._client("proposer") if repeatable else None,
         )
+
+    @cached_property
+    def session(self) -> Session:
+        """Every verb of the command as a call, about this devnet, for as long as its services are those of now.
+
+        Its channels start the peers that they need. No command finds the devnet by that, other than by the session's
+        file (``devnet.session.local.file``).
+        """
+        from toolkit.bridge.local import Local
+        from toolkit.session.client import Session
+
+        if "sequencer" not in self.services:
+            raise BadInput("this devnet runs no services, so there is no session to use")
+        file = self.folder.path / _OWN_DESCRIPTION
+        file.write_text(json.dumps(describe(self)))
+        return Session(Local.find(file), self._spawn)
+
+    def start_peer(self, name: str) -> Peer:
+        """Start the channel peer of an account, where every part of l2kit finds it; it answers when this returns.
+
+        Where there is a watchtower, it gets every state.
+
+        Raises:
+            BadInput: there is no such account, or its peer runs already.
+            ServiceError: it does not start.
+        """
+        return self.session.channels.peer(name)
+
+    def _spawn(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Child:
+        for child in [each for each in self.folder.children if each.name == name and not each.alive]:
+            self.folder.forget(child)
+        return self.folder.start(name, command, env=environment)
 
     def provider(self) -> ProviderClient:
         """A client of the liquidity provider, for who does not want to wait for a withdrawal."""
@@ -340,6 +385,10 @@ class Devnet:
         client.check = self.folder.check_alive
         self._stack.callback(client.close)
         return client
+
+    def cheat(self, how: str) -> None:
+        """Have the sequencer that is started next cheat, as `toolkit.rollup.rogue` names it; "" is honest."""
+        self._cheat = how
 
     def supervise(self, *, restart: bool = True) -> Supervisor:
         """Who keeps the services running from now on, each at the URL that it has, as often as it is asked to look.
@@ -372,6 +421,7 @@ class Devnet:
             "batch_data_on_demand": True,
             **(on_demand if self.options.repeatable else {}),
             **(self._lending() if role == "provider" else {}),
+            **({"cheat": self._cheat} if role == "sequencer" else {}),
         }
         return self.process(role, role, self.accounts[role], **config)
 

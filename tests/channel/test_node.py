@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import pairwise
@@ -214,7 +213,7 @@ def test_a_disk_that_fails_one_payment_hides_no_other_from_the_owner(net: Net, m
 
         monkeypatch.setattr(Store, "add_pending", full_for_one)
         service = SimpleNamespace(node=net.nodes["alice"], report=net.troubles.append)
-        answer = await Owner(cast(Service, service))._reply(json.dumps({"do": "send_all", "payments": orders}).encode())
+        answer = await Owner(cast(Service, service))._obey({"do": "send_all", "payments": orders})
         paid, failed = answer["sent"]
         assert keccak256(bytes.fromhex(paid["secret"][2:])) == hashes[0]
         assert "disk is full" in failed["error"]

@@ -82,7 +82,7 @@ def test_everybody_leaves_in_the_end(tmp_path: Path) -> None:
         assert (devnet.l1.balance(bridge), token.balanceOf(bridge).call()) == (0, 0), "nobody's money is left"
 
         assert desk.ask(*everything) == {
-            "paid": [], "waits_until": None, "waits_for": None, "over": True, "transactions": [],
+            "paid": [], "waits_until": None, "waits_for": None, "over": True, "credits": [], "transactions": [],
         }  # fmt: skip
         assert "carol has escaped with 0.5 ETH" in desk.ask("status", carols)["happened"]
         assert "the rollup is frozen and takes nothing any more" in desk.refused("deposit", "1", "--from", "alice")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.bridge.amounts import ETHER_UNIT, Unit, Words
+from toolkit.bridge.amounts import ETHER_UNIT, Unit, Words, span
 from toolkit.bridge.onlooker import Onlooker
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import Account, parse_address
+from toolkit.devnet.faults import Fault, standing_faults
 from toolkit.devnet.l1 import bytes_of, hex_of
 from toolkit.devnet.nodes import Node, attach
 from toolkit.devnet.rpc import Rpc
@@ -59,6 +61,8 @@ class Local:
         tokens: addresses (20 bytes) by symbol; ETH is the zero address.
         services: the URLs of the services by role, whether or not they still answer.
         sent: the transactions (0x-hex) that `chain` has sent; each is here before it goes out.
+        file: that describes the devnet; None where nobody has written one.
+        folder: that the devnet runs in; None where that is not known.
     """
 
     source: Source
@@ -66,6 +70,8 @@ class Local:
     tokens: Mapping[str, bytes]
     services: Mapping[str, str] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list, compare=False)
+    file: Path | None = field(default=None, compare=False)
+    folder: Path | None = None
 
     @classmethod
     def find(cls, file: Path | None) -> Local:
@@ -84,9 +90,25 @@ class Local:
             }
             tokens = {"ETH": ETH, _TOKEN.symbol: bytes.fromhex(found["contracts"]["Token"][2:])}
             services = {str(role): str(url) for role, url in found.get("services", {}).items()}
+            folder = Path(found["folder"]) if "folder" in found else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadInput(f"{file} does not describe a devnet as l2kit up does: {error!r}") from error
-        return cls(source, accounts, tokens, services)
+        return cls(source, accounts, tokens, services, folder=folder, file=file)
+
+    def faults(self) -> list[Fault]:
+        """What is broken on purpose."""
+        return [] if self.folder is None else standing_faults(self.folder)
+
+    def absent(self, role: str) -> Fault | None:
+        """Why a service cannot be reached, where that is on purpose."""
+        return next((each for each in self.faults() if each.what == role and each.how in ("vanish", "offline")), None)
+
+    def check_l1(self) -> None:
+        """Raise NodeError where L1 is down on purpose: whoever asked it would wait for as long."""
+        for fault in self.faults():
+            if fault.what == "l1" and fault.until is not None:
+                left = span(max(1, round(fault.until - time.time())))
+                raise NodeError(f"{fault.said}, for another {left}; 'l2kit heal l1' ends that")
 
     @property
     def words(self) -> Words:
@@ -113,7 +135,8 @@ class Local:
         return parse_address(text)
 
     def onlooker(self) -> Onlooker:
-        """The rollup, derived from L1 in this process."""
+        """The rollup, derived from L1 in this process. Raises NodeError where it does not answer."""
+        self.check_l1()
         return Onlooker(self.source, self.words)
 
     @cached_property
@@ -121,6 +144,7 @@ class Local:
         """L1, for transactions. Raises NodeError where it does not answer."""
         from toolkit.devnet.chain import Chain  # web3 takes its time, and who only looks does not need it
 
+        self.check_l1()
         chain = Chain(self.source.l1_rpc)
         chain.rpc.close()
         chain.rpc = _Sender(self.source.l1_rpc, self.sent)
@@ -131,7 +155,8 @@ class Local:
         return self.chain.contract(name.capitalize(), self.source.addresses[name])
 
     def node(self) -> Node:
-        """L1's node, as far as it can be told to move its clock."""
+        """L1's node, as far as it can be told to move its clock. Raises NodeError where it does not answer."""
+        self.check_l1()
         return attach(self.source.l1_rpc)
 
     def travel(self, seconds: int) -> int:
@@ -163,7 +188,13 @@ class Local:
         return RollupClient(self.url(role), chain_id=self.source.chain_id, machine=machine)
 
     def url(self, role: str) -> str:
-        """Where a service is, which may not answer. Raises ServiceError where the devnet has none of that role."""
+        """Where a service is, which may not answer.
+
+        Raises:
+            ServiceError: the devnet has none of that role, or it is away on purpose: whoever asked it would wait long.
+        """
         if role not in self.services:
             raise ServiceError(f"this devnet has no {role}")
+        if (fault := self.absent(role)) is not None:
+            raise ServiceError(f"{fault.said}: 'l2kit heal {role}' brings it back")
         return self.services[role]

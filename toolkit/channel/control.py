@@ -23,6 +23,10 @@ and, where the process was given an L1 node, what needs a transaction, answered 
     {"do": "close_now", "channel": "0x..."}                       together with the other party
     {"do": "leave", "channel": "0x..."}                           alone; status tells how far that is
 
+and, as for every service of a devnet (`toolkit.devnet.hold`):
+
+    {"do": "hold"}, {"do": "go"}
+
 An answer is one line, with "error" where it failed. The socket is the owner's alone (mode 0600), so it needs no
 password.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,14 @@ class Local:
         except (OSError, ValueError):
             raise ServiceError(f"no peer of {name} runs; start it with 'l2kit channel peer {name}'") from None
         return f"{ready['host']}:{ready['port']}"
+
+    def runs(self, name: str) -> bool:
+        """Whether the peer of an account, or the tower, is there and answers, or was until a moment ago."""
+        try:
+            os.kill(int(json.loads((self.folder / name / "ready.json").read_text())["pid"]), 0)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return True
 
     def tower(self) -> str | None:
         """The URL of a tower that watches for the peers: one started by hand, else the devnet's own, else None."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.channel.config import hex_bytes, host_and_port
 from toolkit.channel.peer import ChannelPeer
 from toolkit.channel.state import ETHER, GWEI_EXPONENT
+from toolkit.devnet.hold import owners_socket
 from toolkit.errors import BadInput, L2KitError
 
 if TYPE_CHECKING:
@@ -37,20 +37,13 @@ class Owner:
     @contextlib.asynccontextmanager
     async def listening(self, socket: Path) -> AsyncIterator[None]:
         """Answer at a Unix socket that is the owner's alone (mode 0600)."""
-        socket.unlink(missing_ok=True)
-        old_mask = os.umask(0o177)
-        try:
-            server = await asyncio.start_unix_server(self._on_connection, str(socket), limit=_LONGEST_COMMAND)
-        finally:
-            os.umask(old_mask)
-        try:
-            yield
-        finally:
-            server.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            socket.unlink(missing_ok=True)
+        async with owners_socket(self._on_connection, socket, _LONGEST_COMMAND):
+            try:
+                yield
+            finally:
+                for task in self._tasks:
+                    task.cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._answer(reader, writer))
@@ -60,19 +53,22 @@ class Owner:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                writer.write(json.dumps(await self._reply(line)).encode() + b"\n")
+                writer.write(json.dumps(await self._reply(line, writer)).encode() + b"\n")
                 await writer.drain()
         except ConnectionError:
             pass
         finally:
             writer.close()
+        await self._service.holder.left(writer)
 
-    async def _reply(self, line: bytes) -> dict[str, Any]:
+    async def _reply(self, line: bytes, by: object) -> dict[str, Any]:
         do = "it"
         try:
             command = json.loads(line)
             do = command["do"]
-            return await self._obey(command)
+            if do in ("hold", "go"):
+                return await self._service.holder.obey(do, by)
+            return await self._service.gate.through(lambda: self._obey(command))
         except L2KitError as error:
             return {"error": str(error)}
         except (ValueError, KeyError, TypeError) as error:

@@ -31,12 +31,16 @@ from toolkit.channel.running import Announce, write_ready
 from toolkit.channel.session import Session
 from toolkit.channel.state import Channel, Deposits
 from toolkit.channel.store import Store
+from toolkit.devnet.hold import SOCKET, Gate, Holder
 from toolkit.errors import BadInput, L2KitError, ProtocolError, Reverted, ServiceError
 
 if TYPE_CHECKING:
     from toolkit.channel.shore import Deed, Shore
 
 _REDIAL_SECONDS = (0.05, 5.0)
+_AGAIN_SECONDS = 1.0
+"""How long who was told to go on waits for connections that were there before."""
+_LOOK_SECONDS = 0.001
 _FIND_POLLS = 20
 _LOST_SECONDS = 24 * 3600
 """After which a transaction that opens a channel is taken for lost."""
@@ -49,6 +53,8 @@ class Service:
 
     Attributes:
         refused: connections that broke the protocol, and other troubles, by what they were.
+        gate: through which the owner's commands go.
+        holder: lets it stand still.
     """
 
     def __init__(self, config: Config, key: bytes) -> None:
@@ -56,18 +62,28 @@ class Service:
         self.refused: Counter[str] = Counter()
         self._key = key
         config.data.mkdir(parents=True, exist_ok=True)
-        self._store = Store(config.data / "channels.db")
+        self.gate, self.holder = Gate(), Holder(config.data, self._fail)
+        self.holder.service = self
+        self.holder.enter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._dialling: dict[bytes, asyncio.Task[None]] = {}
+        self._works = asyncio.Event()
+        self._connected = set[bytes]()  # when it came to stand still
+        self._adopting = asyncio.Lock()  # so that strangers' questions to L1 never queue up before the guardian's
+        self._stopped = asyncio.Event()
+        self._failure: Exception | None = None
+        self._open()
+
+    def _open(self) -> None:
+        """Know what is on disk, and nothing else."""
+        self._store = Store(self.config.data / "channels.db")
         self._book = Book(self._store)
-        self.node = Node(self._book, config.policy, self.now, self.report, self.past)
+        self.node = Node(self._book, self.config.policy, self.now, self.report, self.past)
         self.shore = self._shore()
         for channel in self._store.channels():
             self._add(channel, Deposits(0, 0))
-        for each in config.channels:
+        for each in self.config.channels:
             self._add(each.channel, each.deposits)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._dialling: dict[bytes, asyncio.Task[None]] = {}
-        self._adopting = asyncio.Lock()  # so that strangers' questions to L1 never queue up before the guardian's
-        self._stopped = asyncio.Event()
 
     def _shore(self) -> Shore | None:
         if self.config.l1_rpc is None:
@@ -89,24 +105,60 @@ class Service:
         ready = self.config.data / "ready.json"
         try:
             async with contextlib.AsyncExitStack() as stack:
-                await stack.enter_async_context(Owner(self).listening(self.config.data / "control.sock"))
+                await stack.enter_async_context(Owner(self).listening(self.config.data / SOCKET))
                 stack.push_async_callback(self._end_tasks)
                 if self.shore is not None:
                     await self.shore.look()
-                    self._spawn(self.shore.watch())
-                    self._spawn(self._find_opened(self.shore))
-                    self._spawn(self.shore.tell_towers())
                 server = await stack.enter_async_context(self._server())
-                for channel, where in self._contacts().items():
-                    self.dial(self.node.peers[channel].channel, *where)
+                self._start()
                 port = next(iter(server.sockets)).getsockname()[1]
                 told = {"host": self.config.host, "port": port, "pid": os.getpid()}
                 write_ready(ready, told)
                 stack.callback(ready.unlink, missing_ok=True)
                 announce(told)
                 await self._stopped.wait()
+            if self._failure is not None:
+                raise self._failure
         finally:
             self._store.close()
+            self.holder.leave()
+
+    def _start(self) -> None:
+        """Begin all that goes on by itself."""
+        if self.shore is not None:
+            self._spawn(self.shore.watch())
+            self._spawn(self._find_opened(self.shore))
+            self._spawn(self.shore.tell_towers())
+        for channel, where in self._contacts().items():
+            self.dial(self.node.peers[channel].channel, *where)
+        self._works.set()
+
+    async def hold(self) -> None:
+        """See `toolkit.devnet.hold.Still`."""
+        await self.gate.close()
+        self._works.clear()
+        self._connected = set(self.node.sessions)
+        await self._end_tasks()
+        self._dialling.clear()
+        self._store.close(durable=False)
+
+    async def go(self) -> None:
+        """See `toolkit.devnet.hold.Still`; waits a moment until who was connected is so again."""
+        if not self._works.is_set():
+            self._open()
+            if self.shore is not None:
+                await self.shore.look()
+            self._start()
+            end = asyncio.get_running_loop().time() + _AGAIN_SECONDS
+            while asyncio.get_running_loop().time() < end:
+                if self._connected & self.node.peers.keys() <= self.node.sessions.keys():
+                    break
+                await asyncio.sleep(_LOOK_SECONDS)
+        self.gate.open()
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self.stop()
 
     def stop(self) -> None:
         """Let `run` end; what was acknowledged is on disk already."""
@@ -201,9 +253,20 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.shore is not None:
-            self.shore.close()
+            await self.shore.close()
 
     async def _on_connection(self, socket: ServerConnection) -> None:
+        await self._works.wait()
+        # A task of its own, as nobody but the server may cancel this one.
+        task = self._spawn(self._take(socket))
+        try:
+            await asyncio.wait([task])
+        finally:
+            task.cancel()
+        if not task.cancelled():
+            task.result()
+
+    async def _take(self, socket: ServerConnection) -> None:
         try:
             session = await sessions.accept(self.adopt, socket, self.node)
         except L2KitError as error:

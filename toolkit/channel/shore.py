@@ -64,8 +64,9 @@ class Shore:
         self._guardian = Guardian(self._l1, config.contract, key, config.chain_id, margin=config.policy.margin)
         self._positions: dict[bytes, Position] = {}
 
-    def close(self) -> None:
-        """End the connection."""
+    async def close(self) -> None:
+        """End the connection; a call that nobody waits for any more is waited for: it may still send something."""
+        await self._l1.idle()
         self._l1.close()
 
     async def watch(self) -> None:

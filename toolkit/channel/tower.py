@@ -15,10 +15,12 @@ The HTTP API, version 1, speaks JSON; bytes are 0x-prefixed hex.
                            200 {"nonce": n} once it is on disk, also where it has that state already;
                            400 not well formed, 403 not signed by both, 404 no such channel on L1,
                            409 older than what it has, 413 too big, 429 too many channels,
-                           503 L1 must be asked, and does not answer: {"error": why}
+                           503 L1 must be asked, and does not answer, or the tower stands still: {"error": why}
     GET  /v1/channels/ID   200 {"nonce": n, "net": n, "locks": n, "secrets": n,
                                 "done": [{"did", "transaction", "gas"}, ...]}, or 404
     GET  /v1/status        200 {"channels": n, "block_time": n, "refused": {why: n}, "trouble": null or why}
+
+Through ``control.sock`` in its data folder it can be told to stand still (`toolkit.devnet.hold`).
 
 Whoever may ask it learns the states of a channel whose id it knows: keep it to yourselves, or behind a proxy that
 asks for a password.
@@ -48,6 +50,7 @@ from toolkit.channel.tower_client import Unwelcome, parse
 from toolkit.channel.tower_store import TowerStore
 from toolkit.crypto import recover
 from toolkit.devnet import settings
+from toolkit.devnet.hold import SOCKET, Gate, Holder, StandsStill, listening
 from toolkit.devnet.l1 import L1
 from toolkit.devnet.web import foreign, listen
 from toolkit.errors import BadInput, L2KitError, NodeError
@@ -102,15 +105,25 @@ class Tower:
         self.config = config
         self.refused: Counter[str] = Counter()
         config.data.mkdir(parents=True, exist_ok=True)
-        self._store = TowerStore(config.data / "tower.db", f"0x{config.contract.hex()} on chain {config.chain_id}")
-        self._l1 = L1(config.l1_rpc)
-        self._guardian = Guardian(self._l1, config.contract, key, config.chain_id, margin=config.margin_seconds)
-        self._sight: Sight | None = None
-        self._gone: dict[bytes, int] = {}
-        self._trouble: str | None = None
+        self._key, self._l1 = key, L1(config.l1_rpc)
+        self._gate, self._holder = Gate(), Holder(config.data, self._fail)
+        self._holder.service = self
+        self._holder.enter()
+        self._watching: asyncio.Task[None] | None = None
         self._checked = False
         self._checking = asyncio.Lock()  # so that strangers' questions to L1 never queue up before the guardian's
         self._stopped = asyncio.Event()
+        self._failure: Exception | None = None
+        self._open()
+
+    def _open(self) -> None:
+        """Know what is on disk, and nothing else."""
+        config = self.config
+        self._store = TowerStore(config.data / "tower.db", f"0x{config.contract.hex()} on chain {config.chain_id}")
+        self._guardian = Guardian(self._l1, config.contract, self._key, config.chain_id, margin=config.margin_seconds)
+        self._sight: Sight | None = None
+        self._gone: dict[bytes, int] = {}
+        self._trouble: str | None = None
 
     async def run(self, announce: Announce) -> None:
         """Watch until `stop`; once it answers says so in ``ready.json`` and to ``announce``.
@@ -125,7 +138,6 @@ class Tower:
         app.router.add_get("/v1/status", self._on_status)
         runner = None
         ready = self.config.data / "ready.json"
-        watching: asyncio.Task[None] | None = None
         try:
             try:
                 await self._check()
@@ -133,21 +145,47 @@ class Tower:
                 # After a power cut, say, the node may need longer than we do: it is asked again and again.
                 self._in_trouble(error)
             runner, port = await listen(app, self.config.host, self.config.port)
-            watching = asyncio.create_task(self._watch())
+            self._watching = asyncio.create_task(self._watch())
             host = runner.addresses[0][0]
             told = {"url": f"http://{host}:{port}", "host": host, "port": port, "pid": os.getpid()}
-            write_ready(ready, told)
-            announce(told)
-            await self._stopped.wait()
+            async with listening(self._holder, self.config.data / SOCKET):
+                write_ready(ready, told)
+                announce(told)
+                await self._stopped.wait()
+            if self._failure is not None:
+                raise self._failure
         finally:
             ready.unlink(missing_ok=True)
-            if watching is not None:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
+            await self._end_watch()
             if runner is not None:
                 await runner.cleanup()
             self._store.close()
+            self._holder.leave()
             self._l1.close()
+
+    async def hold(self) -> None:
+        """See `toolkit.devnet.hold.Still`."""
+        await self._gate.close()
+        await self._end_watch()
+        await self._l1.idle()
+        self._store.close(durable=False)
+
+    async def go(self) -> None:
+        """See `toolkit.devnet.hold.Still`."""
+        if self._watching is None:
+            self._open()
+            self._watching = asyncio.create_task(self._watch())
+        self._gate.open()
+
+    async def _end_watch(self) -> None:
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self.stop()
 
     def stop(self) -> None:
         """Let `run` end; what was acknowledged is on disk already."""
@@ -205,7 +243,10 @@ class Tower:
             status, why = refused
             self.refused["foreign"] += 1
             return web.json_response({"error": why}, status=status)
-        return await handler(request)
+        try:
+            return await self._gate.through(lambda: handler(request))
+        except StandsStill as error:
+            return web.json_response({"error": str(error)}, status=503)
 
     async def _on_state(self, request: web.Request) -> web.Response:
         try:

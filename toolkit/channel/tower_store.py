@@ -8,6 +8,7 @@ from pathlib import Path
 from toolkit.channel.guard import Stand
 from toolkit.channel.guardian import Done
 from toolkit.channel.state import Channel, Lock, State, locks_root
+from toolkit.channel.store import close_file
 from toolkit.crypto import keccak256
 from toolkit.errors import BadInput
 
@@ -59,9 +60,9 @@ class TowerStore:
         for channel, *done in self._db.execute("SELECT channel, what, tx, gas FROM done ORDER BY rowid"):
             self.done.setdefault(channel, []).append(tuple(done))
 
-    def close(self) -> None:
-        """Release the file."""
-        self._db.close()
+    def close(self, *, durable: bool = True) -> None:
+        """Release the file; see `toolkit.channel.store.close_file`."""
+        close_file(self._db, durable=durable)
 
     def keep(self, stand: Stand) -> None:
         """Keep what both signed."""

@@ -25,6 +25,8 @@ COMMANDS = {
     "balance": "toolkit.cli.balance",
     "transfer": "toolkit.cli.transfer",
     "travel": "toolkit.cli.travel",
+    "fault": "toolkit.cli.fault",
+    "heal": "toolkit.cli.heal",
     "deposit": "toolkit.cli.deposit",
     "withdraw": "toolkit.cli.withdraw",
     "status": "toolkit.cli.status",

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from toolkit.cli import show
-from toolkit.cli.passage import devnet_option, json_option, passing, show_standing
+from toolkit.cli.passage import attached, devnet_option, json_option, show_standing, telling
 
 
 @click.command()
@@ -22,7 +22,7 @@ def status(name: str | None, file: Path | None, as_json: bool) -> None:
 
     \b
     Without ID: the chains with their heights, every service (its state, since when, how often it was
-    started again and why), and the contracts.
+    started again and why), what is broken on purpose, and the contracts.
 
     \b
     ID is the hash of the L1 transaction of a deposit or a forced withdrawal, the hash of an operation on
@@ -39,19 +39,21 @@ def status(name: str | None, file: Path | None, as_json: bool) -> None:
     if name is None:
         _session(file, as_json)
         return
-    with passing(file, quiet=as_json) as (passage, _):
-        found = passage.find(name)
-        words = passage.look().words
+    devnet = attached(file)
+    with telling(devnet.local, quiet=as_json):
+        found = devnet.status(name)
     if as_json:
         show.as_json(found[0].as_json() if len(found) == 1 else [each.as_json() for each in found])
         return
     for number, standing in enumerate(found):
         if number:
             show.out.print()
-        show_standing(standing, words)
+        show_standing(standing, devnet.words)
 
 
 def _session(file: Path | None, as_json: bool) -> None:
+    from toolkit.cli.fault import rows as fault_rows
+    from toolkit.devnet.faults import Fault
     from toolkit.overview import overview
 
     found = overview(file)
@@ -72,6 +74,10 @@ def _session(file: Path | None, as_json: bool) -> None:
     rows = [["", "state", "process", "for", "restarts", "URL", "last words"]]
     rows += [_row(name, each) for name, each in found["services"].items()]
     show.table("\nServices", rows)
+    if found["faults"]:
+        show.table(
+            "\nBroken on purpose ('l2kit heal' mends it)", fault_rows([Fault.of(each) for each in found["faults"]])
+        )
     show.table("\nContracts", found["contracts"].items())
 
 

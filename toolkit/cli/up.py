@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from contextlib import ExitStack
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +17,6 @@ from toolkit.errors import BadInput
 
 if TYPE_CHECKING:
     from toolkit.cli.detach import Detached
-    from toolkit.world import Devnet
-
-_WATCH_SECONDS = 0.2
 
 
 @click.command()
@@ -59,6 +54,8 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
       l2kit up --l1-rpc http://127.0.0.1:8545
       l2kit up -- --block-time 2
     """
+    from toolkit.description import describe
+    from toolkit.session.keeper import Keeper
     from toolkit.world import Devnet, Options
 
     if output:
@@ -82,7 +79,8 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
         if detached:
             description["logs"]["up"] = str(devnet.folder.path / "up.log")
         text = json.dumps(description, indent=2) + "\n"
-        supervisor = devnet.supervise(restart=not keep_going)
+        keeper = Keeper(devnet, lambda said: show.err.print(said, markup=False), restart=not keep_going)
+        stack.callback(keeper.close)
         _write(devnet.folder.path / DESCRIPTION, text)
         if output:
             _check_output(output)  # another devnet may have taken it meanwhile
@@ -93,45 +91,7 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
         else:
             _tell(description, output, as_json)
         while True:
-            time.sleep(_WATCH_SECONDS)
-            devnet.node.check_alive()
-            for sentence in supervisor.tick():
-                show.err.print(sentence, markup=False)
-
-
-def describe(devnet: Devnet) -> dict[str, Any]:
-    """Everything a program needs to use the devnet."""
-    token = devnet.contracts["Token"].functions
-    return {
-        "l2kit": version("l2kit"),
-        "session": devnet.options.session,
-        "pid": os.getpid(),
-        "l1": {
-            "name": devnet.node.version(),
-            "chain_id": devnet.l1.chain_id,
-            "rpc": devnet.node.url,
-            "deployed_block": devnet.rollup.block,
-        },
-        "l2": {
-            "name": "payments rollup",
-            "chain_id": devnet.rollup.l2_chain_id,
-            "rpc": devnet.services["sequencer"].url,
-        },
-        "services": {role: service.url for role, service in devnet.services.items()},
-        "accounts": [
-            {
-                "name": account.name,
-                "address": account.address,
-                "key": "0x" + account.key.hex(),
-                "wei": str(devnet.l1.balance(account.address)),
-                "tokens": str(token.balanceOf(account.address).call()),
-            }
-            for account in devnet.accounts.values()
-        ],
-        "contracts": {name: contract.address for name, contract in devnet.contracts.items()},
-        "folder": str(devnet.folder.path),
-        "logs": {child.name: str(child.log) for child in devnet.folder.children},
-    }
+            keeper.step()
 
 
 def _tell(description: dict[str, Any], output: Path | None, as_json: bool, *, detached: bool = False) -> None:

@@ -7,8 +7,10 @@ Run as a script with the standard library alone, so that it starts in a few mill
                                             remove FOLDER
 
 LIFELINE is the read end of a pipe whose write end only the owner holds: the kernel closes it when the owner ends,
-kill -9 included. A byte written to it kills the child at once, as kill -9 does. Every guard inherits the owner's
-shared hold of the file LOCK, so from its first moment on the sweeper, which waits to hold it alone, knows of it.
+kill -9 included. A byte written to it is an order: KILL the child at once, as kill -9 does; FREEZE it and its own
+children (SIGSTOP), or let them go on (THAW). The guard itself is never stopped, so that it can end a frozen child, too.
+Every guard inherits the owner's shared hold of the file LOCK, so from its first moment on the sweeper, which waits to
+hold it alone, knows of it.
 """
 
 from __future__ import annotations
@@ -24,13 +26,19 @@ import threading
 from types import FrameType
 
 GRACE_SECONDS = 3.0
+KILL, FREEZE, THAW = b"k", b"f", b"t"
 
 
-def _die_with_parent() -> None:
-    """On Linux the child dies even when the guard itself is killed (prctl PR_SET_PDEATHSIG)."""
-    import ctypes
+def _become_child() -> None:
+    """A process group of its own, so that signals reach its children, too, and not the guard.
 
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    On Linux it dies even when the guard itself is killed (prctl PR_SET_PDEATHSIG).
+    """
+    os.setpgid(0, 0)
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _wait_for_end(lifeline: int) -> None:
@@ -44,23 +52,32 @@ def run(lifeline: int, command: list[str]) -> int:
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (no threads yet)
+            preexec_fn=_become_child,  # noqa: PLW1509 (no threads yet)
         )
     except OSError as error:
         sys.stderr.write(f"cannot start {command[0]}: {error.strerror}\n")
         return 127
 
+    def signal_all(number: int) -> None:
+        if child.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # it is just ending
+                os.killpg(child.pid, number)
+
     def end() -> None:
         with contextlib.suppress(ProcessLookupError):
             child.terminate()
+        signal_all(signal.SIGCONT)  # who is frozen would not heed it
         try:
             child.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             child.kill()
 
     def watch_owner() -> None:
-        while os.read(lifeline, 1):
-            child.kill()
+        while order := os.read(lifeline, 1):
+            if order == KILL:
+                child.kill()
+            else:
+                signal_all(signal.SIGSTOP if order == FREEZE else signal.SIGCONT)
         end()
 
     def asked_to_end(_signal: int, _frame: FrameType | None) -> None:

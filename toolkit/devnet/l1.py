@@ -45,6 +45,7 @@ class L1:
         self._rpc = Rpc(url, timeout_seconds)
         self.shown = self._rpc.shown
         self._thread = ThreadPoolExecutor(1, "l1")  # one connection, so one call at a time
+        self._gives_blobs: bool | None = None
 
     async def call(self, method: str, *params: Any) -> Any:
         """The result of one call."""
@@ -67,6 +68,10 @@ class L1:
                     else answer["result"]
                 )
         return found
+
+    async def idle(self) -> None:
+        """Wait until no call is under way any more, nor one whose caller has given up on it."""
+        await self._run(lambda: None)
 
     async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
@@ -105,8 +110,10 @@ class L1:
         return [bytes_of(blob) for blob in found]
 
     async def gives_blobs(self) -> bool:
-        """Whether the node takes blobs and gives them back."""
-        return not any(isinstance(answer, RpcError) for answer in await self.answers(BLOB_CALLS))
+        """Whether the node takes blobs and gives them back; it is asked once."""
+        if self._gives_blobs is None:
+            self._gives_blobs = not any(isinstance(answer, RpcError) for answer in await self.answers(BLOB_CALLS))
+        return self._gives_blobs
 
     async def blob_fee(self) -> int:
         """The price of blob gas in the next block (wei)."""

@@ -45,12 +45,14 @@ class Node(Protocol):
         url: its JSON-RPC URL.
         rpc: a connection to it.
         chain_id: its EIP-155 chain id.
+        child: its process; None where somebody else has started it.
     """
 
     kind: str
     url: str
     rpc: Rpc
     chain_id: int
+    child: Child | None
 
     def snapshot(self) -> str:
         """Remember the whole state; returns an id that `revert` takes once."""
@@ -72,6 +74,10 @@ class Node(Protocol):
         """Raise NodeError where the node has ended."""
         ...
 
+    def check_process(self) -> None:
+        """The same, without asking it anything: it may be frozen. Of another's process nothing is known."""
+        ...
+
     def stop(self) -> None:
         """End the node, where it is ours."""
         ...
@@ -84,6 +90,7 @@ class _JsonRpcNode:
     def __init__(self, url: str) -> None:
         self.url = url
         self.rpc = Rpc(url)
+        self.child: Child | None = None
 
     def snapshot(self) -> str:
         return str(self._cheat("evm_snapshot"))
@@ -106,7 +113,12 @@ class _JsonRpcNode:
         return str(self.rpc.call("web3_clientVersion"))
 
     def check_alive(self) -> None:
+        self.check_process()
         self.rpc.call("eth_chainId")
+
+    def check_process(self) -> None:
+        if self.child is not None and not self.child.alive:
+            raise NodeError(f"{self.kind} has ended ({self.child.ending()})")
 
     def stop(self) -> None:
         self.rpc.close()
@@ -147,14 +159,10 @@ class _ChildNode(_JsonRpcNode):
             self._cheat("evm_setNextBlockTimestamp", now + seconds)
         return super().travel(min(seconds, 0))
 
-    def check_alive(self) -> None:
-        if not self.child.alive:
-            raise NodeError(f"{self.kind} has ended ({self.child.ending()})")
-        super().check_alive()
-
     def stop(self) -> None:
         super().stop()
-        self.child.stop()
+        if self.child is not None:
+            self.child.stop()
 
 
 def check_hardfork(kind: str, hardfork: str) -> None:

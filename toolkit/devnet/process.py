@@ -108,17 +108,20 @@ class RunFolder:
 class Child:
     """A running child process behind its guard.
 
+    Args:
+        held: the lock of the run folder, which stays as long as the process does; None: it is in nobody's folder.
+
     Attributes:
         name: what messages call it.
         log: the file with its output.
-        stopped: whether `stop` was called.
+        stopped: whether it was to end: `stop`, `begin_stop` or `kill_on_purpose` was called.
     """
 
     def __init__(
         self,
         name: str,
         command: Sequence[str],
-        held: BinaryIO,
+        held: BinaryIO | None,
         log: Path,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
@@ -162,17 +165,37 @@ class Child:
                 raise ServiceError(f"{self.name} did not {what} within {seconds:.0f} s: {self.last_words()}")
             time.sleep(_POLL_SECONDS)
 
-    def stop(self) -> None:
-        """End the process (SIGTERM, then SIGKILL) and wait until it is gone."""
+    def begin_stop(self) -> None:
+        """Have the process end (SIGTERM, then SIGKILL), without waiting for it: `alive` tells."""
         self.stopped = True
         self._lifeline.close()
+
+    def stop(self) -> None:
+        """End the process (SIGTERM, then SIGKILL) and wait until it is gone."""
+        self.begin_stop()
         self._guard.wait()
 
     def kill(self) -> None:
         """Kill the process as kill -9 does, and wait until it is gone."""
-        with contextlib.suppress(BrokenPipeError, ValueError):  # it has ended already, or was stopped
-            self._lifeline.write(b"k")
+        self._order(guard.KILL)
         self._guard.wait()
+
+    def kill_on_purpose(self) -> None:
+        """The same, and nobody wonders that it has ended."""
+        self.stopped = True
+        self.kill()
+
+    def freeze(self) -> None:
+        """Have the process and its children stand still (SIGSTOP): with all that is in memory, until `thaw`."""
+        self._order(guard.FREEZE)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._order(guard.THAW)
+
+    def _order(self, order: bytes) -> None:
+        with contextlib.suppress(BrokenPipeError, ValueError):  # it has ended already, or was stopped
+            self._lifeline.write(order)
 
 
 def _start_guard(

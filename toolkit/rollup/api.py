@@ -5,6 +5,7 @@ Whatever arrives, the answer is a JSON-RPC object with a reason. Error codes are
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import logging
@@ -14,20 +15,25 @@ from typing import Any
 from aiohttp import typedefs as web_types
 from aiohttp import web
 
+from toolkit.devnet.hold import Gate, StandsStill
 from toolkit.devnet.web import foreign, listen, may_read
 from toolkit.errors import BadInput
 from toolkit.rollup.jsonrpc import (
+    BUSY,
     INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     PARSE_ERROR,
+    UNAVAILABLE,
     ApiError,
 )
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_CALLS = 100
 """Calls in one JSON-RPC batch."""
+MAX_ANSWER_BYTES = 25 * 1024 * 1024
+"""Of a JSON-RPC batch's answers, beyond which its further calls are not made (as many as geth gives)."""
 
 Method = Callable[..., Awaitable[Any]]
 log = logging.getLogger(__name__)
@@ -38,13 +44,20 @@ class Server:
 
     Attributes:
         host, port: where it listens; the port is known after `start` where 0 was asked for.
+        gate: through which every call goes.
     """
 
     def __init__(self, methods: Mapping[str, Method], host: str, port: int, *, max_body: int = MAX_BODY_BYTES) -> None:
         self.host, self.port = host, port
-        self._methods = {name: (method, inspect.signature(method)) for name, method in methods.items()}
+        self.gate = Gate()
+        self._methods = dict(methods)
+        self._signatures: dict[str, inspect.Signature] = {}
         self._max_body = max_body
         self._runner: web.AppRunner | None = None
+
+    def answer_with(self, methods: Mapping[str, Method]) -> None:
+        """Answer with other methods from now on, of the same names."""
+        self._methods = dict(methods)
 
     async def start(self) -> None:
         """Listen.
@@ -97,7 +110,21 @@ class Server:
         if not 0 < len(call) <= MAX_CALLS:
             wrong = ApiError(INVALID_REQUEST, f"a batch holds 1 to {MAX_CALLS} calls, this one {len(call)}")
             return _respond(_failure(None, wrong))
-        return _respond([await self._one(one) for one in call])
+        return _send(b"[" + b", ".join(await self._each(call)) + b"]")
+
+    async def _each(self, calls: list[Any]) -> list[bytes]:
+        """The answers to a batch's calls; others' calls and the service's own work go on between them."""
+        answers, size = list[bytes](), 0
+        for call in calls:
+            if size <= MAX_ANSWER_BYTES:
+                answer = await self._one(call)
+            else:
+                why = f"not called: the answers before this are more than {MAX_ANSWER_BYTES} bytes"
+                answer = _failure(call.get("id") if isinstance(call, dict) else None, ApiError(BUSY, why))
+            answers.append(_text(answer))
+            size += len(answers[-1])
+            await asyncio.sleep(0)
+        return answers
 
     async def _one(self, call: Any) -> dict[str, Any]:
         if not isinstance(call, dict) or not isinstance(call.get("method"), str):
@@ -105,16 +132,22 @@ class Server:
         number, name, params = call.get("id"), call["method"], call.get("params", [])
         if name not in self._methods:
             return _failure(number, ApiError(METHOD_NOT_FOUND, f"there is no method {name[:100]}"))
-        method, signature = self._methods[name]
+        if name not in self._signatures:
+            self._signatures[name] = inspect.signature(self._methods[name])
+        signature = self._signatures[name]
         try:
             bound = signature.bind(**params) if isinstance(params, dict) else signature.bind(*params)
         except TypeError as error:
             usage = f"{name}({', '.join(signature.parameters)}): {error}"
             return _failure(number, ApiError(INVALID_PARAMS, usage))
         try:
-            return {"jsonrpc": "2.0", "id": number, "result": await method(*bound.args, **bound.kwargs)}
+            # The method is looked up when its turn comes: while it waited, the service may have been built anew.
+            found = await self.gate.through(lambda: self._methods[name](*bound.args, **bound.kwargs))
+            return {"jsonrpc": "2.0", "id": number, "result": found}
         except ApiError as error:
             return _failure(number, error)
+        except StandsStill as error:
+            return _failure(number, ApiError(UNAVAILABLE if error.begun else BUSY, str(error)))
         except BadInput as error:
             return _failure(number, ApiError(INVALID_PARAMS, str(error)))
         except Exception:
@@ -127,4 +160,12 @@ def _failure(number: Any, error: ApiError) -> dict[str, Any]:
 
 
 def _respond(answer: Any, status: int = 200) -> web.Response:
-    return web.Response(body=json.dumps(answer).encode(), status=status, content_type="application/json")
+    return _send(_text(answer), status)
+
+
+def _text(answer: Any) -> bytes:
+    return json.dumps(answer).encode()
+
+
+def _send(body: bytes, status: int = 200) -> web.Response:
+    return web.Response(body=body, status=status, content_type="application/json")

@@ -359,13 +359,13 @@ class Withholder(SequencerService):
 
 
 class Censor(SequencerService):
-    """Refuses every operation on the accounts of one owner.
+    """Refuses every operation on the accounts of some owners.
 
     Attributes:
-        refused: that owner's 20-byte address.
+        refused: these owners' 20-byte addresses.
     """
 
-    refused = bytes(20)
+    refused: frozenset[bytes] = frozenset()
 
     async def submit(self, operations: list[Signed]) -> list[Entry | Refused]:
         welcome = [each for each in operations if not self._is_refused(each[0])]
@@ -374,7 +374,11 @@ class Censor(SequencerService):
 
     def _is_refused(self, operation: Transfer | Withdraw) -> bool:
         accounts = self.sequencer.state.accounts
-        return operation.account < len(accounts) and accounts[operation.account].owner == self.refused
+        return operation.account < len(accounts) and accounts[operation.account].owner in self.refused
+
+
+class WithholdingCensor(Withholder, Censor):
+    """Does both."""
 
 
 class Careless(ProviderService):
@@ -425,10 +429,15 @@ def _sequencer(parts: Parts, service: SequencerService) -> Built:
     return service, SequencerApi(service, **on_demand).methods()
 
 
-def _censor(parts: Parts, owner: str) -> Built:
-    service = parts.sequencer(Censor)
-    service.refused = jsonrpc.data(owner, "the owner to refuse", 20)
-    return _sequencer(parts, service)
+def _censor(kind: type[Censor]) -> Cheat:
+    """A sequencer that is told, separated by commas, whom to refuse."""
+
+    def build(parts: Parts, owners: str) -> Built:
+        service = parts.sequencer(kind)
+        service.refused = frozenset(jsonrpc.data(each, "the owner to refuse", 20) for each in owners.split(","))
+        return _sequencer(parts, service)
+
+    return build
 
 
 CHEATS: dict[str, dict[str, Cheat]] = {
@@ -445,7 +454,8 @@ CHEATS: dict[str, dict[str, Cheat]] = {
     "sequencer": {
         "forged-signature": lambda parts, _: _sequencer(parts, parts.sequencer(Forger)),
         "withhold": lambda parts, _: _sequencer(parts, parts.sequencer(Withholder)),
-        "censor": _censor,
+        "censor": _censor(Censor),
+        "withhold-censor": _censor(WithholdingCensor),
     },
     "provider": {"careless": _careless},
 }

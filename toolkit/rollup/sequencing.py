@@ -74,8 +74,16 @@ class SequencerService:
     """
 
     def __init__(
-        self, config: Config, contracts: Contracts, l1: L1, sender: Sender, follower: Follower, journal: Journal
+        self,
+        config: Config,
+        contracts: Contracts,
+        l1: L1,
+        sender: Sender,
+        follower: Follower,
+        journal: Journal,
+        prover: Prover | None = None,
     ) -> None:
+        """``prover``: somebody else's, who ends it; one of its own where None."""
         self._config, self._contracts, self._l1 = config, contracts, l1
         self._sender, self._follower, self._journal = sender, follower, journal
         self.lock, self._following = asyncio.Lock(), asyncio.Lock()
@@ -85,7 +93,7 @@ class SequencerService:
         self._open_since: float | None = None
         self.batch_data = config.batch_data
         self._gives_blobs = False
-        self._prover, self._in_blobs = Prover(), False
+        self._prover, self._owns_prover, self._in_blobs = prover or Prover(), prover is None, False
         self.history, self.life = History(contracts), Life(contracts.genesis_assertion)
         self.timestamp = 0
         self.sequencer = Sequencer(State(contracts.genesis), sender.address, batch_records=config.batch_records)
@@ -112,10 +120,12 @@ class SequencerService:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
+            async with self.lock:  # what is being written is on disk then, and answered
+                for task in tasks:
+                    task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._prover.close()
+            if self._owns_prover:
+                await self._prover.close()
 
     def post_as(self, batch_data: str) -> None:
         """Post batches from now on as `Config.batch_data` says. Raises BadInput where that cannot be."""

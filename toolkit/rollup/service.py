@@ -1,7 +1,8 @@
 """Runs one service of the rollup: ``python -m toolkit.rollup.service ROLE --config FILE``, for a role of `ROLES`.
 
 When the service answers, ``ready.json`` stands in its data folder: ``{"role", "url", "pid"}``. It ends on
-SIGTERM or SIGINT. What it cannot work with is one sentence on stderr, and exit code 1.
+SIGTERM or SIGINT. What it cannot work with is one sentence on stderr, and exit code 1. Through ``control.sock`` there
+it can be told to stand still (`toolkit.devnet.hold`).
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from toolkit.bridge.calls import ERRORS as BRIDGE_ERRORS
 from toolkit.devnet.accounts import checksum
+from toolkit.devnet.hold import SOCKET, Holder, listening
 from toolkit.devnet.l1 import L1, Sender
 from toolkit.devnet.outbox import Outbox
+from toolkit.devnet.prover import Prover
 from toolkit.devnet.settings import KEY_VARIABLE, key_from_environment
 from toolkit.errors import BadInput, L2KitError
 from toolkit.rollup import api
@@ -68,6 +71,8 @@ class Parts:
         l1: the connection to L1.
         follower: fetches that rollup's logs.
         key: the role's private key; a verifier may be without.
+        databases: takes every database that is opened, for who closes them.
+        prover: of blobs.
     """
 
     config: Config
@@ -75,6 +80,8 @@ class Parts:
     l1: L1
     follower: Follower
     key: bytes | None
+    databases: list[L1Copy | Journal]
+    prover: Prover
 
     def watcher(self, role: str, derive: Callable[[Contracts], Replica] = Replica) -> Watcher:
         """A copy of the rollup, as ``derive`` understands L1."""
@@ -100,7 +107,8 @@ class Parts:
                 f"{checksum(self.contracts.sequencer)}"
             )
         journal = Journal(self.config.data / "journal.sqlite", self.contracts.name)
-        return kind(self.config, self.contracts, self.l1, sender, self.follower, journal)
+        self.databases.append(journal)
+        return kind(self.config, self.contracts, self.l1, sender, self.follower, journal, self.prover)
 
     def provider(self, kind: type[ProviderKind]) -> ProviderKind:
         """The liquidity provider's service. Raises BadInput where there is no key."""
@@ -112,13 +120,22 @@ Built = tuple[Service, Mapping[str, api.Method]]
 """A service, and the JSON-RPC methods that it answers."""
 
 
-def build(role: str, config: Config, key: bytes | None, contracts: Contracts, l1: L1) -> Built:
-    """The service of a role, honest unless the configuration says otherwise.
+def build(
+    role: str,
+    config: Config,
+    key: bytes | None,
+    contracts: Contracts,
+    l1: L1,
+    databases: list[L1Copy | Journal],
+    prover: Prover,
+) -> Built:
+    """The service of a role, honest unless the configuration says otherwise; the arguments are those of `Parts`.
 
     Raises:
         BadInput: its databases belong to another rollup, or the key is missing or not the sequencer's.
     """
     copy = L1Copy(config.data / "l1.sqlite", contracts.name)
+    databases.append(copy)
 
     async def check() -> None:
         try:
@@ -128,7 +145,8 @@ def build(role: str, config: Config, key: bytes | None, contracts: Contracts, l1
         if found != contracts:
             raise Gone(f"the rollup at {checksum(contracts.rollup)} was deployed anew; start with empty databases")
 
-    parts = Parts(config, contracts, l1, follow(l1, copy, contracts, config.deployed_block, check), key)
+    follower = follow(l1, copy, contracts, config.deployed_block, check)
+    parts = Parts(config, contracts, l1, follower, key, databases, prover)
     if config.cheat:
         from toolkit.rollup.rogue import build_rogue
 
@@ -169,6 +187,80 @@ def _sequencer(parts: Parts) -> Built:
     return sequencer, SequencerApi(sequencer, **on_demand).methods()
 
 
+class _Body:
+    """A service that can stand still: it is taken down to its databases, and built from them again.
+
+    Attributes:
+        server: answers for it, also while it is built anew.
+        over: raises why the service cannot go on.
+    """
+
+    def __init__(self, role: str, config: Config, key: bytes | None, contracts: Contracts, l1: L1) -> None:
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._role, self._config, self._key, self._contracts, self._l1 = role, config, key, contracts, l1
+        self._databases: list[L1Copy | Journal] = []
+        self._prover = Prover()
+        self._service, methods = self._build()
+        self.server = api.Server(methods, config.host, config.port)
+        self._running: asyncio.Task[None] | None = None
+
+    def _build(self) -> Built:
+        try:
+            where = self._contracts, self._l1, self._databases, self._prover
+            return build(self._role, self._config, self._key, *where)
+        except BaseException:
+            self._close_databases()
+            raise
+
+    async def start(self) -> None:
+        """Know L1."""
+        await self._service.start()
+
+    def run(self) -> None:
+        """Work from now on, and tell `over` when that ends."""
+        self._running = asyncio.create_task(self._service.run())
+        self._running.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """End with this error."""
+        if not self.over.done():
+            self.over.set_exception(error)
+
+    async def hold(self) -> None:
+        await self.server.gate.close()
+        await self._end()
+        self._close_databases(durable=False)
+
+    async def go(self) -> None:
+        if self._running is None:
+            self._service, methods = self._build()
+            await self._service.start()
+            self.server.answer_with(methods)
+            self.run()
+        self.server.gate.open()
+
+    async def close(self) -> None:
+        """End for good."""
+        await self._end()
+        self._close_databases()
+        await self._prover.close()
+
+    async def _end(self) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)  # `over` has what it failed with
+        await self._l1.idle()  # a call that nobody waits for any more may still send something
+
+    def _close_databases(self, *, durable: bool = True) -> None:
+        while self._databases:
+            self._databases.pop().close(durable=durable)
+
+
 async def serve(role: str, config: Config, key: bytes | None) -> None:
     """Run a service until SIGTERM or SIGINT. Raises L2KitError where it cannot go on."""
     stop = asyncio.Event()
@@ -181,30 +273,43 @@ async def serve(role: str, config: Config, key: bytes | None) -> None:
         raise BadInput(f"cannot use the data folder {config.data}: {error.strerror}") from error
     ready = config.data / READY_FILE
     ready.unlink(missing_ok=True)
-    l1 = L1(config.l1_rpc)
-    server: api.Server | None = None
-    try:
-        service, methods = build(role, config, key, await load_contracts(l1, config), l1)
-        server = api.Server(methods, config.host, config.port)
-        ending = asyncio.create_task(stop.wait())
-        starting = asyncio.create_task(service.start())
+    async with contextlib.AsyncExitStack() as stack:
+        l1 = L1(config.l1_rpc)
+        stack.callback(l1.close)
+        ending: asyncio.Future[Any] = asyncio.create_task(stop.wait())
+        stack.callback(ending.cancel)
+        starting = asyncio.create_task(_start(role, config, key, l1, stack))
         await asyncio.wait([ending, starting], return_when=asyncio.FIRST_COMPLETED)
-        if not stop.is_set():
-            await starting
-            await server.start()
-            url = f"http://{server.host}:{server.port}"
-            _announce(ready, role, url)
-            log.info("the %s answers at %s and follows L1 at %s", role, url, l1.shown)
-            running = asyncio.create_task(service.run())
-            await asyncio.wait([ending, running], return_when=asyncio.FIRST_COMPLETED)
-            await _end(running)
-        await _end(starting)
+        if stop.is_set():
+            await _end(starting)
+            return
+        body = await starting
+        url = f"http://{body.server.host}:{body.server.port}"
+        stack.callback(ready.unlink, missing_ok=True)
+        _announce(ready, role, url)
+        log.info("the %s answers at %s and follows L1 at %s", role, url, l1.shown)
+        await asyncio.wait([ending, body.over], return_when=asyncio.FIRST_COMPLETED)
+        if body.over.done():
+            body.over.result()
         log.info("the %s ends", role)
-    finally:
-        ready.unlink(missing_ok=True)
-        if server is not None:
-            await server.stop()
-        l1.close()
+
+
+async def _start(
+    role: str, config: Config, key: bytes | None, l1: L1, stack: contextlib.AsyncExitStack
+) -> _Body:
+    """A service that answers; what ends it goes onto the stack."""
+    contracts = await load_contracts(l1, config)
+    holder = Holder(config.data, lambda error: body.fail(error))
+    holder.enter()
+    stack.callback(holder.leave)
+    holder.service = body = _Body(role, config, key, contracts, l1)
+    stack.push_async_callback(body.close)
+    await body.start()
+    await body.server.start()
+    stack.push_async_callback(body.server.stop)
+    body.run()
+    await stack.enter_async_context(listening(holder, config.data / SOCKET))
+    return body
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -237,7 +342,7 @@ def _announce(ready: Path, role: str, url: str) -> None:
     half.replace(ready)
 
 
-async def _end(task: asyncio.Task[None]) -> None:
+async def _end(task: asyncio.Task[Any]) -> None:
     """Cancel a task and wait for it; raises what it failed with."""
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -11,5 +11,6 @@ from __future__ import annotations
 from toolkit.session.client import Session, attach
 from toolkit.session.court import Court
 from toolkit.session.holdings import Holding
+from toolkit.session.snapshots import Snapshot
 
-__all__ = ["Court", "Holding", "Session", "attach"]
+__all__ = ["Court", "Holding", "Session", "Snapshot", "attach"]

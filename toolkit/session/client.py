@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 from toolkit.bridge import deposits, withdrawals
 from toolkit.bridge.amounts import Unit, Words, parse_units
 from toolkit.bridge.local import Local
-from toolkit.bridge.passage import Deed, Look, Passage
+from toolkit.bridge.passage import Deed, Look, Passage, Teller
 from toolkit.bridge.standing import Standing
 from toolkit.bridge.withdrawals import check_amount, check_held
 from toolkit.devnet.accounts import Account
+from toolkit.devnet.faults import Fault
+from toolkit.devnet.logs import find_logs, follow, last
 from toolkit.devnet.running import find_devnet
-from toolkit.errors import BadInput, L2KitError
+from toolkit.errors import BadInput, L2KitError, ServiceError
 from toolkit.rollup.client import OperationRefused, Receipt
 from toolkit.rollup.codec import WHOLE_BALANCE
-from toolkit.session import clock
+from toolkit.session import clock, faults
+from toolkit.session.channels import Channels, Spawn
 from toolkit.session.court import Court
 from toolkit.session.holdings import Holding, holdings, on_l1, on_l2
+from toolkit.session.snapshots import Snapshot, Snapshots
+
+if TYPE_CHECKING:
+    from toolkit.bridge.leave import Left
 
 POSTED_SECONDS = 120.0
 """How long a transfer may take to L1 before `Session.transfer` gives up to wait for it."""
@@ -63,8 +72,10 @@ class Session:
         NodeError: L1 does not answer.
     """
 
-    def __init__(self, local: Local) -> None:
+    def __init__(self, local: Local, spawn: Spawn | None = None) -> None:
+        """``spawn``: how channel peers are started, and then also whenever one is needed (see `Channels`)."""
         self.local = local
+        self._spawn = spawn
         self._units: dict[bytes, Unit] = {}
 
     @property
@@ -145,6 +156,8 @@ class Session:
         """
         account, receiver, asset = self._account(sender), self.address(to), self.local.token(token)
         _check_positive(amount)
+        if wait:
+            self._check_batches("transfer")
         self.unit(token)
         words = self.words
         check_amount(words, asset, amount, "transfer")
@@ -180,11 +193,14 @@ class Session:
 
         Raises:
             BadInput: the account does not own as much, or the rollup does not take it.
+            ServiceError: the sequencer posts nothing, on purpose (`fault`), and that would be waited for.
             L2KitError: the rollup has refused it.
         """
         account, asset = self._account(who), self.local.token(token)
         receiver = account.address_bytes if to is None else self.address(to)
         _check_positive(amount)
+        if wait and not travel:
+            self._check_batches("deposit")
         with self._passage(account, travel) as passage:
             made = deposits.deposit(passage, passage.look(), account, asset, amount, receiver, permit=permit)
             return _arrived(deposits.see_through(passage, made.transaction, wait=wait or travel))
@@ -221,6 +237,8 @@ class Session:
         _check_positive(amount)
         if max_fee is not None and not fast:
             raise BadInput("a fee is paid only to be fast")
+        if (wait or fast) and not travel:
+            self._check_batches("withdrawal")
         look: Look
         with self._passage(account, travel) as passage:
             if forced:
@@ -269,6 +287,94 @@ class Session:
         """
         return clock.travel(self.local, days * DAY + hours * HOUR + minutes * MINUTE + seconds, warn)
 
+    def snapshot(self, name: str | None = None) -> Snapshot:
+        """Remember everything: L1 with its clock, and every service's state, channels included.
+
+        Args:
+            name: to return to it by; its number where None.
+
+        Raises:
+            BadInput: there is one of this name, or L1's node cannot be brought back.
+            ServiceError: a service does not stand still for that; then nothing has happened.
+        """
+        return self._snapshots.take(name)
+
+    def revert(self, name: str | None = None) -> Snapshot:
+        """Return to a snapshot, or to the latest. Those taken after it are gone; it can be returned to again.
+
+        Raises:
+            BadInput: there is none.
+            ServiceError: a service does not stand still for that, and nothing has happened; or one does not go on
+                afterwards.
+        """
+        return self._snapshots.revert(name)
+
+    def snapshots(self) -> list[Snapshot]:
+        """Those that can be returned to, the oldest first."""
+        return self._snapshots.all()
+
+    def anchor(self) -> AbstractContextManager[None]:
+        """Whatever happens in the ``with`` block, on any chain and in any service, is undone after it.
+
+        Raises:
+            BadInput, ServiceError: as `snapshot` and `revert`.
+
+        Example:
+            >>> with attach().anchor():  # doctest: +SKIP
+            ...     attach().transfer("alice", "bob", 10**18)
+        """
+        return self._snapshots.anchor()
+
+    @cached_property
+    def _snapshots(self) -> Snapshots:
+        if self.local.folder is None:
+            raise BadInput("it is not known in which folder this devnet runs: its description does not say")
+        return Snapshots(self.local.folder, self.local.source.l1_rpc)
+
+    def fault(
+        self, what: str, how: str, detail: Who | int | None = None, *, warn: Callable[[str], object] = _nothing
+    ) -> Fault:
+        """Break something on purpose; returns what, once it is so. It stays so until `heal`, also over a crash.
+
+            fault("verifier", "vanish")    a service is killed as by kill -9 and stays away; its disk stays
+            fault("verifier", "offline")   a service neither reaches anybody nor is reached, and keeps its memory
+            fault("l1", "reorg", 3)        L1 forgets 3 blocks and has 4 others without their transactions; the services
+                                           that answer have seen that then
+            fault("l1", "down", 30)        L1's node does not answer for 30 s of our time, and comes back by itself
+            fault("batch", "withhold")     the sequencer goes on promising, and posts nothing
+            fault("tx", "censor", "bob")   the sequencer refuses all that an account sends; more than one can be
+
+        Args:
+            warn: is told of each service that has not seen a reorganisation, because it does not answer.
+
+        Raises:
+            BadInput: there is no such thing, or it cannot be broken (now), or nobody keeps the devnet who could.
+            NodeError: L1 is down already.
+            ServiceError: the sequencer does not come back from its restart.
+
+        Example:
+            >>> devnet.fault("verifier", "offline").said  # doctest: +SKIP
+            'verifier is offline (frozen, with its memory) until it is healed'
+        """
+        told = detail.address if isinstance(detail, Account) else detail
+        return faults.fault(self.local, what, how, told, warn)
+
+    def faults(self) -> list[Fault]:
+        """What is broken on purpose; a reorganisation is over at once."""
+        return self.local.faults()
+
+    def heal(self, what: str | None = None) -> list[Fault]:
+        """Mend what is broken, of ``what`` or (None) all; returns what that was, once services run and have seen L1.
+
+        Services that have ended by themselves are started again, too.
+
+        Raises:
+            BadInput: there is no such thing, or it cannot be mended alone.
+            NodeError: L1 is down, and something else shall be mended.
+            ServiceError: a service does not come back.
+        """
+        return faults.heal(self.local, what)
+
     def dispute(self, name: str | None = None) -> Court:
         """What is asserted and disputed, from L1 alone; all of it, or what the id of a game or assertion names.
 
@@ -280,14 +386,112 @@ class Session:
         court = Court.of(view.replica, view.now)
         return court if name is None else court.about(name)
 
+    @overload
+    def status(self) -> dict[str, Any]: ...
+
+    @overload
+    def status(self, name: str) -> list[Standing]: ...
+
+    def status(self, name: str | None = None) -> dict[str, Any] | list[Standing]:
+        """How the session is (`toolkit.overview.overview`), or where a deposit or a withdrawal is.
+
+        Args:
+            name: the hash of the L1 transaction of a deposit or a forced withdrawal, or of an operation on L2 (0x-hex),
+                or the number of a withdrawal. A transaction may hold several of them.
+
+        Raises:
+            BadInput: there is no such thing.
+        """
+        if name is None:
+            from toolkit.overview import overview
+
+            return overview(self._file)
+        with self._passage(None, travel=False) as passage:
+            view = passage.look()
+            self._units.update(view.words.units)
+            return passage.find(name, view)
+
+    def escape(
+        self,
+        whom: Who | None,
+        payer: Who | None = None,
+        *,
+        wait: bool = False,
+        travel: bool = False,
+        teller: Teller | None = None,
+    ) -> Left:
+        """Leave a rollup that nobody brings forward any more, from L1 alone; do what can be done now.
+
+        The alarm is raised; once L1 has confirmed nothing new for the escape delay after that, the rollup is frozen,
+        and what its last confirmed state owes is paid on L1.
+
+        Args:
+            whom: who is to be paid; None: everybody.
+            payer: the account of the devnet that pays the gas; where None, ``whom``, or alice where that is none.
+            wait: until all is paid.
+            travel: as ``wait``, and move the clock instead of waiting.
+            teller: is told of every step.
+
+        Raises:
+            BadInput: there is nothing to leave with, or L1 has confirmed a wrong state.
+            RollupLives (`toolkit.bridge.leave`): the rollup does.
+            ServiceError: the clock is to be moved past what somebody honest should do, and does not.
+        """
+        from toolkit.bridge.leave import Leaving, Payment
+
+        owner = None if whom is None else self.address(whom)
+        own = {account.address_bytes: account for account in self.accounts()}
+        account = own.get(owner or b"", self.local.account("alice")) if payer is None else self._account(payer)
+        with self._passage(account, travel, teller) as passage:
+            left = Leaving(passage, owner).go(wait=wait)
+            view = passage.look()
+        self._units.update(view.words.units)
+        credits = view.replica.bridge.credits.items()
+        owed = (Payment("credit", who, token, amount) for (token, who), amount in credits if owner in (None, who))
+        return replace(left, credits=tuple(owed))
+
+    def logs(self, name: str | None = None, *, lines: int = 20) -> dict[str, list[str]]:
+        """The last lines of the log of one process, such as "sequencer" or "anvil", or of every one, by its name.
+
+        Raises:
+            BadInput: there is no such log.
+        """
+        return {each: last(log, lines)[0] for each, log in find_logs(self._file, name).items()}
+
+    def follow(self, name: str | None = None, *, lines: int = 20) -> Iterator[tuple[str, str]]:
+        """Lines of logs as they come, each with its process's name, until the devnet ends; the first as `logs` has it.
+
+        Raises:
+            BadInput: there is no such log.
+        """
+        return follow(find_logs(self._file, name), lines)
+
+    @cached_property
+    def channels(self) -> Channels:
+        """Its payment channels: what ``l2kit channel`` does."""
+        return Channels.find(self._file, self._spawn, on_demand=self._spawn is not None)
+
     def address(self, who: Who) -> bytes:
         """The 20 bytes of somebody's address."""
         return who.address_bytes if isinstance(who, Account) else self.local.address(who)
 
+    @property
+    def _file(self) -> Path:
+        """The description of the devnet."""
+        if self.local.file is None:
+            raise BadInput("no file describes this devnet, so nothing is known of its processes")
+        return self.local.file
+
+    def _check_batches(self, what: str) -> None:
+        """Raise ServiceError where somebody would wait for ever, since no batch is posted, on purpose."""
+        for each in self.faults():
+            if each.what in ("sequencer", "batch"):
+                raise ServiceError(f"nobody would post the {what} that is to be waited for: {each.said}")
+
     @contextmanager
-    def _passage(self, payer: Account, travel: bool) -> Iterator[Passage]:
+    def _passage(self, payer: Account | None, travel: bool, teller: Teller | None = None) -> Iterator[Passage]:
         with self.local.onlooker() as onlooker:
-            yield Passage(self.local, onlooker, _Silent(), payer=payer, travel=travel)
+            yield Passage(self.local, onlooker, teller or _Silent(), payer=payer, travel=travel)
 
     def _account(self, who: Who) -> Account:
         return who if isinstance(who, Account) else self.local.account(who)

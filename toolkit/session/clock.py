@@ -33,6 +33,7 @@ def travel(local: Local, seconds: int, warn: Callable[[str], object]) -> int:
     """
     if seconds <= 0:
         raise BadInput(f"the clock moves forward only, by a second at least, and not by {seconds} s")
+    local.check_l1()
     with closing(Rpc(local.source.l1_rpc)) as rpc:
         now = int(rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
         if now + seconds > LAST_TIME:
@@ -44,12 +45,31 @@ def travel(local: Local, seconds: int, warn: Callable[[str], object]) -> int:
     for role in local.services:
         try:
             _await_sight(local, role, block, now)
-        except _Silent as error:
+        except Silent as error:
             warn(f"{error}, so it has not seen the time yet")
     return now
 
 
-class _Silent(ServiceError):
+def await_sights(local: Local) -> dict[str, str]:
+    """Wait until every service that answers has seen L1's latest block; returns why which others have not.
+
+    Raises:
+        NodeError: L1 does not answer.
+        ServiceError: a service answers, and does not see the block.
+    """
+    local.check_l1()
+    with closing(Rpc(local.source.l1_rpc)) as rpc:
+        latest = rpc.call("eth_getBlockByNumber", "latest", False)
+    silent = dict[str, str]()
+    for role in local.services:
+        try:
+            _await_sight(local, role, int(latest["number"], 16), int(latest["timestamp"], 16))
+        except Silent as error:
+            silent[role] = str(error)
+    return silent
+
+
+class Silent(ServiceError):
     """A service does not answer."""
 
 
@@ -57,8 +77,11 @@ def _await_sight(local: Local, role: str, block: int, now: int) -> None:
     """Wait until a service has looked at L1 up to ``block``, mined at ``now``.
 
     Raises:
-        ServiceError: it does not within `SEEN_SECONDS`.
+        Silent: it does not answer.
+        ServiceError: it does, and does not look within `SEEN_SECONDS`.
     """
+    if (fault := local.absent(role)) is not None:
+        raise Silent(fault.said)
     sees = _tower_sees if role == "watchtower" else _service_sees
     deadline = time.monotonic() + SEEN_SECONDS
     while not sees(local, role, block, now):
@@ -74,13 +97,13 @@ def _service_sees(local: Local, role: str, block: int, _now: int) -> bool:
         except RpcError:
             return False  # it is busy with something: asked again
         except NodeError as error:
-            raise _Silent(f"the {role} at {rpc.shown} does not answer") from error
+            raise Silent(f"the {role} at {rpc.shown} does not answer") from error
 
 
 def _tower_sees(local: Local, role: str, _block: int, now: int) -> bool:
     from toolkit.channel.tower_client import TowerClient
 
     try:
-        return int(asyncio.run(TowerClient(local.url(role)).status())["block_time"]) >= now
+        return int(asyncio.run(TowerClient(local.url(role)).status())["block_time"] or 0) >= now
     except ServiceError as error:
-        raise _Silent(str(error)) from error
+        raise Silent(str(error)) from error

@@ -52,6 +52,7 @@ def holdings(local: Local, places: Sequence[Place], *, posted: bool = False) -> 
 
 def on_l1(local: Local, places: Sequence[Place]) -> list[int]:
     """Base units on L1. Raises BadInput where a token is none, NodeError where L1 does not answer."""
+    local.check_l1()
     rpc = Rpc(local.source.l1_rpc)
     try:
         answers = rpc.batch(_balance_call(*place) for place in places)

@@ -1,0 +1,210 @@
+"""All services of a devnet stand still at the same time, so that their files can be copied or replaced."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from toolkit.devnet.hold import LOCK, SOCKET
+from toolkit.errors import ServiceError
+
+HOLD_SECONDS = 20.0
+"""How long a service that runs may take until it stands still, or works again."""
+_LOCK = "standstill.lock"
+_POLL_SECONDS = 0.01
+_DATABASES = ("*.sqlite", "*.db")
+_BESIDE = ("", "-wal", "-journal", "-shm")
+"""What SQLite has beside a database that was not closed."""
+
+
+@dataclass
+class Place:
+    """A service's data folder.
+
+    Attributes:
+        path: the folder.
+        name: of the folder in the devnet's.
+        runs: whether the service does; who was killed, or is kept away, keeps its files.
+    """
+
+    path: Path
+    name: str
+    runs: bool = False
+    _line: socket.socket | None = None
+    _answers: IO[bytes] | None = None
+    _lock: IO[bytes] | None = field(default=None, repr=False)
+
+    def files(self) -> list[Path]:
+        """The databases, with what SQLite has left beside those of who was killed."""
+        return sorted(
+            found
+            for kind in _DATABASES
+            for database in self.path.glob(kind)
+            for end in _BESIDE
+            if (found := database.with_name(database.name + end)).exists() or not end
+        )
+
+    def ask(self, do: str) -> None:
+        """Say what the service is to do."""
+        assert self._line is not None
+        self._line.sendall(json.dumps({"do": do}).encode() + b"\n")
+
+    def answer(self, do: str, deadline: float) -> str | None:
+        """Wait for the answer: why it does not, "" where it does, None where it has ended over it."""
+        assert self._line is not None and self._answers is not None
+        self._line.settimeout(max(deadline - time.monotonic(), 0.01))
+        try:
+            said = self._answers.readline()
+            return str(json.loads(said).get("error", "")) if said else None
+        except TimeoutError:
+            return f"no answer to {do!r}"
+        except (OSError, ValueError) as error:
+            return None if isinstance(error, ConnectionError) else str(error)
+
+    def connect(self) -> bool:
+        """Whether somebody listens at the socket."""
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        line.settimeout(HOLD_SECONDS)
+        try:
+            line.connect(str(self.path / SOCKET))
+        except OSError:
+            line.close()
+            return False
+        self._line, self._answers = line, line.makefile("rb")
+        return True
+
+    def hang_up(self) -> None:
+        """End the connection; who was held through it goes on."""
+        if self._answers is not None:
+            self._answers.close()
+        if self._line is not None:
+            self._line.close()
+        self._line = self._answers = None
+
+    def take(self) -> bool:
+        """Keep a service that is starting away from its files; whether they are free."""
+        if self._lock is None:
+            lock = (self.path / LOCK).open("ab")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                return False
+            self._lock = lock
+        return True
+
+    def give_back(self) -> None:
+        """Let the service have its files again."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def places(folder: Path) -> list[Place]:
+    """The data folders of the services that were ever started in a devnet's folder."""
+    found = [*folder.glob("*/config.json"), *folder.glob("*/*/config.json")]
+    return [Place(file.parent, str(file.parent.relative_to(folder))) for file in sorted(found)]
+
+
+@contextlib.contextmanager
+def standstill(folder: Path, seconds: float = HOLD_SECONDS) -> Iterator[list[Place]]:
+    """Let all services of a devnet stand still for as long as the block lasts; gives their data folders.
+
+    Args:
+        folder: of the devnet.
+        seconds: that each may take, and whoever else has them stand still.
+
+    Raises:
+        ServiceError: one that runs does not stand still; then all go on, and nothing has happened. Or one did not go
+            on afterwards; the others do.
+    """
+    with _alone(folder, seconds):
+        found = places(folder)
+        try:
+            _hold(found, time.monotonic() + seconds)
+            yield found
+        finally:
+            trouble = _go(found, time.monotonic() + seconds)
+        if trouble:
+            raise ServiceError(f"{'; '.join(trouble)}: see 'l2kit status' and its log")
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, seconds: float) -> Iterator[None]:
+    deadline = time.monotonic() + seconds
+    with (folder / _LOCK).open("ab") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    why = f"somebody else has taken, saved or restored it for {seconds:g} s already"
+                    raise ServiceError(f"the devnet in {folder} stands still: {why}") from None
+                time.sleep(_POLL_SECONDS)
+            else:
+                break
+        yield
+
+
+def _hold(found: list[Place], deadline: float) -> None:
+    waiting = [place for place in found if not _reach(place, deadline)]
+    for place in waiting:
+        place.ask("hold")
+    for place in waiting:
+        said = place.answer("hold", deadline)
+        if said:
+            raise ServiceError(f"the {place.name} does not stand still ({said}); everything goes on as it was")
+        place.runs = said is not None
+        while not place.take():  # of one that has ended over it, a moment later
+            if time.monotonic() > deadline:
+                raise ServiceError(f"the {place.name} still uses its files; everything goes on as it was")
+            time.sleep(_POLL_SECONDS)
+
+
+def _reach(place: Place, deadline: float) -> bool:
+    """Connect to a service; whether it does not run, and its files are ours."""
+    while not place.connect():
+        if place.take():
+            return True
+        if time.monotonic() > deadline:
+            raise ServiceError(f"the {place.name} runs and does not answer; everything goes on as it was")
+        time.sleep(_POLL_SECONDS)  # it is starting, or ending
+    return False
+
+
+def _go(found: list[Place], deadline: float) -> list[str]:
+    """Let all go on; returns a sentence for each that does not."""
+    trouble = list[str]()
+    for place in found:
+        place.give_back()
+    asked = [place for place in found if place.runs]
+    for place in asked:
+        with contextlib.suppress(OSError):
+            place.ask("go")
+    for place in asked:
+        said = place.answer("go", deadline)
+        if said is None:
+            trouble.append(f"the {place.name} has ended instead of going on")
+        elif said:
+            trouble.append(f"the {place.name} does not go on ({said})")
+    for place in found:
+        place.hang_up()
+    return trouble
+
+
+def counted(found: list[Place]) -> dict[str, Any]:
+    """What tells whether a database was written to meanwhile: of every file its size, its time and its number."""
+    marks = {}
+    for place in found:
+        for file in place.files():
+            with contextlib.suppress(FileNotFoundError):  # closed just now
+                stat = file.stat()
+                marks[f"{place.name}/{file.name}"] = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    return marks

@@ -1,0 +1,56 @@
+"""Tests that hypothesis runs: each of their examples sees the devnet as the test's fixtures have left it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from inspect import signature
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from toolkit.pytest_plugin import FIXTURES
+from toolkit.session import Session
+
+
+@contextmanager
+def isolating(item: pytest.Item, function: Any, session: Session) -> Iterator[None]:
+    """Undo every example of the test ``function`` after it, as long as the ``with`` block lasts.
+
+    hypothesis refuses tests with fixtures of a function's scope, since they are not made anew for each example, and
+    examples that take long. Ours are as good as new, and a devnet takes its time; other fixtures it refuses as before.
+    """
+    handle = function.hypothesis
+    inner, plain = handle.inner_test, getattr(function, "__func__", function)
+    usual = settings()
+    before: settings = getattr(plain, _SETTINGS, usual)
+    names = {name for name in signature(plain).parameters if _scope(item, name) == "function"}
+    refused = set(before.suppress_health_check)
+    if names <= FIXTURES:
+        refused.add(HealthCheck.function_scoped_fixture)
+    deadline = None if before.deadline == usual.deadline else before.deadline
+
+    @functools.wraps(inner)
+    def isolated(*args: Any, **given: Any) -> Any:
+        with session.anchor():
+            return inner(*args, **given)
+
+    handle.inner_test = isolated
+    setattr(plain, _SETTINGS, settings(before, deadline=deadline, suppress_health_check=refused))
+    try:
+        yield
+    finally:
+        handle.inner_test = inner
+        setattr(plain, _SETTINGS, before)
+
+
+_SETTINGS = "_hypothesis_internal_use_settings"
+"""Where hypothesis and its own pytest plugin keep a test's settings; where that changes, its health check says so."""
+
+
+def _scope(item: pytest.Item, name: str) -> str | None:
+    """The scope of a test's fixture; None where it is none."""
+    definitions = item._fixtureinfo.name2fixturedefs.get(name)  # type: ignore[attr-defined]  # pytest has no other way
+    return None if not definitions else str(definitions[-1].scope)

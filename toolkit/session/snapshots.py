@@ -1,0 +1,312 @@
+"""The whole devnet, remembered and brought back: L1 with its clock, and every service's databases.
+
+Everybody stands still (`toolkit.devnet.standstill`) while their files are copied or put back and L1's node takes or
+reverts to a snapshot of its own; then all go on as after a crash. What a service has only in its memory is not brought
+back: nothing that matters is only there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from toolkit.devnet.rpc import Rpc
+from toolkit.devnet.standstill import Place, counted, places, standstill
+from toolkit.errors import BadInput, L2KitError, NodeError, RpcError, ServiceError
+
+FOLDER = "snapshots"
+"""In the devnet's folder: a folder for each snapshot."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ABOUT = "snapshot.json"
+_CUT = "reverting"
+"""There while files are put back: who was killed meanwhile has left some as they are now, and some as they were."""
+_MOVED = ".before"
+_NO_METHOD = -32601
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A state that a devnet can return to, as often as it is wanted.
+
+    Attributes:
+        name: given, or its number.
+        number: they are counted in the order in which they were taken.
+        block: L1's latest block.
+        block_hash: 32 bytes, 0x-hex.
+        time: of that block, seconds of L1's clock.
+        taken: when, Unix time in seconds.
+        node: what L1's node calls it; another one after each return to it.
+        for_anchor: whether `anchor` made it, for itself.
+    """
+
+    name: str
+    number: int
+    block: int
+    block_hash: str
+    time: int
+    taken: float
+    node: str
+    for_anchor: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "name": self.name,
+            "number": self.number,
+            "block": self.block,
+            "blockHash": self.block_hash,
+            "time": self.time,
+            "taken": self.taken,
+        }
+
+
+@dataclass(frozen=True)
+class _Head:
+    block: int
+    block_hash: str
+    time: int
+
+
+class Snapshots:
+    """The snapshots of one devnet.
+
+    Args:
+        folder: that the devnet runs in.
+        l1_rpc: URL of L1's node.
+
+    Raises (every method):
+        BadInput: L1's node cannot be brought back, or there is no such snapshot.
+        NodeError: L1's node does not answer.
+        ServiceError: a service does not stand still, or does not go on; the message says what has happened.
+    """
+
+    def __init__(self, folder: Path, l1_rpc: str) -> None:
+        self._devnet, self._folder = folder, folder / FOLDER
+        self._rpc = Rpc(l1_rpc)
+        self._ready: tuple[Snapshot, dict[str, Any]] | None = None  # an anchor's that was returned to last
+
+    def close(self) -> None:
+        """End the connection to L1's node."""
+        if self._ready is not None:
+            self._forget(self._ready[0])
+        self._rpc.close()
+
+    def all(self) -> list[Snapshot]:
+        """Those that can be returned to, the oldest first."""
+        return [each for each in self._known() if not each.for_anchor]
+
+    def take(self, name: str | None = None) -> Snapshot:
+        """Remember everything as it is now."""
+        if name is not None and not _NAME.fullmatch(name):
+            raise BadInput(f"{name!r} is no name of a snapshot: 64 letters, digits, '.', '_' and '-' at most")
+        return self._take(name)
+
+    def revert(self, name: str | None = None) -> Snapshot:
+        """Return to a snapshot, or to the latest; it can be returned to again, and those taken after it are gone."""
+        wanted = self._wanted(name)
+        self._revert(wanted, again=True)
+        return wanted
+
+    @contextmanager
+    def anchor(self) -> Iterator[None]:
+        """Whatever happens in the block is undone after it."""
+        snapshot = self._take_again() or self._take(None, for_anchor=True)
+        try:
+            yield
+        finally:
+            if snapshot.number not in {each.number for each in self._known()}:
+                raise BadInput("the block's beginning is out of reach: meanwhile something from before it was reverted to")
+            self._revert(snapshot, again=False)
+            self._ready = snapshot, counted(places(self._devnet))
+
+    def _take(self, name: str | None, *, for_anchor: bool = False) -> Snapshot:
+        with standstill(self._devnet) as found:
+            self._check_whole()
+            known = self._known()
+            names = {each.name for each in known}
+            number = max((each.number for each in known), default=0) + 1
+            while name is None and str(number) in names:
+                number += 1
+            name = name or (f".{number}" if for_anchor else str(number))
+            if name in names:
+                raise BadInput(f"there is a snapshot {name!r} already; give this one another name, or revert to that one")
+            half = self._folder / f".{number}.new"
+            shutil.rmtree(half, ignore_errors=True)
+            half.mkdir(parents=True, mode=0o700)
+            try:
+                for place in found:
+                    _copy(place.files(), half / place.name)
+                node, head = self._snapshot(), self._head()
+                where = head.block, head.block_hash, head.time
+                snapshot = Snapshot(name, number, *where, time.time(), node, for_anchor)
+                _write(half / _ABOUT, snapshot)
+                half.rename(self._place(snapshot))
+            except BaseException:
+                shutil.rmtree(half, ignore_errors=True)
+                raise
+        return snapshot
+
+    def _take_again(self) -> Snapshot | None:
+        """The anchor's snapshot that everything is as in, since nobody has done anything after the return to it."""
+        if self._ready is None:
+            return None
+        (snapshot, marks), self._ready = self._ready, None
+        if self._place(snapshot).exists() and counted(places(self._devnet)) == marks:
+            node = self._snapshot()
+            head = self._head()
+            if head.block_hash == snapshot.block_hash and counted(places(self._devnet)) == marks:
+                snapshot = replace(snapshot, node=node)
+                _write(self._place(snapshot) / _ABOUT, snapshot)
+                return snapshot
+        self._forget(snapshot)
+        return None
+
+    def _revert(self, snapshot: Snapshot, *, again: bool) -> None:
+        """Return to a snapshot.
+
+        Args:
+            again: whether L1's node is to know it afterwards, too.
+        """
+        with standstill(self._devnet) as found:
+            kept = self._place(snapshot)
+            there = {place.name for place in found}
+            files = {file.parent for file in kept.rglob("*") if file.is_file()} - {kept}
+            gone = {str(file.relative_to(kept)) for file in files} - there
+            found = [*found, *(Place(self._devnet / name, name) for name in sorted(gone))]
+            for place in found:  # left by who was killed over it
+                shutil.rmtree(place.path / _MOVED, ignore_errors=True)
+            (self._devnet / _CUT).write_text(snapshot.name)
+            try:
+                for place in found:
+                    _exchange(place, kept / place.name)
+                self._empty_pool()
+                self._revert_l1(snapshot)
+            except BaseException:
+                for place in found:
+                    _undo(place)
+                (self._devnet / _CUT).unlink()
+                raise
+            for place in found:
+                shutil.rmtree(place.path / _MOVED, ignore_errors=True)
+            (self._devnet / _CUT).unlink()
+            for each in self._known():
+                if each.number > snapshot.number:
+                    self._forget(each)
+            if again:
+                _write(kept / _ABOUT, replace(snapshot, node=self._snapshot()))
+
+    def _wanted(self, name: str | None) -> Snapshot:
+        known = self.all()
+        if not known:
+            raise BadInput("there is no snapshot to revert to; 'l2kit snapshot' takes one")
+        if name is None:
+            return known[-1]
+        for each in known:
+            if each.name == name:
+                return each
+        raise BadInput(f"there is no snapshot {name!r}; there are {', '.join(each.name for each in known)}")
+
+    def _check_whole(self) -> None:
+        file = self._devnet / _CUT
+        if file.exists():
+            raise ServiceError(f"a return to the snapshot {file.read_text()!r} was cut off half-way; revert to it first")
+
+    def _known(self) -> list[Snapshot]:
+        found = [_read(file) for file in self._folder.glob(f"[0-9]*/{_ABOUT}")]
+        return sorted(found, key=lambda each: each.number)
+
+    def _place(self, snapshot: Snapshot) -> Path:
+        return self._folder / f"{snapshot.number:06}"
+
+    def _forget(self, snapshot: Snapshot) -> None:
+        shutil.rmtree(self._place(snapshot), ignore_errors=True)
+
+    # --- L1 ---
+
+    def _snapshot(self) -> str:
+        return str(self._cheat("evm_snapshot"))
+
+    def _revert_l1(self, snapshot: Snapshot) -> None:
+        if self._cheat("evm_revert", snapshot.node) is not True:
+            raise NodeError(
+                f"the node at {self._rpc.shown} has no snapshot {snapshot.node} any more: somebody has reverted it to an "
+                f"earlier one; nothing has changed, and the snapshot {snapshot.name!r} is of no use"
+            )
+
+    def _empty_pool(self) -> None:
+        """Drop the transactions that wait on Anvil, which would keep them."""
+        try:
+            self._rpc.call("anvil_dropAllTransactions")
+        except RpcError as error:
+            if error.code != _NO_METHOD:
+                raise
+
+    def _head(self) -> _Head:
+        block = self._rpc.call("eth_getBlockByNumber", "latest", False)
+        return _Head(int(block["number"], 16), str(block["hash"]), int(block["timestamp"], 16))
+
+    def _cheat(self, method: str, *params: Any) -> Any:
+        try:
+            return self._rpc.call(method, *params)
+        except RpcError as error:
+            if error.code == _NO_METHOD:
+                raise BadInput(
+                    f"the node at {self._rpc.shown} has no {method}: snapshots need a development node such as Anvil or "
+                    "Hardhat"
+                ) from error
+            raise
+
+
+def _copy(files: list[Path], target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        if not file.name.endswith("-shm"):  # made anew from the rest
+            shutil.copyfile(file, target / file.name)
+
+
+def _exchange(place: Place, kept: Path) -> None:
+    """Put a snapshot's files where the present ones are, which move aside."""
+    place.path.mkdir(parents=True, exist_ok=True)
+    aside = place.path / _MOVED
+    aside.mkdir(exist_ok=True)
+    for file in place.files():
+        file.rename(aside / file.name)
+    for file in kept.glob("*") if kept.exists() else ():
+        if file.is_file() and file.name != _ABOUT:
+            shutil.copyfile(file, place.path / file.name)
+
+
+def _undo(place: Place) -> None:
+    """Put the files back that were moved aside."""
+    aside = place.path / _MOVED
+    if not aside.exists():
+        return
+    for file in place.files():
+        file.unlink(missing_ok=True)
+    for file in aside.iterdir():
+        file.rename(place.path / file.name)
+    aside.rmdir()
+
+
+def _write(file: Path, snapshot: Snapshot) -> None:
+    half = file.with_name(f"{file.name}.{os.getpid()}")
+    half.write_text(json.dumps(asdict(snapshot)))
+    half.replace(file)
+
+
+def _read(file: Path) -> Snapshot:
+    try:
+        return Snapshot(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise L2KitError(f"{file} is damaged: {error}") from error
+
+
+__all__ = ["Snapshot", "Snapshots"]

@@ -32,12 +32,18 @@ class Room:
 
 LAYERS: tuple[tuple[Room, ...], ...] = (
     (Room("reference", "makes docs/reference and these pictures", ("cli",)),),
-    (Room("cli", "the l2kit command: words in, sentences and JSON out", ("demo", "session", "overview")),),
+    (
+        Room("cli", "the l2kit command: words in, sentences and JSON out", ("demo",)),
+        Room("pytest_plugin", "a fresh devnet for every test", ("world",)),
+    ),
     (Room("demo", "the demonstrations", ("gas",)),),
     (Room("gas", "the gas lab: one workload, every technique", ("scenario",), "baseline"),),
     (Room("scenario", "operators that vanish, censor or cheat", ("world",)),),
-    (Room("world", "Devnet: node, contracts, services, one clock", ("channel", "rollup")),),
-    (Room("session", "a devnet that runs, from outside", ("channel", "rollup")),),
+    (Room("world", "Devnet: node, contracts, services, one clock", ("session", "description")),),
+    (
+        Room("session", "a devnet that runs: every verb as a call", ("channel", "rollup", "overview")),
+        Room("description", "a devnet as JSON"),
+    ),
     (
         Room("channel", "payment channels, peers, watchtower", ("technique",), "channel"),
         Room("rollup", "machine, sequencer, proposer, verifier", ("bridge", "technique"), "rollup"),
@@ -70,7 +76,7 @@ class Import:
 
 
 def imports() -> list[Import]:
-    """Every import of one room by another in the library's sources; also those inside functions and for types."""
+    """Every import of one room by another in the library's sources, inside functions, too; not those for types alone."""
     found = set()
     for path in sorted(PACKAGE.rglob("*.py")):
         file = path.relative_to(PACKAGE)
@@ -146,7 +152,7 @@ def table() -> str:
 
 def _used(tree: ast.Module) -> Iterator[str]:
     """The rooms that a source imports."""
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [node.module] if node.module != "toolkit" else [f"toolkit.{each.name}" for each in node.names]
         elif isinstance(node, ast.Import):
@@ -157,6 +163,18 @@ def _used(tree: ast.Module) -> Iterator[str]:
             package, _, rest = name.partition(".")
             if package == "toolkit" and rest:
                 yield "world" if rest in ("Devnet", "Options") else rest.partition(".")[0]
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Everything below a node, but for what only type checkers see."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            for each in child.orelse:
+                yield each
+                yield from _statements(each)
+        else:
+            yield child
+            yield from _statements(child)
 
 
 def _is_room(path: Path) -> bool:

@@ -16,6 +16,8 @@ from toolkit.reference.markdown import code, docstring, page
 PUBLIC = (
     "toolkit",
     "toolkit.session",
+    "toolkit.session.channels",
+    "toolkit.pytest_plugin",
     "toolkit.devnet",
     "toolkit.bridge.client",
     "toolkit.bridge.provider_client",
@@ -77,7 +79,8 @@ def _class(name: str, value: type) -> str:
     parts.append(code(f"class {name}{f'({bases})' if bases else ''}{fields}", "python"))
     parts.append(docstring(ast.get_docstring(node)))
     for each in node.body:
-        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and not each.name.startswith("_"):
+        is_shown = isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and not each.name.startswith("_")
+        if is_shown and "overload" not in map(ast.unparse, each.decorator_list):
             parts.append(f"#### {name}.{each.name}\n\n{_function(each, own=True)}")
     return "\n\n".join(part for part in parts if part)
 

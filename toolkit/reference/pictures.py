@@ -9,12 +9,14 @@ from toolkit.reference.svg import Arrow, Box, Step, diagram, sequence
 
 _PLACES: dict[str, tuple[float, float]] = {
     "reference": (4, 4),
-    "cli": (0, 14.8),
+    "cli": (0, 8),
+    "pytest_plugin": (9, 3.4),
     "demo": (4, 4),
     "gas": (4, 4),
     "scenario": (4, 4),
-    "world": (0, 12.4),
-    "session": (2, 8),
+    "world": (0, 14.8),
+    "session": (2.6, 12.2),
+    "description": (0, 2),
     "channel": (0, 4),
     "rollup": (9, 3.4),
     "bridge": (4.8, 3.4),

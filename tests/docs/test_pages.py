@@ -1,6 +1,6 @@
 """The tutorials: what they tell to type is typed, in order, on a devnet that runs, and the screen is as they show it.
 
-They share one session. Each begins on it as it was when it had just started.
+They share one session, which is brought back for each page to where it had just started.
 """
 
 from __future__ import annotations
@@ -20,13 +20,18 @@ import pytest
 from console import Command, Ties, commands
 from waiting import eventually
 
+from toolkit import session
 from toolkit.cli.main import cli
 from toolkit.errors import L2KitError
 from toolkit.reference.made import CHECKOUT, DOCS
 
 pytestmark = pytest.mark.node
 
-PAGES = ("devnet", "rollup", "bridge", "channels", "disputes", "gas")
+PAGES = ("rollup", "bridge", "channels", "disputes", "gas", "devnet")
+"""In this order, for the last one ends the session."""
+UP, DOWN = "l2kit up --detach", "l2kit down"
+FRESH = "fresh"
+"""The snapshot that every page begins with."""
 LOOKS = ("accounts", "balance", "dispute", "faults", "logs", "snapshots", "status")
 """Commands that only look: they are typed again until they show what is about to happen."""
 WAIT_SECONDS = 30.0
@@ -39,21 +44,37 @@ class Town:
         self.folder = folder
         self.running: list[tuple[subprocess.Popen[str], Path]] = []
         self.environment = {**os.environ, "TMPDIR": str(folder), "COLUMNS": "200"}
+        self._screen = ""
+
+    def up(self) -> str:
+        """A session that has just started, and the screen that it has shown."""
+        if not self._screen:
+            self._screen = self._run("l2kit", UP.split()[1:])
+            session.attach().snapshot(FRESH)
+        else:
+            session.attach().heal()
+            session.attach().revert(FRESH)
+        return self._screen
 
     def type(self, words: str) -> str:
         """What a command prints, on both of its streams."""
+        if words == UP:
+            return self.up()
         program, *rest = shlex.split(words)
-        if program == "l2kit" and rest[0] not in ("up", "down", "rebuild", "demo"):
+        if program == "l2kit" and rest[0] != "up":
             return in_process(rest)
         if program == "kill":
             os.kill(int(rest[-1]), signal.SIGKILL)
             return ""
+        return self._run(program, rest)
+
+    def _run(self, program: str, rest: list[str]) -> str:
         ran = subprocess.run(
             [*BEGINNINGS[program], *rest],
             cwd=CHECKOUT, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, timeout=120, check=False,
         )  # fmt: skip
-        return "".join(line for line in ran.stdout.splitlines(keepends=True) if not line.endswith(" ...\n"))
+        return without_progress(ran.stdout)
 
     def begin(self, words: str, shown: tuple[str, ...]) -> str:
         """What a command has printed that goes on in the background, once it has as many lines as the page shows."""
@@ -82,12 +103,17 @@ BEGINNINGS = {"l2kit": [sys.executable, "-m", "toolkit"], "python": [sys.executa
 
 def in_process(words: list[str]) -> str:
     """What ``l2kit`` prints; without a process of its own, which saves it the start."""
-    with contextlib.redirect_stdout(io.StringIO()) as out:
+    with io.StringIO() as screen, contextlib.redirect_stdout(screen), contextlib.redirect_stderr(screen):
         try:
             cli.main(words, prog_name="l2kit", standalone_mode=False)
         except L2KitError as error:
-            return f"{out.getvalue()}l2kit: {error}\n"
-    return out.getvalue()
+            screen.write(f"l2kit: {error}\n")
+        return without_progress(screen.getvalue())
+
+
+def without_progress(screen: str) -> str:
+    """What is left where it is not said what is going on: that depends on how long it takes."""
+    return "".join(line for line in screen.splitlines(keepends=True) if not line.endswith(" ...\n"))
 
 
 def difference(town: Town, ties: Ties, command: Command) -> str | None:

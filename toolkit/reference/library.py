@@ -79,8 +79,9 @@ def _class(name: str, value: type) -> str:
     parts.append(code(f"class {name}{f'({bases})' if bases else ''}{fields}", "python"))
     parts.append(docstring(ast.get_docstring(node)))
     for each in node.body:
-        is_shown = isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and not each.name.startswith("_")
-        if is_shown and "overload" not in map(ast.unparse, each.decorator_list):
+        if not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if not each.name.startswith("_") and "overload" not in map(ast.unparse, each.decorator_list):
             parts.append(f"#### {name}.{each.name}\n\n{_function(each, own=True)}")
     return "\n\n".join(part for part in parts if part)
 

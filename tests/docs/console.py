@@ -3,7 +3,8 @@
 A block ```` ```console ```` holds commands, each after ``$ ``, and below each what it prints. What is different each
 time is masked on both sides: times, ports, folders, fractions of an ETH that gas takes; gas may differ by 2 %.
 Addresses, hashes and process ids of the page are tied to those of the run where they first come, and must be the same
-ones from then on, in what is typed, too. They may be shortened (``0x5d0e...c1``). A line ``...`` stands for any lines.
+ones from then on, in what is typed, too. They may be shortened (``0x5d0e...c1``). A line ``...`` stands for any lines,
+and `` ...`` at the end of a line for any rest of it.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ _MASKS: tuple[tuple[str, str], ...] = (
     (r"\d+\.\d+ ?%", "<share>"),
     (r"(?<![\w.])\d+(?:\.\d+)? (?:s|ms|min)\b(?: \d+ s\b)?", "<span>"),
     (r"\bblocks? [\d,]+", "block <n>"),
+    (r"\bstep \d+", "step <n>"),
 )
 _GAS = re.compile(r"(?<![\d.])([\d,]+) gas\b")
 _TIED = re.compile(r"0x[0-9a-fA-F]+\.\.\.[0-9a-fA-F]+|0x[0-9a-fA-F]{8,}\b|(?<=\bprocess )\d+|(?<=\brunning )\d+")
 _GAS_TOLERANCE = 0.02
+_REST = " ..."
 
 
 @dataclass(frozen=True)
@@ -86,13 +89,16 @@ class Ties:
         return None if loose or not rest else f"the page does not show\n  {rest[0]}\nof\n" + "\n".join(printed)
 
     def _is(self, shown: str, printed: str, *, tie: bool = False) -> bool:
-        if masked(shown) != masked(printed):
+        is_begun = shown.endswith(_REST)
+        shown = shown.removesuffix(_REST)
+        known, words = masked(shown).split(), masked(printed).split()
+        if known != (words[: len(known)] if is_begun else words):
             return False
-        pairs = list(zip(_tied(shown), _tied(printed), strict=True))
+        pairs = list(zip(_tied(shown), _tied(printed), strict=not is_begun))
         if any(self.known.get(name, value) != value for name, value in pairs):
             return False
         figures = [[int(each.replace(",", "")) for each in _GAS.findall(line)] for line in (shown, printed)]
-        if any(abs(a - b) > _GAS_TOLERANCE * max(a, b) for a, b in zip(*figures, strict=True)):
+        if any(abs(a - b) > _GAS_TOLERANCE * max(a, b) for a, b in zip(*figures, strict=not is_begun)):
             return False
         if tie:
             self.known.update(pairs)

@@ -68,6 +68,15 @@ def test_lines_may_be_left_out_only_where_the_page_says_so() -> None:
     assert ties.difference(["a", "..."], ["a", "b"]) is None
 
 
+def test_the_rest_of_a_line_may_be_left_out() -> None:
+    assert (
+        Ties().difference(["  sequencer  running  23744  0 s  1 ..."], ["  sequencer  running  9  3 s  1  http://"])
+        is None
+    )
+    assert Ties().difference(["  sequencer  running  23744  0 s  1 ..."], ["  sequencer  running  9  3 s  2  http://"])
+    assert Ties().difference(["a b ..."], ["a"])
+
+
 def test_a_hash_is_the_same_one_wherever_the_page_names_it() -> None:
     ties = Ties()
     assert ties.difference(["sent (0x5d0e...c1)"], [f"sent (0x{'ab' * 32})"]) is None

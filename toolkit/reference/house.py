@@ -76,7 +76,7 @@ class Import:
 
 
 def imports() -> list[Import]:
-    """Every import of one room by another in the library's sources, inside functions, too; not those for types alone."""
+    """Every import of one room by another in the library, inside functions, too; but not for types alone."""
     found = set()
     for path in sorted(PACKAGE.rglob("*.py")):
         file = path.relative_to(PACKAGE)

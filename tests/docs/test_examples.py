@@ -82,7 +82,10 @@ def test_an_example_prints_what_the_page_shows(
 
 
 @pytest.mark.parametrize(("page", "program"), PROGRAMS, ids=lambda each: each if each.endswith(".md") else "")
-def test_a_program_of_a_page_runs(run: Callable[[Callable[[], object]], str], page: str, program: str) -> None:
+def test_a_program_of_a_page_runs(
+    run: Callable[[Callable[[], object]], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str, program: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert run(lambda: exec(compile(program, page, "exec"), {})).strip()
 
 

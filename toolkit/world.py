@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 from web3.contract import Contract
 
 from toolkit.bridge.provider_client import ProviderClient
+from toolkit.channel.moved import move
 from toolkit.channel.process import launch, on_l1
 from toolkit.description import describe
 from toolkit.devnet.accounts import DEV_MNEMONIC, USERS, Account, dev_accounts
+from toolkit.devnet.archive import L1_STATE, Archive
 from toolkit.devnet.chain import Chain
 from toolkit.devnet.nodes import (
     DEV_CHAIN_ID,
@@ -28,9 +30,11 @@ from toolkit.devnet.nodes import (
     NODE_HARDFORKS,
     Node,
     attach,
+    check_blobs,
     check_flags,
     check_hardfork,
     check_port,
+    no_blobs,
     start_anvil,
     start_hardhat,
 )
@@ -40,9 +44,10 @@ from toolkit.devnet.running import claim
 from toolkit.devnet.supervision import Launched, Supervisor
 from toolkit.errors import BadInput, NodeError, RpcError, ServiceError
 from toolkit.rollup.client import RollupClient
-from toolkit.rollup.deploy import RollupContracts, deploy_rollup
+from toolkit.rollup.deploy import RollupContracts, deploy_rollup, find_rollup
 from toolkit.rollup.process import ServiceProcess
 from toolkit.rollup.technique import RollupAccess
+from toolkit.session.archive import PLAN
 
 if TYPE_CHECKING:
     from toolkit.session.channels import Peer
@@ -53,6 +58,7 @@ DAY = 24 * 3600
 
 SERVICES = ("sequencer", "proposer", "verifier", "provider")
 WATCHTOWER = "watchtower"
+CONTRACTS = ("Token", "PaymentChannels", "Inbox", "PaymentsMachine", "Rollup", "Bridge", "Dispute")
 
 TOKEN_SUPPLY = 10**9 * ETHER
 TOKENS_EACH = 10_000 * ETHER
@@ -160,8 +166,13 @@ class Devnet:
     access: RollupAccess
     deployed_until: int
 
-    def __init__(self, options: Options | None = None) -> None:
+    def __init__(self, options: Options | None = None, saved: Archive | None = None) -> None:
+        """
+        Args:
+            saved: goes on where that devnet was saved, on an Anvil that we start; ``options`` must fit (`fitting`).
+        """
         self.options = options or Options()
+        self._saved = saved
         self.accounts: dict[str, Account] = dev_accounts()
         self.services: dict[str, Service] = {}
         self._cheat = ""
@@ -216,8 +227,14 @@ class Devnet:
         self._stack.callback(self.node.stop)
         self.l1 = Chain(self.node.url, packs_blocks=options.repeatable and self.node.kind == "anvil")
         self._stack.callback(self.l1.rpc.close)
-        self._check_money()
-        self._deploy()
+        if options.batch_data == "blobs" and not self.l1.gives_blobs():
+            raise BadInput(no_blobs(f"the node at {self.node.rpc.shown}"))
+        if self._saved is None:
+            self._check_money()
+            self._deploy()
+        else:
+            self._find(self._saved)
+        self._write_plan()
         if options.services:
             self.start_services()
 
@@ -234,6 +251,8 @@ class Devnet:
         if options.l1_rpc is not None and options.node_flags:
             where = without_secrets(options.l1_rpc)
             raise BadInput(f"the node at {where} already runs: it can be given no flags ({options.node_flags[0]})")
+        if options.l1_rpc is None and options.batch_data == "blobs":
+            check_blobs(options.node)
         if options.node in NODE_HARDFORKS:
             check_hardfork(options.node, options.hardfork)
             check_flags(options.node, options.node_flags)
@@ -245,6 +264,10 @@ class Devnet:
         chain_id = DEV_CHAIN_ID if options.chain_id is None else options.chain_id
         if options.node == "anvil":
             timestamp, seconds = (GENESIS_TIMESTAMP, 1) if options.repeatable else (None, None)
+            flags = options.node_flags
+            if self._saved is not None:
+                state = self._lay(self._saved)
+                timestamp, flags = self._saved.manifest.time, (*flags, "--load-state", str(state))
             return start_anvil(
                 self.folder,
                 port=options.port,
@@ -252,7 +275,7 @@ class Devnet:
                 timestamp=timestamp,
                 block_seconds=seconds,
                 hardfork=options.hardfork,
-                flags=options.node_flags,
+                flags=flags,
             )
         if options.node == "hardhat":
             return start_hardhat(
@@ -299,6 +322,46 @@ class Devnet:
             **self.rollup.deployment,
         }
         self.deployed_until = self.l1.block_number()
+
+    def _lay(self, saved: Archive) -> Path:
+        """Put every database where its service will look for it; returns the file with L1's state."""
+        folder = self.folder.path
+        state = saved.lay(folder)
+        for place in saved.places:
+            if not (config := folder / place / "config.json").exists():
+                config.write_text("{}")  # told when it is started; what it keeps is the devnet's all the same
+        move([store for place in saved.places if (store := folder / place / "channels.db").exists()])
+        return state
+
+    def _find(self, saved: Archive) -> None:
+        """Take up the contracts where they are."""
+        manifest = saved.manifest
+        latest = self.l1.rpc.call("eth_getBlockByNumber", "latest", False)
+        if latest["hash"] != manifest.block_hash:
+            raise NodeError(
+                f"{self.node.version()} has not become what {manifest.node} was when {saved.file} was written: "
+                f"its block {int(latest['number'], 16)} is {latest['hash']}, and not {manifest.block_hash}"
+            )
+        (self.folder.path / L1_STATE).unlink()
+        self.contracts = {name: self.l1.contract(name, manifest.contracts[name]) for name in CONTRACTS}
+        self.deployment = dict(manifest.deployment)
+        self.rollup = find_rollup(self.l1, manifest.contracts, manifest.deployed_block, self.deployment)
+
+    def _write_plan(self) -> None:
+        """Note what whoever saves the devnet must know of it; see `toolkit.session.archive`."""
+        options = self.options
+        plan = {
+            "hardfork": self.hardfork,
+            "chain_id": self.l1.chain_id,
+            "challenge_window": options.challenge_window,
+            "batch_data": options.batch_data,
+            "watchtower": options.watchtower,
+            "repeatable": options.repeatable,
+            "contracts": {name: contract.address for name, contract in self.contracts.items()},
+            "deployment": self.deployment,
+            "deployed_block": self.rollup.block,
+        }
+        (self.folder.path / PLAN).write_text(json.dumps(plan))
 
     def kill_services(self) -> None:
         """Kill the services as kill -9 does; their databases stay. `start_services` starts them again."""
@@ -445,6 +508,30 @@ class Devnet:
         """
         where = (self.folder, role, self.rollup, self.node.url, self.l1.chain_id)
         return ServiceProcess(*where, account, config, name=name)
+
+
+def fitting(saved: Archive, **options: Any) -> Options:
+    """The options of a devnet that goes on from an archive.
+
+    Args:
+        options: those that may differ: ports, the session, and further flags of the node.
+
+    Raises:
+        BadInput: it ran as none can here.
+    """
+    manifest = saved.manifest
+    check_hardfork("anvil", manifest.hardfork)
+    if missing := [name for name in CONTRACTS if name not in manifest.contracts]:
+        raise BadInput(f"{saved.file} is damaged: it does not say where {missing[0]} is")
+    return Options(
+        chain_id=manifest.chain_id,
+        challenge_window=manifest.challenge_window,
+        repeatable=manifest.repeatable,
+        batch_data=manifest.batch_data,
+        hardfork=manifest.hardfork,
+        watchtower=manifest.watchtower,
+        **options,
+    )
 
 
 class _Client(RollupClient):

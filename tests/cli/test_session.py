@@ -240,7 +240,14 @@ def test_two_side_by_side_and_one_is_ended(place: Place, one: dict[str, Any]) ->
         place.say("down", "--session", "two")
 
 
-def test_kill_9_of_the_owner_leaves_nothing(place: Place) -> None:
+def test_kill_9_of_the_owner_leaves_nothing_also_where_processes_are_frozen(place: Place) -> None:
     three = place.up("three")
+    for words in (["verifier", "offline"], ["l1", "down", "1h"]):
+        place.say("fault", *words, "--session", "three")
+    assert (Path(three["folder"]) / "up.sock").stat().st_mode & 0o077 == 0
+    assert Path(three["logs"]["up"]).read_text().splitlines() == [
+        "verifier is offline (frozen, with its memory) until it is healed",
+        "L1 is down for 1 h: its node does not answer",
+    ]
     os.kill(three["pid"], signal.SIGKILL)
     assert eventually(lambda: left(three) == [])

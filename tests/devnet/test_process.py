@@ -133,3 +133,58 @@ def test_slow_start_is_told() -> None:
         child = folder.start("slow", [sys.executable, "-c", SLEEPER])
         with pytest.raises(ServiceError, match="slow did not answer within 0 s"):
             child.wait_until(lambda: False, 0.05, "answer")
+
+
+FAMILY = (
+    "import subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+    "print(f'pid {child.pid}', flush=True); time.sleep(60)"
+)
+
+
+def state(pid: int) -> str:
+    """How Linux tells that a process is: "S" sleeps, "T" is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_who_is_frozen_stands_still_with_its_children_until_it_is_thawed() -> None:
+    with RunFolder() as folder:
+        child = folder.start("family", [sys.executable, "-c", FAMILY])
+        pid = started(child)
+        child.freeze()
+        assert eventually(lambda: state(pid) == "T")
+        assert child.alive
+        child.thaw()
+        assert eventually(lambda: state(pid) == "S")
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_who_is_frozen_can_be_ended_at_once(how: str) -> None:
+    with RunFolder() as folder:
+        child = folder.start("family", [sys.executable, "-c", FAMILY])
+        pid = started(child)
+        child.freeze()
+        getattr(child, how)()
+        assert not child.alive
+        assert child.ending() == "killed by signal " + {"stop": "15", "kill": "9"}[how]  # it heeds what asks it to end
+        if how == "kill":  # nobody ends the children of who was killed, but they are not left frozen
+            assert eventually(lambda: not running(pid) or state(pid) != "T")
+        if running(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_an_owner_who_is_killed_leaves_nobody_frozen() -> None:
+    frozen = OWNER.replace("    time.sleep", "    child.freeze()\n    time.sleep")
+    owner = subprocess.Popen(
+        [sys.executable, "-c", frozen.format(child=SLEEPER)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert owner.stdout is not None
+    folder, pid = owner.stdout.readline().split()
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    assert eventually(lambda: not running(int(pid)))
+    assert eventually(lambda: not Path(folder).exists())

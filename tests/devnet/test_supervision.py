@@ -11,6 +11,7 @@ from waiting import eventually
 
 from toolkit.devnet.process import RunFolder
 from toolkit.devnet.supervision import MOST_PAUSE_SECONDS, STANDING, STEADY_SECONDS, Launched, Supervisor
+from toolkit.errors import BadInput
 
 URL = "http://127.0.0.1:1"
 
@@ -111,3 +112,94 @@ def test_without_restarts_it_stays_away_and_is_told_of_once(folder: RunFolder) -
     assert bench.supervisor.tick() == []
     assert bench.told() == ("ended", 0, None)
     assert bench.launches == 1
+
+
+def test_who_has_vanished_on_purpose_stays_away_until_brought_back(folder: RunFolder) -> None:
+    bench = Bench(folder)
+    child = bench.launched.child
+    bench.supervisor.vanish("worker")
+    assert not child.alive
+    assert folder.children == []
+    assert bench.told() == ("vanished", 0, None)
+    bench.now += 1000
+    assert bench.supervisor.tick() == []
+    assert bench.launches == 1
+    bench.supervisor.vanish("worker")  # once more changes nothing
+    for change in (bench.supervisor.take_offline, bench.supervisor.start_anew):
+        with pytest.raises(BadInput, match=r"worker .*vanished"):
+            change("worker")
+    bench.supervisor.bring_back("worker")
+    assert bench.told() == ("starting", 0, None)
+    bench.answer()
+    assert bench.supervisor.tick() == [f"worker runs again, at {URL}"]
+    assert bench.told() == ("running", 0, 102)
+
+
+def test_who_is_offline_keeps_its_process(folder: RunFolder) -> None:
+    bench = Bench(folder)
+    child = bench.launched.child
+    bench.supervisor.take_offline("worker")
+    bench.supervisor.take_offline("worker")
+    assert bench.told() == ("offline", 0, 101)
+    assert bench.supervisor.tick() == []
+    with pytest.raises(BadInput, match="worker is offline, on purpose"):
+        bench.supervisor.start_anew("worker")
+    bench.supervisor.bring_back("worker")
+    assert bench.told() == ("running", 0, 101)
+    assert (bench.launches, bench.launched.child) == (1, child)
+    assert child.alive
+
+
+def test_who_is_offline_may_vanish_and_one_that_ends_meanwhile_is_told_of(folder: RunFolder) -> None:
+    bench = Bench(folder)
+    bench.supervisor.take_offline("worker")
+    assert bench.end() == ["worker has ended (killed by signal 9) while it was offline"]
+    assert bench.told() == ("vanished", 0, None)
+    bench.supervisor.bring_back("worker")
+    bench.answer()
+    bench.supervisor.tick()
+    bench.supervisor.take_offline("worker")
+    bench.supervisor.vanish("worker")
+    assert bench.told() == ("vanished", 0, None)
+
+
+def test_who_is_started_anew_ends_first(folder: RunFolder) -> None:
+    bench = Bench(folder)
+    before = bench.launched.child
+    bench.supervisor.start_anew("worker")
+    bench.supervisor.start_anew("worker")
+    assert bench.told() == ("stopping", 0, None)
+    assert eventually(lambda: not before.alive)
+    assert bench.again() == [f"worker runs again, at {URL}"]
+    assert bench.told() == ("running", 0, 102)
+    assert [child.name for child in folder.children] == ["worker"]
+
+
+def test_who_has_ended_is_brought_back_before_its_time_or_after_it_was_given_up(folder: RunFolder) -> None:
+    for restart in (True, False):
+        bench = Bench(folder, restart=restart)
+        with pytest.raises(BadInput, match="does not run at the moment"):
+            bench.end()
+            bench.supervisor.take_offline("worker")
+        bench.supervisor.bring_back("worker")
+        assert bench.again() == [f"worker runs again, at {URL}"]
+        bench.supervisor.vanish("worker")
+
+
+def test_one_more_is_kept_running_by_whoever_launches_it(folder: RunFolder) -> None:
+    bench = Bench(folder)
+    ready = folder.path / "peer.json"
+    ready.write_text(json.dumps({"host": "127.0.0.1", "port": 7, "pid": 5}))
+
+    def launch(name: str, url: str) -> Launched:
+        assert (name, url) == ("peer", "127.0.0.1:7")
+        return Launched(folder.start(name, ["sleep", "1000"]), ready)
+
+    peer = launch("peer", "127.0.0.1:7")
+    bench.supervisor.add("peer", peer, launch)
+    assert bench.supervisor.names == ["worker", "peer"]
+    peer.child.kill()
+    assert "peer has ended" in bench.supervisor.tick()[0]
+    bench.now += 1
+    assert bench.supervisor.tick() == []
+    assert bench.supervisor.tick() == ["peer runs again, at 127.0.0.1:7"]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import requests
+from aiohttp import ClientSession
 
 from rollup_services.rig import ETHER, Rig, Service
 from toolkit.errors import RpcError
-from toolkit.rollup.api import MAX_BODY_BYTES
+from toolkit.rollup.api import MAX_ANSWER_BYTES, MAX_BODY_BYTES, Server
 from toolkit.rollup.client import ETH
 from toolkit.rollup.jsonrpc import BUSY
 from toolkit.rollup.operations import Transfer, Withdraw
@@ -122,6 +124,35 @@ def test_too_large_body_is_refused(sequencer: Service, alice: dict[str, Any]) ->
     response = requests.post(sequencer.client.url, data=b" " * (MAX_BODY_BYTES + 1), headers=JSON, timeout=10)
     assert response.status_code == 413
     assert "larger than" in response.json()["error"]["message"]
+
+
+def test_calls_of_a_batch_are_made_until_their_answers_are_too_long() -> None:
+    made = list[int]()
+
+    async def say(number: int) -> str:
+        made.append(number)
+        return "x" * (MAX_ANSWER_BYTES // 3)
+
+    async def ask() -> list[dict[str, Any]]:
+        server = Server({"say": say}, "127.0.0.1", 0)
+        await server.start()
+        calls = [{"jsonrpc": "2.0", "id": number, "method": "say", "params": [number]} for number in range(5)]
+        try:
+            async with (
+                ClientSession() as session,
+                session.post(f"http://127.0.0.1:{server.port}", json=calls) as answer,
+            ):
+                found: list[dict[str, Any]] = await answer.json()
+                return found
+        finally:
+            await server.stop()
+
+    answers = asyncio.run(ask())
+    assert made == [0, 1, 2], "the third goes beyond"
+    assert [each["id"] for each in answers] == list(range(5))
+    assert [len(each["result"]) for each in answers[:3]] == [MAX_ANSWER_BYTES // 3] * 3
+    assert {each["error"]["code"] for each in answers[3:]} == {BUSY}
+    assert f"the answers before this are more than {MAX_ANSWER_BYTES} bytes" in answers[3]["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,10 @@ class ProviderService:
 
     async def run(self) -> None:
         """Follow L1, pay, claim, and see to it that the money comes back, until cancelled."""
+        pause = self.config.poll_seconds
         while True:
+            with contextlib.suppress(asyncio.TimeoutError):  # `start` has just looked
+                await asyncio.wait_for(self._work.wait(), pause)
             self._work.clear()
             pause = self.config.poll_seconds
             try:
@@ -183,8 +186,6 @@ class ProviderService:
             except L2KitError as error:
                 log.warning("%s; trying again in %g s", error, RETRY_SECONDS)
                 pause = RETRY_SECONDS
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._work.wait(), pause)
 
     # --- taking requests ---
 

@@ -10,7 +10,7 @@ from toolkit.channel.state import Channel
 from toolkit.channel.store import Store
 from toolkit.crypto import keccak256
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS secret (hash BLOB PRIMARY KEY, secret BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS invoice (
     hash BLOB PRIMARY KEY, units INTEGER NOT NULL, token BLOB NOT NULL, exponent INTEGER NOT NULL
@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS opening (
     number INTEGER PRIMARY KEY, block INTEGER NOT NULL, time INTEGER NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS leaving (channel BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS listening (port INTEGER PRIMARY KEY);
 """
 
 
@@ -40,7 +41,7 @@ class Book:
 
     def __init__(self, store: Store) -> None:
         self._store, self._db = store, store.db
-        self._db.executescript(_SCHEMA)
+        self._db.executescript(SCHEMA)
         self._secrets: dict[bytes, bytes] = {}
         self._invoices: dict[bytes, Bill] = {}
         self._accepted: set[tuple[bytes, bytes]] = set()
@@ -165,6 +166,18 @@ class Book:
     def opened(self, number: int) -> None:
         """What came of an opening is known."""
         self._db.execute("DELETE FROM opening WHERE number = ?", (number,))
+
+    def listens(self, port: int) -> None:
+        """Others know that we listen at this port."""
+        if self.last_port() != port:
+            with self._store.transaction():
+                self._db.execute("DELETE FROM listening")
+                self._db.execute("INSERT INTO listening VALUES (?)", (port,))
+
+    def last_port(self) -> int:
+        """The port at which we listened last, 0 where we never have."""
+        row = self._db.execute("SELECT port FROM listening").fetchone()
+        return 0 if row is None else int(row[0])
 
     def contacts(self) -> dict[bytes, tuple[str, int]]:
         """Channel id -> where the other party listens."""

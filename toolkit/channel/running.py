@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from toolkit.devnet.hold import settle
 from toolkit.devnet.settings import key_from_environment
 from toolkit.errors import L2KitError
 
@@ -44,7 +45,12 @@ async def serve(service: Runs, announce: Announce = say_ready) -> None:
     """Run a service until SIGTERM or SIGINT; ``announce`` is told where it answers."""
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, service.stop)
-    await service.run(announce)
+
+    def works(what: dict[str, Any]) -> None:
+        settle()
+        announce(what)
+
+    await service.run(works)
 
 
 def main(module: str, description: str, make: Callable[[Path, bytes], Runs], arguments: list[str] | None) -> int:

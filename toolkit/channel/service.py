@@ -62,7 +62,7 @@ class Service:
         self.refused: Counter[str] = Counter()
         self._key = key
         config.data.mkdir(parents=True, exist_ok=True)
-        self.gate, self.holder = Gate(), Holder(config.data, self._fail)
+        self.gate, self.holder = Gate(), Holder(config.data)
         self.holder.service = self
         self.holder.enter()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -72,7 +72,11 @@ class Service:
         self._adopting = asyncio.Lock()  # so that strangers' questions to L1 never queue up before the guardian's
         self._stopped = asyncio.Event()
         self._failure: Exception | None = None
-        self._open()
+        try:
+            self._open()
+        except BaseException:
+            self.holder.leave()
+            raise
 
     def _open(self) -> None:
         """Know what is on disk, and nothing else."""
@@ -109,9 +113,10 @@ class Service:
                 stack.push_async_callback(self._end_tasks)
                 if self.shore is not None:
                     await self.shore.look()
-                server = await stack.enter_async_context(self._server())
+                server = await self._listen(stack)
                 self._start()
                 port = next(iter(server.sockets)).getsockname()[1]
+                self._book.listens(port)
                 told = {"host": self.config.host, "port": port, "pid": os.getpid()}
                 write_ready(ready, told)
                 stack.callback(ready.unlink, missing_ok=True)
@@ -156,7 +161,8 @@ class Service:
                 await asyncio.sleep(_LOOK_SECONDS)
         self.gate.open()
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """See `toolkit.devnet.hold.Still`."""
         self._failure = error
         self.stop()
 
@@ -236,10 +242,15 @@ class Service:
         told = {each.channel.id: each.peer for each in self.config.channels if each.peer is not None}
         return {**self._book.contacts(), **told}
 
-    def _server(self) -> contextlib.AbstractAsyncContextManager[Server]:
+    async def _listen(self, stack: contextlib.AsyncExitStack) -> Server:
+        """Listen where we are told to; else where the others know us, if nobody has taken that; else anywhere."""
         log = logging.Logger("websockets")
         log.addHandler(_Counting(self))
-        return _listening(self._on_connection, self.config.host, self.config.port, log)
+        host, port = self.config.host, self.config.port
+        if port == 0 and (before := self._book.last_port()):
+            with contextlib.suppress(ServiceError):
+                return await stack.enter_async_context(_listening(self._on_connection, host, before, log))
+        return await stack.enter_async_context(_listening(self._on_connection, host, port, log))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)

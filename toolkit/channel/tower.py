@@ -106,7 +106,7 @@ class Tower:
         self.refused: Counter[str] = Counter()
         config.data.mkdir(parents=True, exist_ok=True)
         self._key, self._l1 = key, L1(config.l1_rpc)
-        self._gate, self._holder = Gate(), Holder(config.data, self._fail)
+        self._gate, self._holder = Gate(), Holder(config.data)
         self._holder.service = self
         self._holder.enter()
         self._watching: asyncio.Task[None] | None = None
@@ -114,7 +114,11 @@ class Tower:
         self._checking = asyncio.Lock()  # so that strangers' questions to L1 never queue up before the guardian's
         self._stopped = asyncio.Event()
         self._failure: Exception | None = None
-        self._open()
+        try:
+            self._open()
+        except BaseException:
+            self._holder.leave()
+            raise
 
     def _open(self) -> None:
         """Know what is on disk, and nothing else."""
@@ -183,7 +187,8 @@ class Tower:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """See `toolkit.devnet.hold.Still`."""
         self._failure = error
         self.stop()
 

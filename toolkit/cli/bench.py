@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import show
-from toolkit.cli.options import batch_data_option
+from toolkit.cli.options import batch_data_option, node_option
 
 if TYPE_CHECKING:
     from toolkit.channel.bench import Rates
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 @click.group()
 def bench() -> None:
-    """Measure speed, beside what this machine signs and verifies in the same run.
+    """Measure speed, beside what this machine can do at all in the same run.
 
     \b
     Examples:
       l2kit bench channel
       l2kit bench rollup
+      l2kit bench devnet
     """
 
 
@@ -66,8 +67,9 @@ def channel(payments: int, batch: int, as_json: bool) -> None:
 @click.option("--transfers", type=click.IntRange(1, 10_000_000), default=20_000, show_default=True, help="How many.")
 @click.option("--clients", type=click.IntRange(1, 8), default=2, show_default=True, help="Processes that send them.")
 @batch_data_option("How the batches go to L1; a devnet's blobs cost next to nothing, so auto takes them.")
+@node_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def rollup(transfers: int, clients: int, batch_data: str, as_json: bool) -> None:
+def rollup(transfers: int, clients: int, batch_data: str, node: str, as_json: bool) -> None:
     """Transfers through the rollup: to the sequencer's disk, to L1, and derived again from there.
 
     \b
@@ -85,11 +87,48 @@ def rollup(transfers: int, clients: int, batch_data: str, as_json: bool) -> None
     from toolkit.rollup.measure.bench import measure
 
     with show.steps() as step:
-        report = measure(transfers, clients, batch_data, step)
+        report = measure(transfers, clients, batch_data, step, node=node)
     if as_json:
         show.as_json(report.as_json())
         return
     _show_rollup(report)
+
+
+@bench.command()
+@click.option("--tests", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many, of each kind.")
+@node_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def devnet(tests: int, node: str, as_json: bool) -> None:
+    """A devnet's start, and how long it takes to be as it was after a test.
+
+    \b
+    Before and after each test L1's node and every service are brought back to one state, as
+    'Session.anchor' of the library does; what the test itself takes does not count. The measure is L1's
+    node alone, which takes a snapshot and reverts to it.
+
+    \b
+    Examples:
+      l2kit bench devnet
+      l2kit bench devnet --tests 200 --json
+    """
+    from toolkit.session.bench import measure
+
+    with show.steps() as step:
+        found = measure(tests, step, node=node)
+    if as_json:
+        show.as_json(found.as_json())
+        return
+    rows = [["a test that", "before ms", "after ms", "together", "of L1 alone"]]
+    rows += [
+        [each.test, f"{each.before_ms:.1f}", f"{each.after_ms:.1f}", f"{each.ms:.1f}", f"{each.ms / found.bare_ms:.1f}"]
+        for each in found.isolation
+    ]
+    show.table(f"Isolation of {tests:,} tests with {found.services} services, medians", rows, numbers=True)
+    show.out.print(
+        f"\nL1's node alone: {found.bare_ms:.1f} ms for a snapshot and the return to it\n"
+        f"A devnet's start: {found.start_seconds:.1f} s",
+        markup=False,
+    )
 
 
 def _show_rollup(report: Report) -> None:

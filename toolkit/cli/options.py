@@ -31,18 +31,18 @@ def batch_data_option(help: str) -> Callable[[F], F]:
     return click.option("--batch-data", type=kinds, default="calldata", show_default=True, help=help)
 
 
+def node_option(command: F) -> F:
+    """Which L1 node is started."""
+    kinds = click.Choice(["anvil", "hardhat"])
+    return click.option("--node", type=kinds, default="anvil", show_default=True, help="The L1 node to start.")(command)
+
+
 def devnet_options(command: F) -> F:
     """Where the devnet runs."""
     return _with(
         command,
         [
-            click.option(
-                "--node",
-                type=click.Choice(["anvil", "hardhat"]),
-                default="anvil",
-                show_default=True,
-                help="The L1 node to start.",
-            ),
+            node_option,
             click.option("--l1-rpc", metavar="URL", help="Use the node that runs at URL instead of starting one."),
             click.option(
                 "--chain-id",

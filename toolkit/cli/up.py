@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from toolkit.errors import BadInput
 
 if TYPE_CHECKING:
     from toolkit.cli.detach import Detached
+    from toolkit.world import Devnet
 
 
 @click.command()
@@ -54,13 +56,19 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
       l2kit up --l1-rpc http://127.0.0.1:8545
       l2kit up -- --block-time 2
     """
-    from toolkit.description import describe
-    from toolkit.session.keeper import Keeper
     from toolkit.world import Devnet, Options
 
     if output:
         _check_output(output)
     options = Options(**given, watchtower=True)
+    keep(lambda: Devnet(options), detach, keep_going, output, as_json)
+
+
+def keep(make: Callable[[], Devnet], detach: bool, keep_going: bool, output: Path | None, as_json: bool) -> None:
+    """Have a devnet run until Ctrl-C, or with ``detach`` in the background; the arguments are the options of `up`."""
+    from toolkit.description import describe
+    from toolkit.session.keeper import Keeper
+
     detached: Detached | None = None
     if detach:
         from toolkit.cli.detach import detach as begin
@@ -70,7 +78,7 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
             _tell(json.loads(begun), output, as_json, detached=True)
             return
         detached = begun
-    devnet = Devnet(options)
+    devnet = make()
     with ExitStack() as stack:
         with show.steps() as step:
             step("starting the devnet")

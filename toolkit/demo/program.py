@@ -28,8 +28,11 @@ def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Ca
     story.section("The devnet")
     story.step(f"{devnet.node.version()} at {devnet.node.rpc.shown}, chain {devnet.l1.chain_id}, contracts deployed")
     story.step("sequencer, proposer, verifier and provider run as processes of their own")
-    if subject == "all" and devnet.l1.gives_blobs():
-        devnet.l1.prepare_for_blobs()  # of the last technique
+    if subject == "all":
+        if devnet.l1.gives_blobs():
+            devnet.l1.prepare_for_blobs()  # of the last technique
+        else:
+            story.step("the node does not give blobs back: the rollup's batches go to L1 as calldata alone")
     if subject == "deposit":
         step("deposit")
         bridge.deposit(devnet, story)

@@ -260,6 +260,17 @@ class Chain:
                 del pending[: len(part)]
         return found
 
+    def mined(self, first: int, last: int | None = None) -> list[TxReceipt]:
+        """The receipts of all transactions in the blocks from ``first`` to ``last`` (the latest where None), in order.
+
+        Block by block and not by eth_getBlockReceipts, which Hardhat has not.
+        """
+        hashes = list[bytes]()
+        for number in range(first, (self.block_number() if last is None else last) + 1):
+            found = self.rpc.call("eth_getBlockByNumber", hex(number), False)
+            hashes += [bytes.fromhex(each[2:]) for each in found["transactions"]]
+        return self.receipts(hashes)
+
     def gives_blobs(self) -> bool:
         """Whether the node takes blobs and gives them back."""
         return not any("error" in answer for answer in self.rpc.responses(BLOB_CALLS))

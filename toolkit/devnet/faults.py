@@ -37,7 +37,7 @@ class Fault:
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs."""
-        return asdict(self)
+        return {**asdict(self), "transactions": list(self.transactions)}
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Fault:

@@ -59,14 +59,14 @@ def run(lifeline: int, command: list[str]) -> int:
         return 127
 
     def signal_all(number: int) -> None:
-        if child.poll() is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):  # it is just ending
-                os.killpg(child.pid, number)
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it is just ending
+            os.killpg(child.pid, number)
 
     def end() -> None:
         with contextlib.suppress(ProcessLookupError):
             child.terminate()
-        signal_all(signal.SIGCONT)  # who is frozen would not heed it
+        if child.poll() is None:
+            signal_all(signal.SIGCONT)  # who is frozen would not heed it
         try:
             child.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -76,7 +76,8 @@ def run(lifeline: int, command: list[str]) -> int:
         while order := os.read(lifeline, 1):
             if order == KILL:
                 child.kill()
-            else:
+                signal_all(signal.SIGCONT)  # its children outlive it, as they do after a kill -9, and not frozen
+            elif child.poll() is None:
                 signal_all(signal.SIGSTOP if order == FREEZE else signal.SIGCONT)
         end()
 

@@ -16,12 +16,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import json
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import IO, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from toolkit.errors import L2KitError
 
@@ -58,6 +59,9 @@ class Still(Protocol):
     async def go(self) -> None:
         """Work again, from the databases as they are now."""
 
+    def fail(self, error: Exception) -> None:
+        """It could not go on: end with this error."""
+
 
 class Gate:
     """Lets calls through, or lets them wait while the service stands still."""
@@ -81,7 +85,8 @@ class Gate:
             return await task
         except asyncio.CancelledError:
             if task in self._dropped:
-                raise StandsStill("it was told to stand still before this was done; look what came of it", begun=True)
+                why = "it was told to stand still before this was done; look what came of it"
+                raise StandsStill(why, begun=True) from None
             raise
         finally:
             self._under_way.discard(task)
@@ -108,7 +113,6 @@ class Holder:
 
     Args:
         data: the service's folder, which must be there.
-        failed: is told why the service could not go on; it is to be ended then.
 
     Attributes:
         service: which; to be set before anybody asks.
@@ -116,9 +120,9 @@ class Holder:
 
     service: Still
 
-    def __init__(self, data: Path, failed: Callable[[Exception], None]) -> None:
-        self._lock_file, self._failed = data / LOCK, failed
-        self._lock: IO[bytes] | None = None
+    def __init__(self, data: Path) -> None:
+        self._lock_file = data / LOCK
+        self._lock: int | None = None
         self._by: object = None
         self._turn = asyncio.Lock()
 
@@ -126,7 +130,7 @@ class Holder:
         """Before the databases are opened: wait until nobody replaces them."""
         if self._lock is not None:
             return
-        lock = self._lock_file.open("ab")
+        lock = os.open(self._lock_file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             while True:
                 try:
@@ -136,14 +140,14 @@ class Holder:
                 else:
                     break
         except BaseException:
-            lock.close()
+            os.close(lock)
             raise
         self._lock = lock
 
     def leave(self) -> None:
         """The databases are closed."""
         if self._lock is not None:
-            self._lock.close()
+            os.close(self._lock)
             self._lock = None
 
     async def obey(self, do: str, by: object) -> dict[str, Any]:
@@ -165,7 +169,7 @@ class Holder:
         """A connection has ended: what it held goes on."""
         async with self._turn:
             if self._by is by:
-                with contextlib.suppress(Exception):  # who was to be told of it was
+                with contextlib.suppress(Exception):  # the service ends over it
                     await self._go()
 
     async def _hold(self) -> None:
@@ -181,9 +185,18 @@ class Holder:
             self.enter()
             await self.service.go()
         except Exception as error:
-            self._failed(error)
+            self.service.fail(error)
             raise
         self._by = None
+
+
+def settle() -> None:
+    """To be called once when a service works: what it has imported is not looked through for garbage any more.
+
+    Else each time that it is built anew would soon cost it some milliseconds for that alone.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @contextlib.asynccontextmanager

@@ -24,6 +24,8 @@ HARDFORK = "osaka"
 NODE_HARDFORKS = {"anvil": ("prague", "osaka"), "hardhat": ("prague", "osaka", "amsterdam")}
 """The hardforks that each node can run, the oldest first. Hardhat 3.18 knows a part of Amsterdam's EIPs only
 (`toolkit.gas.schedule`), and Anvil 1.7.1 panics when asked for it."""
+NODES_WITHOUT_BLOBS = ("hardhat",)
+"""Those of which no JSON-RPC method gives a transaction's blobs."""
 BLOCK_GAS_LIMIT = 60_000_000
 _START_SECONDS = 30.0
 GENESIS_TIMESTAMP = 1_767_225_600
@@ -127,7 +129,7 @@ class _JsonRpcNode:
         try:
             return self.rpc.call(method, *params)
         except RpcError as error:
-            if error.code == -32601:
+            if error.no_method:
                 raise NodeError(
                     f"the node at {self.rpc.shown} has no {method}: snapshots and time travel need a development node "
                     "such as Anvil or Hardhat"
@@ -172,6 +174,17 @@ def check_hardfork(kind: str, hardfork: str) -> None:
     runs = f"{kind} runs {', '.join(NODE_HARDFORKS[kind])}, not {hardfork!r}"
     others = [other for other, hardforks in NODE_HARDFORKS.items() if hardfork in hardforks]
     raise BadInput(f"{runs}; {others[0]} does" if others else runs)
+
+
+def check_blobs(kind: str) -> None:
+    """Raise BadInput where a node of this kind ("anvil", "hardhat") does not give back the blobs that it takes."""
+    if kind in NODES_WITHOUT_BLOBS:
+        raise BadInput(no_blobs(kind))
+
+
+def no_blobs(node: str) -> str:
+    """Why a node is refused that does not give blobs back; ``node`` is what the sentence calls it."""
+    return f"{node} does not give blobs back, and the rollup's batches could not be read; Anvil does, or use calldata"
 
 
 _OURS = {
@@ -278,6 +291,7 @@ def start_hardhat(
         # more than 10 kB could be deployed.
         **({"transactionGasCap": False} if hardfork == "amsterdam" else {}),
         "mining": {"auto": True},
+        "throwOnTransactionFailures": False,  # what is mined was sent, as every other node says
         "accounts": {"mnemonic": DEV_MNEMONIC, "count": len(DERIVED), "accountsBalance": str(10_000 * 10**18)},
     }
     config = json.dumps({"networks": {"node": network}})

@@ -233,7 +233,7 @@ class Owner:
                     answered = lines.readline()
             except OSError as error:
                 raise ServiceError(f"the owner of the devnet did not answer {do}: {error}") from error
-        if not answered:
+        if not answered.endswith(b"\n"):
             raise ServiceError(f"the owner of the devnet hung up before it answered {do}")
         answer: dict[str, Any] = json.loads(answered)
         if "error" in answer:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from toolkit.devnet.hold import LOCK, SOCKET
 from toolkit.errors import ServiceError
@@ -19,9 +20,8 @@ HOLD_SECONDS = 20.0
 """How long a service that runs may take until it stands still, or works again."""
 _LOCK = "standstill.lock"
 _POLL_SECONDS = 0.01
-_DATABASES = ("*.sqlite", "*.db")
-_BESIDE = ("", "-wal", "-journal", "-shm")
-"""What SQLite has beside a database that was not closed."""
+DATABASES = tuple(kind + end for kind in (".sqlite", ".db") for end in ("", "-wal", "-journal", "-shm"))
+"""Endings of the files of a database, with those beside one that was not closed."""
 
 
 @dataclass
@@ -43,13 +43,11 @@ class Place:
 
     def files(self) -> list[Path]:
         """The databases, with what SQLite has left beside those of who was killed."""
-        return sorted(
-            found
-            for kind in _DATABASES
-            for database in self.path.glob(kind)
-            for end in _BESIDE
-            if (found := database.with_name(database.name + end)).exists() or not end
-        )
+        try:
+            names = os.listdir(self.path)  # noqa: PTH208 (several times faster, and it counts here)
+        except FileNotFoundError:
+            return []
+        return [self.path / name for name in sorted(names) if name.endswith(DATABASES)]
 
     def ask(self, do: str) -> None:
         """Say what the service is to do."""
@@ -109,8 +107,17 @@ class Place:
 
 def places(folder: Path) -> list[Place]:
     """The data folders of the services that were ever started in a devnet's folder."""
-    found = [*folder.glob("*/config.json"), *folder.glob("*/*/config.json")]
-    return [Place(file.parent, str(file.parent.relative_to(folder))) for file in sorted(found)]
+    return [Place(path, str(path.relative_to(folder))) for path in _with_config(folder, 2)]
+
+
+def _with_config(folder: Path, depth: int) -> Iterator[Path]:
+    with os.scandir(folder) as found:
+        inside = sorted(each.path for each in found if each.is_dir(follow_symlinks=False))
+    for path in map(Path, inside):
+        if os.path.exists(path / "config.json"):  # noqa: PTH110 (faster)
+            yield path
+        elif depth > 1:
+            yield from _with_config(path, depth - 1)
 
 
 @contextlib.contextmanager
@@ -197,14 +204,3 @@ def _go(found: list[Place], deadline: float) -> list[str]:
     for place in found:
         place.hang_up()
     return trouble
-
-
-def counted(found: list[Place]) -> dict[str, Any]:
-    """What tells whether a database was written to meanwhile: of every file its size, its time and its number."""
-    marks = {}
-    for place in found:
-        for file in place.files():
-            with contextlib.suppress(FileNotFoundError):  # closed just now
-                stat = file.stat()
-                marks[f"{place.name}/{file.name}"] = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
-    return marks

@@ -18,7 +18,6 @@ Nothing heavy is imported here: who asks for none of these fixtures does not wai
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -52,16 +51,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", 'l2kit_node(name): the devnet\'s L1 is that node: "anvil" or "hardhat"')
+    # Of what web3 imports: neither the tests' nor ours.
+    config.addinivalue_line("filterwarnings", "ignore:websockets.legacy is deprecated:DeprecationWarning")
     config.addinivalue_line("markers", 'l2kit_hardfork(name): its L1 follows these rules: "prague", "osaka", ...')
 
 
 @pytest.fixture(scope="session")
 def _l2kit_worlds() -> Iterator[Worlds]:
     """The devnets of this session, by what they run on."""
-    with warnings.catch_warnings():
-        # Of what web3 imports: neither the tests' nor ours.
-        warnings.filterwarnings("ignore", "websockets.legacy is deprecated", DeprecationWarning)
-        from toolkit.pytest_plugin.worlds import Worlds
+    from toolkit.pytest_plugin.worlds import Worlds
 
     worlds = Worlds()
     yield worlds
@@ -71,20 +69,22 @@ def _l2kit_worlds() -> Iterator[Worlds]:
 @pytest.fixture
 def _l2kit_visit(_l2kit_worlds: Worlds, request: pytest.FixtureRequest) -> Iterator[Visit]:
     """A devnet for one test, in its initial state; back in that after it."""
-    __tracebackhide__ = True
     wanted = [_wanted(request, what) for what in ("node", "hardfork")]
+    visit, trouble = None, ""
     try:
         visit = _l2kit_worlds.visit(*wanted)
     except L2KitError as error:
-        pytest.fail(f"l2kit: {error}", pytrace=False)
+        trouble = str(error)
+    if visit is None:  # told outside of the handler, so that it is a sentence, and no chain of tracebacks
+        pytest.fail(f"l2kit: {trouble}", pytrace=False)
     request.node.stash[_VISIT] = visit
     yield visit
     try:
         visit.end()
     except L2KitError as error:
-        pytest.fail(
-            f"l2kit: the devnet could not be brought back, so the next test gets another: {error}", pytrace=False
-        )
+        trouble = str(error)
+    if trouble:
+        pytest.fail(f"l2kit: the devnet is lost, and the next test gets another: {trouble}", pytrace=False)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from web3.contract import Contract
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import Account, checksum
 from toolkit.devnet.chain import Chain
-from toolkit.errors import L2KitError
+from toolkit.errors import BadInput, L2KitError
 from toolkit.rollup.codec import BLOB_RECORDS, RECORD_SIZE
 from toolkit.rollup.inbox import genesis_accumulator
 from toolkit.rollup.machine import Genesis, State
@@ -149,3 +149,38 @@ def create_address(deployer: bytes, nonce: int) -> bytes:
     length = b"" if 0 < nonce < 0x80 else bytes([0x80 + len(digits)])
     items = bytes([0x80 + 20]) + deployer + length + digits
     return keccak256(bytes([0xC0 + len(items)]) + items)[12:]
+
+
+def find_rollup(
+    chain: Chain, addresses: Mapping[str, str], block: int, deployment: Mapping[str, int]
+) -> RollupContracts:
+    """A rollup that was deployed before.
+
+    Args:
+        addresses: of its contracts, by name.
+        block: the number of the block with its first contract.
+        deployment: gas that each contract's deployment used, by its name.
+
+    Raises:
+        BadInput: it is not there.
+    """
+    inbox, machine, rollup, bridge, dispute = (chain.contract(name, addresses[name]) for name in NAMES)
+    first = chain.rpc.call("eth_getBlockByNumber", hex(block), False)
+    inbox_address, machine_address, bridge_address = (
+        bytes.fromhex(each.address[2:]) for each in (inbox, machine, bridge)
+    )
+    if first is None:
+        raise BadInput(f"there is no block {block}, with which the rollup is said to begin")
+    genesis = Genesis(
+        rollup_domain(chain.chain_id, machine_address),
+        bridge_address,
+        genesis_accumulator(chain.chain_id, inbox_address, int(first["timestamp"], 16)),
+        chain.call(machine.functions.ACCOUNTS_DEPTH()),
+        chain.call(machine.functions.WITHDRAWALS_DEPTH()),
+    )
+    state = State(genesis)
+    halves = chain.call(machine.functions.genesis())
+    if list(halves) != [state.outbox_root, state.inner_hash]:
+        raise BadInput(f"what is at {machine.address} is not the machine of a rollup that begins in block {block}")
+    gas = {name: deployment.get(name, 0) for name in NAMES}
+    return RollupContracts(inbox, machine, rollup, bridge, dispute, genesis, block, gas)

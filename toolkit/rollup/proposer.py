@@ -58,6 +58,7 @@ class ProposerService:
         """Follow L1, assert, defend and confirm until cancelled."""
         failures = 0
         while True:
+            await asyncio.sleep(self._poll_seconds)  # `start` has just looked
             try:
                 await self._watcher.look()
                 while await self._act():
@@ -70,7 +71,6 @@ class ProposerService:
                 failures += 1
                 log.warning("%s; trying again in %g s", error, pause)
                 await asyncio.sleep(pause)
-            await asyncio.sleep(self._poll_seconds)
 
     def methods(self) -> dict[str, api.Method]:
         """The JSON-RPC methods by name."""

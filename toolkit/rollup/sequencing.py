@@ -108,8 +108,9 @@ class SequencerService:
         self._gives_blobs = await self._l1.gives_blobs()
         self.post_as(self._config.batch_data)
         async with self._following:
-            await self._follower.step()
+            step = await self._follower.step()
         async with self.lock:
+            self.head, self.timestamp = step.head, step.timestamp
             self._rebuild()
 
     async def run(self) -> None:
@@ -256,12 +257,12 @@ class SequencerService:
 
     async def _follow(self) -> None:
         while True:
+            await asyncio.sleep(self._config.poll_seconds)  # `start` has just looked
             try:
                 await self._look()
             except NodeError as error:
                 log.warning("cannot read L1: %s", error)
                 await asyncio.sleep(RETRY_SECONDS[2])
-            await asyncio.sleep(self._config.poll_seconds)
 
     async def _look(self) -> None:
         """Look at L1 once, and act on what is new."""

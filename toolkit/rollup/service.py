@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from toolkit.bridge.calls import ERRORS as BRIDGE_ERRORS
 from toolkit.devnet.accounts import checksum
-from toolkit.devnet.hold import SOCKET, Holder, listening
+from toolkit.devnet.hold import SOCKET, Holder, listening, settle
 from toolkit.devnet.l1 import L1, Sender
 from toolkit.devnet.outbox import Outbox
 from toolkit.devnet.prover import Prover
@@ -115,6 +115,9 @@ class Parts:
         player = Player(self.outbox(self.needed_key("provider")), logging.getLogger("provider"))
         return kind(self.watcher("provider"), player, self.l1, self.config)
 
+
+_CANCEL_SECONDS = 0.1
+"""Until a task that was cancelled, and goes on, is cancelled again."""
 
 Built = tuple[Service, Mapping[str, api.Method]]
 """A service, and the JSON-RPC methods that it answers."""
@@ -226,7 +229,6 @@ class _Body:
             self.fail(error)
 
     def fail(self, error: BaseException) -> None:
-        """End with this error."""
         if not self.over.done():
             self.over.set_exception(error)
 
@@ -251,9 +253,9 @@ class _Body:
 
     async def _end(self) -> None:
         running, self._running = self._running, None
-        if running is not None:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)  # `over` has what it failed with
+        while running is not None and not running.done():
+            running.cancel()  # more than once: Python 3.11's `wait_for` loses one that comes together with its event
+            await asyncio.wait([running], timeout=_CANCEL_SECONDS)  # `over` has what it failed with
         await self._l1.idle()  # a call that nobody waits for any more may still send something
 
     def _close_databases(self, *, durable: bool = True) -> None:
@@ -288,18 +290,17 @@ async def serve(role: str, config: Config, key: bytes | None) -> None:
         stack.callback(ready.unlink, missing_ok=True)
         _announce(ready, role, url)
         log.info("the %s answers at %s and follows L1 at %s", role, url, l1.shown)
+        settle()
         await asyncio.wait([ending, body.over], return_when=asyncio.FIRST_COMPLETED)
         if body.over.done():
             body.over.result()
         log.info("the %s ends", role)
 
 
-async def _start(
-    role: str, config: Config, key: bytes | None, l1: L1, stack: contextlib.AsyncExitStack
-) -> _Body:
+async def _start(role: str, config: Config, key: bytes | None, l1: L1, stack: contextlib.AsyncExitStack) -> _Body:
     """A service that answers; what ends it goes onto the stack."""
     contracts = await load_contracts(l1, config)
-    holder = Holder(config.data, lambda error: body.fail(error))
+    holder = Holder(config.data)
     holder.enter()
     stack.callback(holder.leave)
     holder.service = body = _Body(role, config, key, contracts, l1)

@@ -46,6 +46,7 @@ class VerifierService:
     async def run(self) -> None:
         """Follow L1, and dispute what is wrong there, until cancelled."""
         while True:
+            await asyncio.sleep(self._poll_seconds)  # `start` has just looked
             try:
                 await self._look()
                 while await self._act():
@@ -53,7 +54,6 @@ class VerifierService:
             except NodeError as error:
                 log.warning("cannot reach L1: %s", error)
                 await asyncio.sleep(1.0)
-            await asyncio.sleep(self._poll_seconds)
 
     async def _look(self) -> None:
         for event in await self._watcher.look():

@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
+from toolkit.session.archive import Saved, load
 from toolkit.session.client import Session, attach
 from toolkit.session.court import Court
 from toolkit.session.holdings import Holding
 from toolkit.session.snapshots import Snapshot
 
-__all__ = ["Court", "Holding", "Session", "Snapshot", "attach"]
+__all__ = ["Court", "Holding", "Saved", "Session", "Snapshot", "attach", "load"]

@@ -52,6 +52,7 @@ class Breaker:
         cheat: tells how the sequencer that is started next is to cheat (as of `toolkit.rollup.rogue`), "" is not.
         deployed: the last block that deployed something; no reorganisation takes it back.
         tell: is told for people what begins and ends.
+        clock: Unix time (seconds).
     """
 
     def __init__(
@@ -62,9 +63,11 @@ class Breaker:
         cheat: Callable[[str], None],
         deployed: int,
         tell: Callable[[str], object],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._file, self._node = folder / FAULTS, node
         self._supervisor, self._cheat, self._deployed, self._tell = supervisor, cheat, deployed, tell
+        self._clock = clock
         self._standing: list[Fault] = []
         self._write()
 
@@ -148,7 +151,7 @@ class Breaker:
             "vanish": f"{service} has vanished (killed, its disk stays) until it is healed",
             "offline": f"{service} is offline (frozen, with its memory) until it is healed",
         }[how]
-        return self._done(self._add(Fault(service, how, time.time(), said=said)))
+        return self._done(self._add(Fault(service, how, self._clock(), said=said)))
 
     def _down(self, seconds: int) -> Work:
         if self._node.child is None:
@@ -158,7 +161,7 @@ class Breaker:
         if not 0 < seconds <= MOST_DOWN_SECONDS:
             raise BadInput(f"L1 is down for 1 to {MOST_DOWN_SECONDS} s (a day), not for {seconds} s")
         self._node.child.freeze()
-        now = time.time()
+        now = self._clock()
         said = f"L1 is down for {span(seconds)}: its node does not answer"
         fault = Fault("l1", "down", now, now + seconds, seconds, said)
         return self._done(self._add(fault))
@@ -185,7 +188,7 @@ class Breaker:
         # Whatever moved the clock in the blocks that are gone: time does not run backwards. And it is by being longer
         # that the new chain takes the old one's place.
         self._node.travel(max(0, then - _time(rpc)))
-        now = time.time()
+        now = self._clock()
         blocks = f"block {head} is" if depth == 1 else f"the blocks {head - depth + 1} to {head} are"
         lost = f"with {len(gone)} transaction{'' if len(gone) == 1 else 's'}" if gone else "without a transaction"
         said = f"L1 has reorganised: {blocks} gone, {lost}; services send again what is theirs"
@@ -204,11 +207,11 @@ class Breaker:
             )
         if how == "withhold":
             said = "the sequencer withholds its batches: it promises, and posts nothing until it is healed"
-            fault = Fault("batch", how, time.time(), said=said)
+            fault = Fault("batch", how, self._clock(), said=said)
         else:
             who = f"{name} ({address})" if name else str(address)
             said = f"the sequencer censors {who}: it refuses all that {name or 'this address'} sends until it is healed"
-            fault = Fault("tx", how, time.time(), None, str(address), said)
+            fault = Fault("tx", how, self._clock(), None, str(address), said)
         self._add(fault)
         self._cheat(self._cheats())
         self._supervisor.start_anew(SEQUENCER)
@@ -263,7 +266,7 @@ class Breaker:
 
     def tick(self) -> None:
         """End what ends by itself."""
-        if any(each.what == "l1" and each.until is not None and time.time() >= each.until for each in self._standing):
+        if any(each.what == "l1" and each.until is not None and self._clock() >= each.until for each in self._standing):
             self._l1_is_back()
 
     def _l1_is_back(self) -> None:
@@ -304,7 +307,7 @@ class Breaker:
 
     def _check_up(self) -> None:
         if (down := self._find("l1")) is not None and down.until is not None:
-            left = span(max(1, round(down.until - time.time())))
+            left = span(max(1, round(down.until - self._clock())))
             raise NodeError(f"L1 is down, on purpose, for another {left}: wait, or 'l2kit heal l1'")
 
     def _write(self) -> None:

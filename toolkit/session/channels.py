@@ -26,6 +26,8 @@ READY_SECONDS = 60.0
 """How long it may take to start."""
 _HOUR = 3600
 _POLL_SECONDS = 0.02
+_OFTEN_SECONDS = 0.2
+"""Between two looks of a peer at L1, where somebody waits for what comes of it."""
 
 Party = str | Account
 """An account of the devnet, or its name."""
@@ -223,7 +225,9 @@ class Channels:
         self.local.account(name)
         own = None if towers else self.local.tower()
         used = tuple(towers) if own is None else (own,)
-        return self.local.configure(name, port=port, towers=list(used), policy={"fee_ppm": fee_ppm}), used
+        often = {"poll_seconds": _OFTEN_SECONDS} if self._on_demand else {}
+        file = self.local.configure(name, port=port, towers=list(used), policy={"fee_ppm": fee_ppm}, **often)
+        return file, used
 
     def configure_tower(self, *, port: int = 0) -> Path:
         """Write what a watchtower is told; returns the file."""
@@ -314,6 +318,17 @@ class Channels:
         silent = f"{name}'s peer has not begun to close within {SLOWEST_SECONDS:.0f} s; look at its output"
         _wait(lambda: self.local.channel(name, found)["on_l1"] != "open", silent)
         return Deed.of(self.local.channel(name, found)["deeds"][-1])
+
+    def wait_settled(self, who: Party, which: Party) -> None:
+        """Wait until a channel that is closing is paid out; L1's clock must have passed its challenge period."""
+        name, other = _name(who), _name(which)
+
+        def gone() -> bool:
+            with_them = [each for each in self.list(name) if self.local.name_of(_hex(each.counterparty)) == other]
+            return all(each.on_l1 == "gone" for each in with_them or [self.find_channel(name, other)])
+
+        silent = f"{name}'s channel {other} is not paid out after {SLOWEST_SECONDS:.0f} s; look at 'l2kit channel list'"
+        _wait(gone, silent)
 
     # --- how ---
 

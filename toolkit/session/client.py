@@ -24,6 +24,7 @@ from toolkit.errors import BadInput, L2KitError, ServiceError
 from toolkit.rollup.client import OperationRefused, Receipt
 from toolkit.rollup.codec import WHOLE_BALANCE
 from toolkit.session import clock, faults
+from toolkit.session.archive import Saved, save
 from toolkit.session.channels import Channels, Spawn
 from toolkit.session.court import Court
 from toolkit.session.holdings import Holding, holdings, on_l1, on_l2
@@ -325,11 +326,26 @@ class Session:
         """
         return self._snapshots.anchor()
 
+    def save(self, file: str | Path) -> Saved:
+        """Write all of it into a file, L1's history and clock included; `toolkit.session.load` goes on from there.
+
+        Whoever gets the file gets what the services know, signatures of channels included.
+
+        Raises:
+            BadInput: L1's node is not Anvil, or nothing can be written there.
+            ServiceError: a service does not stand still for that.
+        """
+        return save(self._folder, self.local.source.l1_rpc, Path(file))
+
     @cached_property
     def _snapshots(self) -> Snapshots:
+        return Snapshots(self._folder, self.local.source.l1_rpc)
+
+    @property
+    def _folder(self) -> Path:
         if self.local.folder is None:
             raise BadInput("it is not known in which folder this devnet runs: its description does not say")
-        return Snapshots(self.local.folder, self.local.source.l1_rpc)
+        return self.local.folder
 
     def fault(
         self, what: str, how: str, detail: Who | int | None = None, *, warn: Callable[[str], object] = _nothing

@@ -13,13 +13,13 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from toolkit.devnet.rpc import Rpc
-from toolkit.devnet.standstill import Place, counted, places, standstill
+from toolkit.devnet.standstill import Place, places, standstill
 from toolkit.errors import BadInput, L2KitError, NodeError, RpcError, ServiceError
 
 FOLDER = "snapshots"
@@ -29,7 +29,8 @@ _ABOUT = "snapshot.json"
 _CUT = "reverting"
 """There while files are put back: who was killed meanwhile has left some as they are now, and some as they were."""
 _MOVED = ".before"
-_NO_METHOD = -32601
+_INDEX = "-shm"
+"""Ending of a file that SQLite makes anew from the rest."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,13 @@ class Snapshots:
     def __init__(self, folder: Path, l1_rpc: str) -> None:
         self._devnet, self._folder = folder, folder / FOLDER
         self._rpc = Rpc(l1_rpc)
-        self._ready: tuple[Snapshot, dict[str, Any]] | None = None  # an anchor's that was returned to last
+        self._is_anvil: bool | None = None
+        self._ready: Snapshot | None = None  # an anchor's that was returned to last
 
     def close(self) -> None:
         """End the connection to L1's node."""
         if self._ready is not None:
-            self._forget(self._ready[0])
+            self._forget(self._ready)
         self._rpc.close()
 
     def all(self) -> list[Snapshot]:
@@ -123,9 +125,11 @@ class Snapshots:
             yield
         finally:
             if snapshot.number not in {each.number for each in self._known()}:
-                raise BadInput("the block's beginning is out of reach: meanwhile something from before it was reverted to")
+                raise BadInput(
+                    "the block's beginning is out of reach: meanwhile something from before it was reverted to"
+                )
             self._revert(snapshot, again=False)
-            self._ready = snapshot, counted(places(self._devnet))
+            self._ready = snapshot
 
     def _take(self, name: str | None, *, for_anchor: bool = False) -> Snapshot:
         with standstill(self._devnet) as found:
@@ -137,13 +141,15 @@ class Snapshots:
                 number += 1
             name = name or (f".{number}" if for_anchor else str(number))
             if name in names:
-                raise BadInput(f"there is a snapshot {name!r} already; give this one another name, or revert to that one")
+                raise BadInput(
+                    f"there is a snapshot {name!r} already; give this one another name, or revert to that one"
+                )
             half = self._folder / f".{number}.new"
             shutil.rmtree(half, ignore_errors=True)
             half.mkdir(parents=True, mode=0o700)
             try:
                 for place in found:
-                    _copy(place.files(), half / place.name)
+                    _copy(place.files(), half / place.name, number)
                 node, head = self._snapshot(), self._head()
                 where = head.block, head.block_hash, head.time
                 snapshot = Snapshot(name, number, *where, time.time(), node, for_anchor)
@@ -156,18 +162,24 @@ class Snapshots:
 
     def _take_again(self) -> Snapshot | None:
         """The anchor's snapshot that everything is as in, since nobody has done anything after the return to it."""
-        if self._ready is None:
+        snapshot, self._ready = self._ready, None
+        if snapshot is None:
             return None
-        (snapshot, marks), self._ready = self._ready, None
-        if self._place(snapshot).exists() and counted(places(self._devnet)) == marks:
+        if self._place(snapshot).exists() and self._is_as_in(snapshot):
             node = self._snapshot()
             head = self._head()
-            if head.block_hash == snapshot.block_hash and counted(places(self._devnet)) == marks:
+            if head.block_hash == snapshot.block_hash and self._is_as_in(snapshot):
                 snapshot = replace(snapshot, node=node)
                 _write(self._place(snapshot) / _ABOUT, snapshot)
                 return snapshot
         self._forget(snapshot)
         return None
+
+    def _is_as_in(self, snapshot: Snapshot) -> bool:
+        """Whether no service has written anything since the snapshot was taken, or returned to."""
+        return not any(
+            _changed(place, self._place(snapshot) / place.name, snapshot.number) for place in places(self._devnet)
+        )
 
     def _revert(self, snapshot: Snapshot, *, again: bool) -> None:
         """Return to a snapshot.
@@ -180,21 +192,23 @@ class Snapshots:
             there = {place.name for place in found}
             files = {file.parent for file in kept.rglob("*") if file.is_file()} - {kept}
             gone = {str(file.relative_to(kept)) for file in files} - there
-            found = [*found, *(Place(self._devnet / name, name) for name in sorted(gone))]
-            for place in found:  # left by who was killed over it
+            all_ = [*found, *(Place(self._devnet / name, name) for name in sorted(gone))]
+            for place in all_:  # left by who was killed over it
                 shutil.rmtree(place.path / _MOVED, ignore_errors=True)
+            put = list[Path]()
             (self._devnet / _CUT).write_text(snapshot.name)
             try:
-                for place in found:
-                    _exchange(place, kept / place.name)
-                self._empty_pool()
+                for place in all_:
+                    _exchange(place, kept / place.name, snapshot.number, put)
                 self._revert_l1(snapshot)
             except BaseException:
-                for place in found:
+                for file in put:
+                    file.unlink(missing_ok=True)
+                for place in all_:
                     _undo(place)
                 (self._devnet / _CUT).unlink()
                 raise
-            for place in found:
+            for place in all_:
                 shutil.rmtree(place.path / _MOVED, ignore_errors=True)
             (self._devnet / _CUT).unlink()
             for each in self._known():
@@ -217,7 +231,9 @@ class Snapshots:
     def _check_whole(self) -> None:
         file = self._devnet / _CUT
         if file.exists():
-            raise ServiceError(f"a return to the snapshot {file.read_text()!r} was cut off half-way; revert to it first")
+            raise ServiceError(
+                f"a return to the snapshot {file.read_text()!r} was cut off half-way; revert to it first"
+            )
 
     def _known(self) -> list[Snapshot]:
         found = [_read(file) for file in self._folder.glob(f"[0-9]*/{_ABOUT}")]
@@ -235,19 +251,16 @@ class Snapshots:
         return str(self._cheat("evm_snapshot"))
 
     def _revert_l1(self, snapshot: Snapshot) -> None:
-        if self._cheat("evm_revert", snapshot.node) is not True:
+        if self._is_anvil is None:
+            self._is_anvil = str(self._rpc.call("web3_clientVersion")).lower().startswith("anvil")
+        # Anvil would keep the transactions that wait, and mine them then.
+        calls: list[tuple[str, list[Any]]] = [("anvil_dropAllTransactions", [])] if self._is_anvil else []
+        *_, reverted = self._rpc.batch([*calls, ("evm_revert", [snapshot.node])])
+        if reverted is not True:
             raise NodeError(
-                f"the node at {self._rpc.shown} has no snapshot {snapshot.node} any more: somebody has reverted it to an "
-                f"earlier one; nothing has changed, and the snapshot {snapshot.name!r} is of no use"
+                f"the node at {self._rpc.shown} has no snapshot {snapshot.node} any more: somebody has reverted it "
+                f"to an earlier one; nothing has changed, and the snapshot {snapshot.name!r} is of no use"
             )
-
-    def _empty_pool(self) -> None:
-        """Drop the transactions that wait on Anvil, which would keep them."""
-        try:
-            self._rpc.call("anvil_dropAllTransactions")
-        except RpcError as error:
-            if error.code != _NO_METHOD:
-                raise
 
     def _head(self) -> _Head:
         block = self._rpc.call("eth_getBlockByNumber", "latest", False)
@@ -257,43 +270,78 @@ class Snapshots:
         try:
             return self._rpc.call(method, *params)
         except RpcError as error:
-            if error.code == _NO_METHOD:
+            if error.no_method:
                 raise BadInput(
-                    f"the node at {self._rpc.shown} has no {method}: snapshots need a development node such as Anvil or "
-                    "Hardhat"
+                    f"the node at {self._rpc.shown} has no {method}: snapshots need a development node such as "
+                    "Anvil or Hardhat"
                 ) from error
             raise
 
 
-def _copy(files: list[Path], target: Path) -> None:
+def _copy(files: list[Path], target: Path, number: int) -> None:
+    """Keep copies of databases that nobody uses, and mark them as those of a snapshot."""
     target.mkdir(parents=True, exist_ok=True)
     for file in files:
-        if not file.name.endswith("-shm"):  # made anew from the rest
+        if not file.name.endswith(_INDEX):
             shutil.copyfile(file, target / file.name)
+            _mark(file, number)
 
 
-def _exchange(place: Place, kept: Path) -> None:
-    """Put a snapshot's files where the present ones are, which move aside."""
-    place.path.mkdir(parents=True, exist_ok=True)
-    aside = place.path / _MOVED
-    aside.mkdir(exist_ok=True)
+def _changed(place: Place, kept: Path, number: int) -> tuple[list[Path], list[Path]] | None:
+    """The files of a place that are not a snapshot's, and those of the snapshot that are to replace them; or None.
+
+    Who writes to a file takes its mark away. An empty log is there whenever a database is open.
+    """
+    found: dict[str, os.stat_result] = {}
     for file in place.files():
+        with suppress(FileNotFoundError):  # a log, whose database was closed just now
+            found[file.name] = file.stat()
+    names = set(os.listdir(kept)) - {_ABOUT} if kept.is_dir() else set()  # noqa: PTH208 (faster)
+    same = {name for name in names & found.keys() if found[name].st_mtime_ns == _mark_of(number)}
+    other = [name for name in found.keys() - same if not _is_nothing(name, found[name], names)]
+    missing = names - same
+    if not other and not missing:
+        return None
+    return [place.path / name for name in found.keys() - same], [kept / name for name in missing]
+
+
+def _is_nothing(name: str, stat: os.stat_result, kept: set[str]) -> bool:
+    return name not in kept and (name.endswith(_INDEX) or (name.endswith("-wal") and stat.st_size == 0))
+
+
+def _exchange(place: Place, kept: Path, number: int, put: list[Path]) -> None:
+    """Put a snapshot's files where others are by now, which move aside; ``put`` gets each before it is there."""
+    place.path.mkdir(parents=True, exist_ok=True)
+    changed = _changed(place, kept, number)
+    if changed is None:
+        return
+    aside = place.path / _MOVED
+    aside.mkdir()
+    for file in changed[0]:
         file.rename(aside / file.name)
-    for file in kept.glob("*") if kept.exists() else ():
-        if file.is_file() and file.name != _ABOUT:
-            shutil.copyfile(file, place.path / file.name)
+    for file in changed[1]:
+        target = place.path / file.name
+        put.append(target)
+        shutil.copyfile(file, target)
+        _mark(target, number)
+
+
+def _mark(file: Path, number: int) -> None:
+    os.utime(file, ns=(_mark_of(number), _mark_of(number)))
+
+
+def _mark_of(number: int) -> int:
+    """The time of last change (nanoseconds) by which a file is known as a snapshot's: none that a clock would give."""
+    return number * 10**9
 
 
 def _undo(place: Place) -> None:
-    """Put the files back that were moved aside."""
+    """Put the files back that were moved aside, once what has taken their place is gone."""
     aside = place.path / _MOVED
-    if not aside.exists():
-        return
-    for file in place.files():
-        file.unlink(missing_ok=True)
-    for file in aside.iterdir():
-        file.rename(place.path / file.name)
-    aside.rmdir()
+    if aside.exists():
+        for file in aside.iterdir():
+            file.rename(place.path / file.name)
+        aside.rmdir()
 
 
 def _write(file: Path, snapshot: Snapshot) -> None:

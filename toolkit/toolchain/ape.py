@@ -48,6 +48,7 @@ def environment() -> dict[str, str]:
         **os.environ,
         "PATH": os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)]),
         "APE_DATA_FOLDER": str(folder / "data"),
+        "IPYTHONDIR": os.environ.get("IPYTHONDIR") or str(folder / "ipython"),  # of ape's console
         "SOLCX_BINARY_PATH": str(tools),
         "L2KIT_SOLADY": str(include_path() / "solady"),  # ape-config.yaml says where it goes
     }
@@ -60,8 +61,7 @@ def main(arguments: Sequence[str]) -> int:
     except L2KitError as error:
         say(f"l2kit: {error}")
     else:
-        program = "import sys; from ape._cli import cli; sys.argv[0] = 'ape'; cli()"
-        os.execve(sys.executable, [sys.executable, "-c", program, *arguments], variables)
+        os.execve(sys.executable, [sys.executable, "-m", "toolkit.ape.plugin", *arguments], variables)
     return 1
 
 

@@ -20,7 +20,7 @@ _ABOUT = (
 
 def commands() -> str:
     """The page of all commands."""
-    found = [each for each in _walk(click.Context(cli, info_name="l2kit")) if each.command is not cli]
+    found = [each for each in _walk(_context(cli, "l2kit")) if each.command is not cli]
     index = table(
         ["command", "what it does"],
         ([f"[`{each.command_path}`](#{_anchor(each.command_path)})", _first(each.command)] for each in found),
@@ -34,7 +34,11 @@ def _walk(context: click.Context) -> Iterator[click.Context]:
         for name in context.command.list_commands(context):
             command = context.command.get_command(context, name)
             if command is not None and not command.hidden:
-                yield from _walk(click.Context(command, info_name=name, parent=context))
+                yield from _walk(_context(command, name, context))
+
+
+def _context(command: click.Command, name: str, parent: click.Context | None = None) -> click.Context:
+    return click.Context(command, parent, name, **command.context_settings)
 
 
 def _command(context: click.Context) -> str:

@@ -33,10 +33,14 @@ class Room:
 LAYERS: tuple[tuple[Room, ...], ...] = (
     (Room("reference", "makes docs/reference and these pictures", ("cli",)),),
     (
-        Room("cli", "the l2kit command: words in, sentences and JSON out", ("demo",)),
+        Room("cli", "the l2kit command: words in, sentences and JSON out", ("demo", "isolation")),
         Room("pytest_plugin", "a fresh devnet for every test", ("world",)),
+        Room("ape", "ape's providers and console", ("session",)),
     ),
-    (Room("demo", "the demonstrations", ("gas",)),),
+    (
+        Room("demo", "the demonstrations", ("gas",)),
+        Room("isolation", "what a fresh devnet takes", ("world",)),
+    ),
     (Room("gas", "the gas lab: one workload, every technique", ("scenario",), "baseline"),),
     (Room("scenario", "operators that vanish, censor or cheat", ("world",)),),
     (Room("world", "Devnet: node, contracts, services, one clock", ("session", "description")),),

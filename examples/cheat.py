@@ -9,7 +9,7 @@ with Devnet() as devnet:
     session.deposit("alice", 10 * ETHER)
     batch = session.transfer("alice", "bob", ETHER, wait=True).batch
     before = session.balance("grace", layer="l1")
-    devnet.process("thief", "proposer", grace, cheat=f"stolen-balance:{batch}").wait()
+    devnet.process("thief", "proposer", grace, cheat=f"stolen-balance:{batch}", assert_seconds=86_400.0).wait()
     devnet.access.verifier.wait_until(lambda: any(game.ended for game in session.dispute().games), "a verdict", 60)
     (game,) = session.dispute().games
     print(f"grace asserts that alice's ETH are hers after batch {batch}")

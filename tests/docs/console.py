@@ -1,7 +1,8 @@
 """The consoles on the pages: what somebody types, what the screen shows then, and whether it still does.
 
 A block ```` ```console ```` holds commands, each after ``$ ``, and below each what it prints. What is different each
-time is masked on both sides: times, ports, folders, fractions of an ETH that gas takes; gas may differ by 2 %.
+time is masked on both sides: times, ports, folders, numbers of blocks and batches, fractions of an ETH that gas takes;
+gas may differ by 2 %.
 Addresses, hashes and process ids of the page are tied to those of the run where they first come, and must be the same
 ones from then on, in what is typed, too. They may be shortened (``0x5d0e...c1``). A line ``...`` stands for any lines,
 and `` ...`` at the end of a line for any rest of it.
@@ -21,12 +22,14 @@ _MASKS: tuple[tuple[str, str], ...] = (
     (r"\(\d{10}\)", "(<time>)"),
     (r"\b6 d 23 h\b", "7 d"),
     (r"\b29 d 23 h\b", "30 d"),
-    (r"\(now\)|\(\d+ s ago\)", "(<ago>)"),
+    (r"\((?:now|[\da-z ]+ ago)\)", "(<ago>)"),
     (r"(?<![\d.,])[\d,]+\.\d{7,}", "<amount>"),
     (r"\d+\.\d+ ?%", "<share>"),
     (r"(?<![\w.])\d+(?:\.\d+)? (?:s|ms|min)\b(?: \d+ s\b)?", "<span>"),
-    (r"\bblocks? [\d,]+", "block <n>"),
-    (r"\bstep \d+", "step <n>"),
+    (r"\b(batch|block|step) [\d,]+", r"\1 <n>"),  # a busy machine gathers more into fewer batches
+    (r"\d+ records, \d+ messages", "<n> records, <n> messages"),
+    (r"\d+ are on L1", "<n> are on L1"),
+    (r"<tied> \d+(?= \w+ what is )", "<tied> <n>"),
 )
 _GAS = re.compile(r"(?<![\d.])([\d,]+) gas\b")
 _TIED = re.compile(r"0x[0-9a-fA-F]+\.\.\.[0-9a-fA-F]+|0x[0-9a-fA-F]{8,}\b|(?<=\bprocess )\d+|(?<=\brunning )\d+")
@@ -65,6 +68,7 @@ class Ties:
     """What of the run each address, hash and process id of the page is."""
 
     known: dict[str, str] = field(default_factory=dict)
+    _furthest: int = 0
 
     def typed(self, words: str) -> str:
         """A command of the page, as it must be typed in the run."""
@@ -72,23 +76,34 @@ class Ties:
 
     def difference(self, shown: Sequence[str], printed: Sequence[str]) -> str | None:
         """Where what a command has printed is not what the page shows; None where it is."""
-        rest, loose = [line.rstrip() for line in printed], False
-        while rest and not rest[-1]:
-            rest.pop()
-        for line in (each.rstrip() for each in shown):
-            if line == "...":
-                loose = True
-                continue
-            while loose and rest and not self._is(line, rest[0]):
-                rest = rest[1:]
-            if not rest:
-                return f"the page shows\n  {line}\nand nothing more was printed, after\n" + "\n".join(printed)
-            if not self._is(line, rest[0], tie=True):
-                return f"the page shows\n  {line}\nand what was printed is\n  {rest[0]}\nin\n" + "\n".join(printed)
-            rest, loose = rest[1:], False
-        return None if loose or not rest else f"the page does not show\n  {rest[0]}\nof\n" + "\n".join(printed)
+        lines = [line.rstrip() for line in printed]
+        while lines and not lines[-1]:
+            lines.pop()
+        self._furthest = 0
+        if self._match([line.rstrip() for line in shown], lines):
+            return None
+        expected = "\n".join(f"  {line}" for line in shown)
+        return f"the page shows\n{expected}\nand the same till line {self._furthest} was printed:\n" + "\n".join(
+            printed
+        )
 
-    def _is(self, shown: str, printed: str, *, tie: bool = False) -> bool:
+    def _match(self, shown: Sequence[str], printed: Sequence[str], done: int = 0) -> bool:
+        """Whether all lines match, in every way in which those that are left out may be chosen; ties what they name."""
+        self._furthest = max(self._furthest, done)
+        if not shown:
+            return not printed
+        if shown[0] == "...":
+            return any(self._match(shown[1:], printed[left:], done + left) for left in range(len(printed) + 1))
+        if not printed or not self._is(shown[0], printed[0]):
+            return False
+        before = dict(self.known)
+        self.known.update(zip(_tied(shown[0]), _tied(printed[0]), strict=False))
+        if self._match(shown[1:], printed[1:], done + 1):
+            return True
+        self.known = before
+        return False
+
+    def _is(self, shown: str, printed: str) -> bool:
         is_begun = shown.endswith(_REST)
         shown = shown.removesuffix(_REST)
         known, words = masked(shown).split(), masked(printed).split()
@@ -98,11 +113,7 @@ class Ties:
         if any(self.known.get(name, value) != value for name, value in pairs):
             return False
         figures = [[int(each.replace(",", "")) for each in _GAS.findall(line)] for line in (shown, printed)]
-        if any(abs(a - b) > _GAS_TOLERANCE * max(a, b) for a, b in zip(*figures, strict=not is_begun)):
-            return False
-        if tie:
-            self.known.update(pairs)
-        return True
+        return all(abs(a - b) <= _GAS_TOLERANCE * max(a, b) for a, b in zip(*figures, strict=not is_begun))
 
 
 def masked(line: str) -> str:

@@ -50,6 +50,7 @@ def test_what_is_different_each_time_is_no_difference(shown: str, printed: str) 
         ("it took 33,458 gas", "it took 35,000 gas"),
         ("alice owns 2.5 ETH", "alice owns 2 ETH"),
         ("credited", "claimed"),
+        ("batch 2 has brought it to L1", "batch 2 has not brought it to L1"),
         ("withdrawal 0", "withdrawal 1"),
         ("7 d on", "8 d on"),
     ],

@@ -84,7 +84,7 @@ lock: venv-test
 
 clean:
 	rm -rf .venv .l2kit .mypy_cache .ruff_cache .pytest_cache .hypothesis .build contracts/.cache dist
-	find toolkit tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find toolkit tests scripts examples -type d \( -name __pycache__ -o -name .hypothesis \) -prune -exec rm -rf {} +
 
 venv-demo:
 	$(is_ready) demo || { $(prepare) $(exact) demo; }

@@ -146,7 +146,8 @@ class Devnet:
         rollup: the rollup's contracts and genesis.
         services: "sequencer", "proposer", "verifier", "provider" and "watchtower", where they were started.
         access: the rollup as its users reach it, through the services.
-        deployed_until: the last block that brought contracts, or the users' tokens.
+        deployed_until: the last block that brought contracts, or the users' tokens; where it was loaded, the last that
+            was saved.
 
     Raises:
         BadInput: an option cannot be used.
@@ -346,6 +347,7 @@ class Devnet:
         self.contracts = {name: self.l1.contract(name, manifest.contracts[name]) for name in CONTRACTS}
         self.deployment = dict(manifest.deployment)
         self.rollup = find_rollup(self.l1, manifest.contracts, manifest.deployed_block, self.deployment)
+        self.deployed_until = manifest.block
 
     def _write_plan(self) -> None:
         """Note what whoever saves the devnet must know of it; see `toolkit.session.archive`."""

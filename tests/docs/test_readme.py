@@ -115,12 +115,13 @@ def test_python_example_runs() -> None:
 @pytest.mark.node
 def test_pytest_example_passes(tmp_path: Path) -> None:
     (tmp_path / "test_example.py").write_text(blocks("python")[2])
-    command = [sys.executable, "-m", "pytest", "-p", "no:ape_test", "-p", "no:cacheprovider", str(tmp_path)]
+    plugins = ["-p", "toolkit.pytest_plugin", "-p", "no:ape_test", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *plugins, str(tmp_path)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     ran = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
-    assert "1 passed" in ran.stdout, ran.stdout
+    assert "2 passed" in ran.stdout, ran.stdout
 
 
 def test_the_commands_of_channels_bridge_benchmarks_and_models_are_there() -> None:

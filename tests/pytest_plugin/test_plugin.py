@@ -15,6 +15,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROJECT = Path(__file__).parent / "project"
 SHOP = ROOT / "examples" / "shop"
+PAGE = ROOT / "docs" / "pytest.md"
+EXAMPLES = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PYTEST = [sys.executable, "-m", "pytest"]
 PLUGIN = ["-p", "toolkit.pytest_plugin"]
 
@@ -45,10 +47,13 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """Of the project's tests, each file of them on a worker of pytest-xdist."""
-    file = tmp_path_factory.mktemp("plugin") / "outcome.xml"
-    words = ["-n", "2", "--dist", "loadfile", "--junitxml", str(file), "fresh.py", "marked.py"]
-    done = run(*PLUGIN, *words, cwd=PROJECT)
+    """Of the project's tests, and of the examples of the page about the plugin, on two workers of pytest-xdist."""
+    folder = tmp_path_factory.mktemp("plugin")
+    file, page = folder / "outcome.xml", folder / "page.py"
+    blocks = [each for each in EXAMPLES.findall(PAGE.read_text()) if "..." not in each]
+    page.write_text("\n".join(blocks))
+    words = ["-c", "pytest.ini", "--rootdir", ".", "-n", "2", "--dist", "loadfile", "--junitxml", str(file)]
+    done = run(*PLUGIN, *words, "fresh.py", "marked.py", str(page), cwd=PROJECT)
     assert file.exists(), done.stdout + done.stderr
     cases = ElementTree.parse(file).getroot().iter("testcase")
     return Outcome(
@@ -72,6 +77,9 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         "test_the_next_gets_another_devnet",
         "test_l1_follows_the_hardfork_of_the_marker",
         "test_the_same_devnet_serves_the_next",
+        "test_a_payment",
+        "test_nothing_is_left_of_it",
+        "test_what_is_paid_arrives",
     ],
 )
 def test_every_test_has_a_fresh_world(outcome: Outcome, name: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ import pytest
 
 from toolkit.devnet.faults import FAULTS, standing_faults
 from toolkit.devnet.owner import Work
+from toolkit.devnet.standstill import lock, standstill
 from toolkit.errors import BadInput, NodeError, ServiceError
 from toolkit.session import breaker
 from toolkit.session.breaker import FINAL_DEPTH, Breaker
+from toolkit.session.snapshots import Snapshot
 
 ALICE, BOB = "0x" + "ab" * 20, "0x" + "12" * 20
 NAMES = ("sequencer", "verifier")
@@ -197,7 +201,8 @@ def test_the_clock_does_not_run_backwards_when_l1_forgets_what_moved_it(bench: B
     assert bench.node.travelled == [100]
     assert fault["transactions"] == [f"0x{number:064x}" for number in (998, 999, 1000)]
     assert bench.said == [
-        "L1 has reorganised: the blocks 998 to 1000 are gone, with 3 transactions; services send again what is theirs"
+        "L1 has reorganised: the blocks 998 to 1000 are gone, with 3 transactions: services send again what is theirs, "
+        "and users must do so themselves"
     ]
     assert bench.standing() == []
 
@@ -206,7 +211,11 @@ def test_the_clock_does_not_run_backwards_when_l1_forgets_what_moved_it(bench: B
     ("head", "depth", "why"),
     [
         (1000, FINAL_DEPTH + 1, "1 to 64 blocks can be taken back, not 65: .* what is 64 blocks deep is final"),
-        (20, 5, "1 to 4 blocks can be taken back, not 5: L1 is at block 20, and block 16 deployed the contracts"),
+        (
+            20,
+            5,
+            "1 to 4 blocks can be taken back, not 5: L1 is at block 20, and what the devnet began with, up to",
+        ),
         (16, 1, "no block can be taken back, not 1: "),
         (20, 0, "not 0: "),
         (20, -1, "not -1: "),
@@ -219,6 +228,47 @@ def test_l1_forgets_neither_the_contracts_nor_what_is_final(tmp_path: Path, head
     with pytest.raises(BadInput, match=why):
         bench.do("fault", "l1", "reorg", depth)
     assert all(method != "anvil_reorg" for method, *_ in bench.node.rpc.called)
+
+
+def test_l1_does_not_forget_where_a_snapshot_returns_to(bench: Bench) -> None:
+    for number, (name, block) in enumerate([("deep", 940), ("newest", 990), (".3", 995)]):
+        about = Snapshot(name, number, block, "0x", 0, 0.0, "0x1", for_anchor=name.startswith("."))
+        place = bench.folder / "snapshots" / f"{number:06}"
+        place.mkdir(parents=True)
+        (place / "snapshot.json").write_text(json.dumps(asdict(about)))
+    (place / "holder").write_text(str(os.getpid()))
+    with pytest.raises(BadInput, match=r"1 to 5 blocks can .* a test's anchor, of block 995, could"):
+        bench.do("fault", "l1", "reorg", 6)
+    (place / "holder").unlink()
+    with pytest.raises(BadInput, match=r"1 to 10 blocks .* the snapshot 'newest', of block 990, could"):
+        bench.do("fault", "l1", "reorg", 11)
+    assert bench.do("fault", "l1", "reorg", 10)["fault"]["detail"] == 10
+
+
+def test_nothing_is_broken_while_a_snapshot_is_taken(bench: Bench) -> None:
+    held = lock(bench.folder)
+    assert held is not None
+    work = bench.breaker.obey({"do": "fault", "what": "verifier", "how": "vanish"})
+    for _ in range(3):
+        next(work)
+    assert bench.services.did == []
+    held.close()
+    assert finished(work)["fault"]["what"] == "verifier"
+    assert bench.services.did == ["verifier vanished"]
+    again = lock(bench.folder)
+    assert again is not None, "it is free again"
+    again.close()
+
+
+@pytest.mark.parametrize("words", [["verifier", "offline"], ["l1", "down", 100]])
+def test_no_snapshot_is_waited_for_that_cannot_be_taken(bench: Bench, words: list[Any]) -> None:
+    bench.do("fault", *words)
+    why = f"not all can stand still: .*'l2kit heal {words[0]}' brings it back"
+    with pytest.raises(ServiceError, match=why), standstill(bench.folder):
+        pytest.fail("it stands still")
+    bench.do("heal")
+    with standstill(bench.folder) as found:
+        assert found == []
 
 
 def test_what_a_node_cannot_do_is_said(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def fault(words: tuple[str, ...], file: Path | None, as_json: bool) -> None:
     SERVICE is sequencer, proposer, verifier, provider or watchtower. To withhold or to censor, the
     sequencer is started again; 'l2kit up' keeps a fault over a crash, too. Deposits and forced
     withdrawals go through L1, past a sequencer that does so. L1 forgets no more than 64 blocks, and
-    never the contracts.
+    neither the contracts nor where a snapshot returns to.
 
     \b
     Examples:

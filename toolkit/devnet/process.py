@@ -88,7 +88,9 @@ class RunFolder:
         self.children.remove(child)
 
     def close(self) -> None:
-        """End every child, newest first, and remove the folder."""
+        """End every child, the first one (L1's node, where there is one) after the others, and remove the folder."""
+        for child in self.children[1:]:
+            child.begin_stop()
         while self.children:
             self.children.pop().stop()
         self._held.close()

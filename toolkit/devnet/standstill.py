@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from toolkit.devnet.faults import standing_faults
 from toolkit.devnet.hold import LOCK, SOCKET
 from toolkit.errors import ServiceError
 
@@ -133,6 +134,7 @@ def standstill(folder: Path, seconds: float = HOLD_SECONDS) -> Iterator[list[Pla
             on afterwards; the others do.
     """
     with _alone(folder, seconds):
+        _check_faults(folder)
         found = places(folder)
         try:
             _hold(found, time.monotonic() + seconds)
@@ -143,21 +145,34 @@ def standstill(folder: Path, seconds: float = HOLD_SECONDS) -> Iterator[list[Pla
             raise ServiceError(f"{'; '.join(trouble)}: see 'l2kit status' and its log")
 
 
+def lock(folder: Path) -> IO[bytes] | None:
+    """Keep everybody else from having a devnet's services stand still, until the file is closed; None where one has."""
+    file = (folder / _LOCK).open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
 @contextlib.contextmanager
 def _alone(folder: Path, seconds: float) -> Iterator[None]:
     deadline = time.monotonic() + seconds
-    with (folder / _LOCK).open("ab") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    why = f"somebody else has taken, saved or restored it for {seconds:g} s already"
-                    raise ServiceError(f"the devnet in {folder} stands still: {why}") from None
-                time.sleep(_POLL_SECONDS)
-            else:
-                break
+    while (locked := lock(folder)) is None:
+        if time.monotonic() > deadline:
+            why = f"somebody else has taken, saved or restored it, or breaks or heals it, for {seconds:g} s already"
+            raise ServiceError(f"the devnet in {folder} stands still: {why}")
+        time.sleep(_POLL_SECONDS)
+    with locked:
         yield
+
+
+def _check_faults(folder: Path) -> None:
+    """Raise ServiceError where somebody cannot be told to stand still, and would be waited for in vain."""
+    for fault in standing_faults(folder):
+        if fault.how in ("offline", "down"):
+            raise ServiceError(f"not all can stand still: {fault.said}; 'l2kit heal {fault.what}' brings it back")
 
 
 def _hold(found: list[Place], deadline: float) -> None:

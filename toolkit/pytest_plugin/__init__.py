@@ -57,11 +57,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def _l2kit_worlds() -> Iterator[Worlds]:
+def _l2kit_worlds(pytestconfig: pytest.Config) -> Iterator[Worlds]:
     """The devnets of this session, by what they run on."""
     from toolkit.pytest_plugin.worlds import Worlds
 
     worlds = Worlds()
+    pytestconfig.add_cleanup(worlds.close)  # also where pytest ends without taking fixtures down
     yield worlds
     worlds.close()
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from toolkit.errors import L2KitError
 from toolkit.pytest_plugin import FIXTURES
 from toolkit.session import Session
 
@@ -32,9 +33,11 @@ def isolating(item: pytest.Item, function: Any, session: Session) -> Iterator[No
         refused.add(HealthCheck.function_scoped_fixture)
     deadline = None if before.deadline == usual.deadline else before.deadline
 
+    anchored = _Anchored(session)
+
     @functools.wraps(inner)
     def isolated(*args: Any, **given: Any) -> Any:
-        with session.anchor():
+        with anchored.example():
             return inner(*args, **given)
 
     handle.inner_test = isolated
@@ -44,6 +47,32 @@ def isolating(item: pytest.Item, function: Any, session: Session) -> Iterator[No
     finally:
         handle.inner_test = inner
         setattr(plain, _SETTINGS, before)
+
+
+class _Anchored:
+    """Examples that are undone; none any more once the devnet could not be brought back.
+
+    hypothesis would look for a smaller one for which it cannot, and wait for each of them.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lost: L2KitError | None = None
+
+    @contextmanager
+    def example(self) -> Iterator[None]:
+        if self._lost is not None:
+            raise self._lost
+        is_running = False
+        try:
+            with self._session.anchor():
+                is_running = True
+                yield
+                is_running = False
+        except L2KitError as error:
+            if not is_running:
+                self._lost = error
+            raise
 
 
 _SETTINGS = "_hypothesis_internal_use_settings"

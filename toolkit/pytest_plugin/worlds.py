@@ -42,17 +42,6 @@ class World:
             self.close()
             raise
 
-    def heal(self) -> None:
-        """Undo all that was broken on purpose.
-
-        Raises:
-            NodeError: L1's node has ended.
-            ServiceError: a service does not come back.
-        """
-        self.devnet.node.check_process()
-        if self.session.faults():
-            self.session.heal()
-
     def mend(self) -> None:
         """Have every service run that was started with the devnet, and forget the peers that have ended.
 
@@ -119,7 +108,7 @@ class Visit:
             L2KitError: that was so.
         """
         try:
-            self.world.heal()
+            self.world.devnet.node.check_process()
             self._anchor.close()
             self.world.mend()
         except BaseException:

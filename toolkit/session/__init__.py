@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
+from toolkit.devnet.faults import Fault
 from toolkit.session.archive import Saved, load
 from toolkit.session.client import Session, attach
 from toolkit.session.court import Court
 from toolkit.session.holdings import Holding
 from toolkit.session.snapshots import Snapshot
 
-__all__ = ["Court", "Holding", "Saved", "Session", "Snapshot", "attach", "load"]
+__all__ = ["Court", "Fault", "Holding", "Saved", "Session", "Snapshot", "attach", "load"]

@@ -21,8 +21,10 @@ from toolkit.devnet.faults import FAULTS, Fault
 from toolkit.devnet.nodes import Node
 from toolkit.devnet.owner import Work
 from toolkit.devnet.rpc import Rpc
+from toolkit.devnet.standstill import HOLD_SECONDS, lock
 from toolkit.devnet.supervision import Supervisor
 from toolkit.errors import BadInput, NodeError, ServiceError
+from toolkit.session.snapshots import needed_snapshots
 
 SEQUENCER = "sequencer"
 MOST_DOWN_SECONDS = 24 * 3600
@@ -50,7 +52,7 @@ class Breaker:
         node: L1's.
         supervisor: of the services.
         cheat: tells how the sequencer that is started next is to cheat (as of `toolkit.rollup.rogue`), "" is not.
-        deployed: the last block that deployed something; no reorganisation takes it back.
+        deployed: the last block that the devnet began with; no reorganisation takes it back.
         tell: is told for people what begins and ends.
         clock: Unix time (seconds).
     """
@@ -65,7 +67,7 @@ class Breaker:
         tell: Callable[[str], object],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._file, self._node = folder / FAULTS, node
+        self._folder, self._file, self._node = folder, folder / FAULTS, node
         self._supervisor, self._cheat, self._deployed, self._tell = supervisor, cheat, deployed, tell
         self._clock = clock
         self._standing: list[Fault] = []
@@ -84,15 +86,27 @@ class Breaker:
         """
         match command["do"]:
             case "fault":
-                broken, how = str(command.get("what")), str(command.get("how"))
-                return self.fault(broken, how, command.get("detail"), str(command.get("name") or ""))
+                broken, how, name = str(command.get("what")), str(command.get("how")), str(command.get("name") or "")
+                return self._alone(lambda: self.fault(broken, how, command.get("detail"), name))
             case "heal":
                 healed = command.get("what")
-                return self.heal(None if healed is None else str(healed))
+                return self._alone(lambda: self.heal(None if healed is None else str(healed)))
             case "faults":
                 return self._told()
             case other:
                 raise BadInput(f"there is no command {other!r}")
+
+    def _alone(self, begin: Callable[[], Work]) -> Work:
+        """Do something when nobody has the services stand still, and keep everybody from that until it is done."""
+        deadline = time.monotonic() + HOLD_SECONDS
+        while (locked := lock(self._folder)) is None:
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    f"the devnet stands still for a snapshot, or is broken, for {HOLD_SECONDS:g} s already"
+                )
+            yield
+        with locked:
+            return (yield from begin())
 
     def _told(self) -> Work:
         yield from ()
@@ -173,15 +187,7 @@ class Breaker:
             raise BadInput(f"{version} at {self._node.rpc.shown} cannot take blocks back; Anvil can")
         rpc = self._node.rpc
         head = rpc.quantity("eth_blockNumber")
-        most = min(FINAL_DEPTH, head - self._deployed)
-        if not 0 < depth <= most:
-            why = (
-                f"block {self._deployed} deployed the contracts"
-                if most < FINAL_DEPTH
-                else f"what is {FINAL_DEPTH} blocks deep is final on Ethereum"
-            )
-            there = f"1 to {most} blocks can" if most > 0 else "no block can"
-            raise BadInput(f"{there} be taken back, not {depth}: L1 is at block {head}, and {why}")
+        self._check_depth(depth, head)
         gone = _transactions(rpc, head - depth + 1, head)
         then = _time(rpc)
         rpc.call("anvil_reorg", depth, [])
@@ -191,9 +197,24 @@ class Breaker:
         now = self._clock()
         blocks = f"block {head} is" if depth == 1 else f"the blocks {head - depth + 1} to {head} are"
         lost = f"with {len(gone)} transaction{'' if len(gone) == 1 else 's'}" if gone else "without a transaction"
-        said = f"L1 has reorganised: {blocks} gone, {lost}; services send again what is theirs"
+        again = ": services send again what is theirs, and users must do so themselves" if gone else ""
+        said = f"L1 has reorganised: {blocks} gone, {lost}{again}"
         self._tell(said)
         return self._done(Fault("l1", "reorg", now, now, depth, said, tuple(gone)))
+
+    def _check_depth(self, depth: int, head: int) -> None:
+        """Raise BadInput where a reorganisation would take back what must stay."""
+        bounds = [
+            (FINAL_DEPTH, f"what is {FINAL_DEPTH} blocks deep is final on Ethereum"),
+            (head - self._deployed, f"what the devnet began with, up to block {self._deployed}, stays"),
+        ]
+        for each in needed_snapshots(self._folder):
+            whose = "a test's anchor" if each.for_anchor else f"the snapshot {each.name!r}"
+            bounds.append((head - each.block, f"{whose}, of block {each.block}, could not be returned to"))
+        most, why = min(bounds)
+        if not 0 < depth <= most:
+            there = f"1 to {most} blocks can" if most > 1 else "1 block can" if most == 1 else "no block can"
+            raise BadInput(f"{there} be taken back, not {depth}: L1 is at block {head}, and {why}")
 
     def _misbehave(self, how: str, address: Any, name: str) -> Work:
         self._check_up()

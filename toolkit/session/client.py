@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from toolkit.bridge.withdrawals import check_amount, check_held
 from toolkit.devnet.accounts import Account
 from toolkit.devnet.faults import Fault
 from toolkit.devnet.logs import find_logs, follow, last
-from toolkit.devnet.running import find_devnet
+from toolkit.devnet.running import end, find_devnet, running_sessions
 from toolkit.errors import BadInput, L2KitError, ServiceError
 from toolkit.rollup.client import OperationRefused, Receipt
 from toolkit.rollup.codec import WHOLE_BALANCE
@@ -288,65 +288,6 @@ class Session:
         """
         return clock.travel(self.local, days * DAY + hours * HOUR + minutes * MINUTE + seconds, warn)
 
-    def snapshot(self, name: str | None = None) -> Snapshot:
-        """Remember everything: L1 with its clock, and every service's state, channels included.
-
-        Args:
-            name: to return to it by; its number where None.
-
-        Raises:
-            BadInput: there is one of this name, or L1's node cannot be brought back.
-            ServiceError: a service does not stand still for that; then nothing has happened.
-        """
-        return self._snapshots.take(name)
-
-    def revert(self, name: str | None = None) -> Snapshot:
-        """Return to a snapshot, or to the latest. Those taken after it are gone; it can be returned to again.
-
-        Raises:
-            BadInput: there is none.
-            ServiceError: a service does not stand still for that, and nothing has happened; or one does not go on
-                afterwards.
-        """
-        return self._snapshots.revert(name)
-
-    def snapshots(self) -> list[Snapshot]:
-        """Those that can be returned to, the oldest first."""
-        return self._snapshots.all()
-
-    def anchor(self) -> AbstractContextManager[None]:
-        """Whatever happens in the ``with`` block, on any chain and in any service, is undone after it.
-
-        Raises:
-            BadInput, ServiceError: as `snapshot` and `revert`.
-
-        Example:
-            >>> with attach().anchor():  # doctest: +SKIP
-            ...     attach().transfer("alice", "bob", 10**18)
-        """
-        return self._snapshots.anchor()
-
-    def save(self, file: str | Path) -> Saved:
-        """Write all of it into a file, L1's history and clock included; `toolkit.session.load` goes on from there.
-
-        Whoever gets the file gets what the services know, signatures of channels included.
-
-        Raises:
-            BadInput: L1's node is not Anvil, or nothing can be written there.
-            ServiceError: a service does not stand still for that.
-        """
-        return save(self._folder, self.local.source.l1_rpc, Path(file))
-
-    @cached_property
-    def _snapshots(self) -> Snapshots:
-        return Snapshots(self._folder, self.local.source.l1_rpc)
-
-    @property
-    def _folder(self) -> Path:
-        if self.local.folder is None:
-            raise BadInput("it is not known in which folder this devnet runs: its description does not say")
-        return self.local.folder
-
     def fault(
         self, what: str, how: str, detail: Who | int | None = None, *, warn: Callable[[str], object] = _nothing
     ) -> Fault:
@@ -390,6 +331,71 @@ class Session:
             ServiceError: a service does not come back.
         """
         return faults.heal(self.local, what)
+
+    def snapshot(self, name: str | None = None) -> Snapshot:
+        """Remember everything: L1 with its clock, and every service's state, channels included.
+
+        Args:
+            name: to return to it by; its number where None.
+
+        Raises:
+            BadInput: there is one of this name, or L1's node cannot be brought back.
+            ServiceError: a service does not stand still for that; then nothing has happened.
+        """
+        return self._snapshots.take(name)
+
+    def revert(self, name: str | None = None) -> Snapshot:
+        """Return to a snapshot, or to the latest. Those taken after it are gone; it can be returned to again.
+
+        Raises:
+            BadInput: there is none.
+            ServiceError: a service does not stand still for that, and nothing has happened; or one does not go on
+                afterwards.
+        """
+        return self._snapshots.revert(name)
+
+    def snapshots(self) -> list[Snapshot]:
+        """Those that can be returned to, the oldest first."""
+        return self._snapshots.all()
+
+    @contextmanager
+    def anchor(self) -> Iterator[None]:
+        """Whatever happens in the ``with`` block, on any chain and in any service, is undone after it; faults, too.
+
+        Raises:
+            BadInput, ServiceError: as `snapshot` and `revert`.
+
+        Example:
+            >>> with attach().anchor():  # doctest: +SKIP
+            ...     attach().transfer("alice", "bob", 10**18)
+        """
+        before = self.faults()
+        with self._snapshots.anchor():
+            try:
+                yield
+            finally:
+                faults.heal_since(self.local, before)
+
+    def save(self, file: str | Path) -> Saved:
+        """Write all of it into a file, L1's history and clock included; `toolkit.session.load` goes on from there.
+
+        Whoever gets the file gets what the services know, signatures of channels included.
+
+        Raises:
+            BadInput: L1's node is not Anvil, or nothing can be written there.
+            ServiceError: a service does not stand still for that.
+        """
+        return save(self._folder, self.local.source.l1_rpc, Path(file))
+
+    @cached_property
+    def _snapshots(self) -> Snapshots:
+        return Snapshots(self._folder, self.local.source.l1_rpc)
+
+    @property
+    def _folder(self) -> Path:
+        if self.local.folder is None:
+            raise BadInput("it is not known in which folder this devnet runs: its description does not say")
+        return self.local.folder
 
     def dispute(self, name: str | None = None) -> Court:
         """What is asserted and disputed, from L1 alone; all of it, or what the id of a game or assertion names.
@@ -481,6 +487,19 @@ class Session:
             BadInput: there is no such log.
         """
         return follow(find_logs(self._file, name), lines)
+
+    def down(self) -> None:
+        """End the session, wherever ``l2kit up`` keeps it; nothing of it is left when this returns.
+
+        Raises:
+            BadInput: it is a devnet of a program's own, which ends it.
+            ServiceError: something of it is still there after a minute.
+        """
+        for each in running_sessions():
+            if each.folder == self._folder and each.pid != os.getpid():
+                end(each)
+                return
+        raise BadInput("this devnet is no session that 'l2kit up' keeps; whoever has started it ends it")
 
     @cached_property
     def channels(self) -> Channels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,20 @@ def heal(local: Local, what: str | None) -> list[Fault]:
         if away := [said for role, said in silent.items() if what is None or role in services]:
             raise ServiceError(f"not all is healed: {away[0]}")
     return healed
+
+
+def heal_since(local: Local, before: Sequence[Fault]) -> None:
+    """Mend what has been broken since ``before`` stood; errors as of `heal`."""
+    new = {each.what for each in local.faults() if each not in before}
+    if not before and new:
+        heal(local, None)
+        return
+    for what in sorted(new, key=lambda what: _ORDER.get(what, 1)):
+        heal(local, what)
+
+
+_ORDER = {"l1": 0, "batch": 2, "tx": 2}
+"""What is mended first (services between): nobody is back without L1, and no sequencer made honest that is away."""
 
 
 def _owner(local: Local) -> Owner:

@@ -26,6 +26,8 @@ FOLDER = "snapshots"
 """In the devnet's folder: a folder for each snapshot."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ABOUT = "snapshot.json"
+_HOLDER = "holder"
+"""In the folder of an anchor's: the process that will return to it. Another may have been killed, or has returned."""
 _CUT = "reverting"
 """There while files are put back: who was killed meanwhile has left some as they are now, and some as they were."""
 _MOVED = ".before"
@@ -76,6 +78,29 @@ class _Head:
     time: int
 
 
+def known_snapshots(devnet: Path) -> list[Snapshot]:
+    """The snapshots of the devnet in a folder, those of anchors included, the oldest first."""
+    found = [_read(file) for file in (devnet / FOLDER).glob(f"[0-9]*/{_ABOUT}")]
+    return sorted(found, key=lambda each: each.number)
+
+
+def needed_snapshots(devnet: Path) -> list[Snapshot]:
+    """Those that somebody may return to, with those of anchors that are held at the moment."""
+    return [each for each in known_snapshots(devnet) if not each.for_anchor or _is_held(_place(devnet, each))]
+
+
+def _is_held(place: Path) -> bool:
+    try:
+        os.kill(int((place / _HOLDER).read_text()), 0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _place(devnet: Path, snapshot: Snapshot) -> Path:
+    return devnet / FOLDER / f"{snapshot.number:06}"
+
+
 class Snapshots:
     """The snapshots of one devnet.
 
@@ -113,17 +138,18 @@ class Snapshots:
 
     def revert(self, name: str | None = None) -> Snapshot:
         """Return to a snapshot, or to the latest; it can be returned to again, and those taken after it are gone."""
-        wanted = self._wanted(name)
-        self._revert(wanted, again=True)
-        return wanted
+        return self._revert(self._wanted(name), again=True)
 
     @contextmanager
     def anchor(self) -> Iterator[None]:
         """Whatever happens in the block is undone after it."""
         snapshot = self._take_again() or self._take(None, for_anchor=True)
+        holder = self._place(snapshot) / _HOLDER
+        holder.write_text(str(os.getpid()))
         try:
             yield
         finally:
+            holder.unlink(missing_ok=True)
             if snapshot.number not in {each.number for each in self._known()}:
                 raise BadInput(
                     "the block's beginning is out of reach: meanwhile something from before it was reverted to"
@@ -181,8 +207,8 @@ class Snapshots:
             _changed(place, self._place(snapshot) / place.name, snapshot.number) for place in places(self._devnet)
         )
 
-    def _revert(self, snapshot: Snapshot, *, again: bool) -> None:
-        """Return to a snapshot.
+    def _revert(self, snapshot: Snapshot, *, again: bool) -> Snapshot:
+        """Return to a snapshot; returns it as it is known then.
 
         Args:
             again: whether L1's node is to know it afterwards, too.
@@ -215,7 +241,9 @@ class Snapshots:
                 if each.number > snapshot.number:
                     self._forget(each)
             if again:
-                _write(kept / _ABOUT, replace(snapshot, node=self._snapshot()))
+                snapshot = replace(snapshot, node=self._snapshot())
+                _write(kept / _ABOUT, snapshot)
+        return snapshot
 
     def _wanted(self, name: str | None) -> Snapshot:
         known = self.all()
@@ -236,11 +264,10 @@ class Snapshots:
             )
 
     def _known(self) -> list[Snapshot]:
-        found = [_read(file) for file in self._folder.glob(f"[0-9]*/{_ABOUT}")]
-        return sorted(found, key=lambda each: each.number)
+        return known_snapshots(self._devnet)
 
     def _place(self, snapshot: Snapshot) -> Path:
-        return self._folder / f"{snapshot.number:06}"
+        return _place(self._devnet, snapshot)
 
     def _forget(self, snapshot: Snapshot) -> None:
         shutil.rmtree(self._place(snapshot), ignore_errors=True)

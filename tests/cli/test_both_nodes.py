@@ -16,9 +16,9 @@ from desk import ETHER, Desk
 
 from toolkit import Devnet
 from toolkit.cli.main import COMMANDS, cli
-from toolkit.devnet import Chain, RunFolder, dev_accounts
+from toolkit.devnet import Chain, RunFolder, dev_accounts, start_hardhat
 from toolkit.devnet.running import DESCRIPTION, claim
-from toolkit.errors import BadInput
+from toolkit.errors import BadInput, NodeError
 from toolkit.rollup.measure.step_cost import step_cost
 from toolkit.session.keeper import Keeper
 from toolkit.world import Options
@@ -75,8 +75,9 @@ def _command(words: str) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def hardhat() -> Iterator[Devnet]:
-    """A session on Hardhat, where no others of anybody else's are."""
+def hardhat(run_folder: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
+    """A session on Hardhat, where no others of anybody else's are; what all tests share stays where it is."""
+    tmp_path_factory.getbasetemp()  # made now, not in a folder that this module removes
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", folder)
         patch.setenv("TMPDIR", folder)
@@ -122,6 +123,27 @@ def test_hardhat_tells_what_its_blocks_hold_and_what_a_step_used(hardhat: Devnet
     assert last["contractAddress"] in {contract.address for contract in hardhat.contracts.values()}
     costs = [step_cost(each, hardhat.accounts, 8) for each in (hardhat.l1, chain)]
     assert costs[0].gas == costs[1].gas
+
+
+@pytest.mark.node
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--fork", "nowhere"], "Invalid config override: Error in forking.url: Expected a URL"),
+        (["--block-time", "2"], 'Invalid option "--block-time"'),
+    ],
+)
+def test_hardhat_says_itself_which_flag_is_wrong(flags: list[str], said: str) -> None:
+    with RunFolder() as folder, pytest.raises(NodeError, match=f"hardhat does not start: .*{said}") as caught:
+        start_hardhat(folder, flags=flags)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.node
+def test_two_hardhats_run_side_by_side() -> None:
+    with RunFolder() as folder:
+        first, second = (start_hardhat(folder, chain_id=number) for number in (4242, 4243))
+        assert [each.rpc.quantity("eth_chainId") for each in (first, second)] == [4242, 4243]
 
 
 def ape(*words: str, says: str = "", **variables: str) -> subprocess.CompletedProcess[str]:

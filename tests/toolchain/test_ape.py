@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -89,6 +90,13 @@ def test_what_ape_leaves_behind_is_neither_formatted_nor_linted() -> None:
             assert (fmt(["--check"]), lint()) == (0, 0)
         finally:
             shutil.rmtree(left.parent)
+
+
+def test_nothing_else_imports_ape() -> None:
+    toolkit = ROOT / "toolkit"
+    above = re.compile(r"^\s*(from|import) (ape|ape_\w+|toolkit\.ape)\b", re.MULTILINE)
+    found = [file for file in toolkit.rglob("*.py") if above.search(file.read_text())]
+    assert {file.relative_to(toolkit).parts[0] for file in found} == {"ape"}
 
 
 def test_config_names_no_place_of_this_machine() -> None:

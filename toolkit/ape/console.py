@@ -10,7 +10,7 @@ from ape import Contract, networks
 from ape_test.accounts import TestAccount
 from ethpm_types import ContractType
 
-from toolkit.ape.provider import SessionProvider, description
+from toolkit.ape.provider import SessionProvider
 from toolkit.compile import artifact
 from toolkit.devnet.accounts import Account, dev_accounts
 
@@ -21,16 +21,17 @@ def at_hand() -> dict[str, Any]:
     On any other node, the development accounts alone.
 
     Raises:
-        BadInput: the session that ape is connected to has ended.
+        FileNotFoundError: the session that ape is connected to has ended.
     """
     provider = networks.provider
     if not isinstance(provider, SessionProvider):
         return _signers(dev_accounts().values())
-    contracts: dict[str, str] = json.loads(description().read_text())["contracts"]
+    file, devnet = provider.session
+    contracts: dict[str, str] = json.loads(file.read_text())["contracts"]
     return {
         **{name: _contract(name, address) for name, address in contracts.items()},
-        **_signers(provider.devnet.accounts()),
-        "devnet": provider.devnet,
+        **_signers(devnet.accounts()),
+        "devnet": devnet,
     }
 
 

@@ -100,7 +100,9 @@ class DevelopmentNode(Web3Provider, TestProviderAPI):
         return str(self.make_request("evm_snapshot"))
 
     def restore(self, snapshot_id: Any) -> bool:
-        return self.make_request("evm_revert", [snapshot_id]) is True
+        if self.make_request("evm_revert", [snapshot_id]) is not True:
+            raise ProviderError(f"the node has no snapshot {snapshot_id}; each can be returned to once")
+        return True
 
     def set_timestamp(self, new_timestamp: int) -> None:
         self.make_request("evm_setNextBlockTimestamp", [hex(new_timestamp)])
@@ -198,18 +200,24 @@ class SessionProvider(DevelopmentNode):
     """
 
     NAME: ClassVar[str | None] = "l2kit"
-    _devnet: Session | None = None
+    _session: tuple[Path, Session] | None = None
+
+    @property
+    def session(self) -> tuple[Path, Session]:
+        """The session, and the file that describes it."""
+        if self._session is None:
+            raise ProviderError(f"{self.name} is not connected")
+        return self._session
 
     @property
     def devnet(self) -> Session:
         """The session."""
-        if self._devnet is None:
-            raise ProviderError(f"{self.name} is not connected")
-        return self._devnet
+        return self.session[1]
 
     def connect(self) -> None:
         with _told():
-            self._devnet = attach(description())
+            file = description()
+            self._session = file, attach(file)
         self.use(self.devnet.local.source.l1_rpc)
 
     def snapshot(self) -> str:

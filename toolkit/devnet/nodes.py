@@ -9,7 +9,9 @@ import json
 import socket
 import time
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -277,8 +279,7 @@ def start_hardhat(
 
     check_hardfork("hardhat", hardfork)
     check_flags("hardhat", flags)
-    project = folder.path / "hardhat"
-    project.mkdir()
+    project = Path(mkdtemp(prefix="hardhat-", dir=folder.path))
     (project / "node_modules").symlink_to(
         hardhat_modules()
     )  # Hardhat insists on being installed beside its configuration
@@ -385,8 +386,9 @@ def _start(
         except L2KitError as error:
             child.stop()
             # Between finding a free port and using it somebody else may have taken it: try another.
-            if port is not None or attempt == 2:
-                raise NodeError(_complaint(child) or str(error)) from error
+            said = _complaint(child)
+            if port is not None or attempt == 2 or (said and "in use" not in said):
+                raise NodeError(said or str(error)) from error
         finally:
             rpc.close()
     raise AssertionError("unreachable")
@@ -395,5 +397,8 @@ def _start(
 def _complaint(child: Child) -> str:
     """What a node says of its flags, which its last words are not; "" where it says nothing of the kind."""
     lines = child.log.read_text(errors="replace").splitlines()
-    found = next((line for line in lines if line.lower().startswith("error")), "")
-    return f"{child.name} does not start: {found.strip()}" if found else ""
+    first = next((place for place, line in enumerate(lines) if line.lower().startswith("error")), len(lines))
+    said = [line.strip() for line in lines[first : first + 1]]
+    if said and said[0].endswith(":"):  # Hardhat says what is wrong in a list below
+        said += [line.strip(" \t*") for line in takewhile(str.strip, lines[first + 1 :])]
+    return f"{child.name} does not start: {' '.join(said)}" if said else ""

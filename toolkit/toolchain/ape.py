@@ -6,7 +6,8 @@ same. ape finds its tools through the environment, and cannot be told two things
 - its compiler gets the settings that ape has no name for (no metadata, so that bytecode is the same everywhere);
 - its Anvil keeps blocks in our folder and not in the user's home, and caps transactions as EIP-7825 says.
 
-``ape test`` runs ``tests/ape`` with the settings there, since the plain suite leaves ape's pytest plugin out.
+``ape test`` runs ``tests/ape`` with the settings there, since the plain suite leaves ape's pytest plugin out. What ape
+has of us beside the environment is in `toolkit.ape`: Hardhat, and the session that runs.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ def _class(name: str, value: type) -> str:
         return ""
     parts = [f"### {name}"]
     bases = ", ".join(ast.unparse(base) for base in node.bases)
-    fields = _fields(node) if _is_dataclass(node) else _start(node)
-    parts.append(code(f"class {name}{f'({bases})' if bases else ''}{fields}", "python"))
+    made = _fields(name, node) if _is_dataclass(node) else _start(name, node)
+    parts.append(code(made or f"class {name}{f'({bases})' if bases else ''}", "python"))
     parts.append(docstring(ast.get_docstring(node)))
     for each in node.body:
         if not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -123,21 +123,22 @@ def _parameter(each: ast.arg, default: ast.expr | None) -> str:
     return f"{typed} = {shown}"
 
 
-def _fields(node: ast.ClassDef) -> str:
-    """A dataclass's fields as its arguments."""
+def _fields(name: str, node: ast.ClassDef) -> str:
+    """How a dataclass is made: its fields are its arguments."""
     fields = [
         f"{ast.unparse(each.target)}: {ast.unparse(each.annotation)}"
         + (f" = {ast.unparse(each.value)}" if each.value is not None else "")
         for each in node.body
         if isinstance(each, ast.AnnAssign) and not ast.unparse(each.target).startswith("_")
     ]
-    return _folded(f"({', '.join(fields)})") if fields else ""
+    return _folded(f"{name}({', '.join(fields)})") if fields else ""
 
 
-def _start(node: ast.ClassDef) -> str:
+def _start(name: str, node: ast.ClassDef) -> str:
+    """How a class is made; "" where it has no way of its own."""
     for each in node.body:
         if isinstance(each, ast.FunctionDef) and each.name == "__init__":
-            return _folded(f": __init__({', '.join(_parameters(each.args, bound=True))})")
+            return _folded(f"{name}({', '.join(_parameters(each.args, bound=True))})")
     return ""
 
 

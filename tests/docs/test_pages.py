@@ -142,6 +142,10 @@ def town() -> Iterator[Town]:
         assert not list(Path(folder).glob("l2kit-*"))
 
 
+def test_every_page_with_a_console_is_among_them() -> None:
+    assert sorted(PAGES) == sorted(page.stem for page in DOCS.glob("*.md") if commands(page.read_text()))
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_the_screen_is_as_the_page_shows_it(town: Town, name: str) -> None:
     page, ties = (DOCS / f"{name}.md").read_text(), Ties()

@@ -69,6 +69,14 @@ def test_lines_may_be_left_out_only_where_the_page_says_so() -> None:
     assert ties.difference(["a", "..."], ["a", "b"]) is None
 
 
+def test_one_stage_may_have_been_passed_between_two_looks() -> None:
+    stages = ["posted:  it is there", "asserted:  so it is", "claimed"]
+    assert Ties().difference(stages, stages[1:]) is None
+    assert Ties().difference(stages, [stages[0], stages[2]]) is None
+    assert Ties().difference(stages, stages[2:]) is not None
+    assert Ties().difference(stages, stages[:2]) is not None
+
+
 def test_the_rest_of_a_line_may_be_left_out() -> None:
     assert (
         Ties().difference(["  sequencer  running  23744  0 s  1 ..."], ["  sequencer  running  9  3 s  1  http://"])

@@ -28,7 +28,7 @@ from toolkit.reference.made import CHECKOUT, DOCS
 pytestmark = pytest.mark.node
 
 PAGES = ("rollup", "bridge", "channels", "disputes", "gas", "devnet")
-"""In this order, for the last one ends the session."""
+"""In this order, for the last one ends the session, and whoever came after it would have to start another."""
 UP = "l2kit up --detach"
 L2KIT = [sys.executable, "-m", "toolkit"]
 FRESH = "fresh"
@@ -51,7 +51,7 @@ class Town:
 
     def up(self) -> str:
         """A session that has just started, and the screen that it has shown."""
-        if not self._screen:
+        if not list(self.folder.glob("l2kit-*")):
             self._screen = self._run(*UP.split()[1:])
             session.attach().snapshot(FRESH)
         else:

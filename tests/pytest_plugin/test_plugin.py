@@ -49,11 +49,11 @@ class Outcome:
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """Of the project's tests, and of the examples of the page about the plugin, on two workers of pytest-xdist."""
     folder = tmp_path_factory.mktemp("plugin")
-    file, page = folder / "outcome.xml", folder / "page.py"
+    file, fresh = folder / "outcome.xml", folder / "fresh_and_page.py"
     blocks = [each for each in EXAMPLES.findall(PAGE.read_text()) if "..." not in each]
-    page.write_text("\n".join(blocks))
+    fresh.write_text("\n".join([(PROJECT / "fresh.py").read_text(), *blocks]))  # one file, one worker, one devnet
     words = ["-c", "pytest.ini", "--rootdir", ".", "-n", "2", "--dist", "loadfile", "--junitxml", str(file)]
-    done = run(*PLUGIN, *words, "fresh.py", "marked.py", str(page), cwd=PROJECT)
+    done = run(*PLUGIN, *words, str(fresh), "marked.py", cwd=PROJECT)
     assert file.exists(), done.stdout + done.stderr
     cases = ElementTree.parse(file).getroot().iter("testcase")
     return Outcome(

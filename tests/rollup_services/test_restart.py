@@ -15,7 +15,7 @@ from toolkit.rollup.client import ETH, RollupClient
 from toolkit.rollup.operations import Transfer
 
 UNIT = 10**12
-ROUNDS = {"calldata": 4, "blobs": 2}  # in blobs each takes the setting up of the cryptography anew
+ROUNDS = {"calldata": 4, "blobs": 1}  # in blobs each takes the setting up of the cryptography anew
 
 
 class Payer(threading.Thread):

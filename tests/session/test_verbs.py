@@ -146,8 +146,8 @@ def test_logs_are_told_by_name_and_followed(devnet: Devnet) -> None:
 
 
 def test_nobody_escapes_from_a_rollup_in_which_they_have_nothing(apart: Session) -> None:
-    with pytest.raises(BadInput, match=r"nothing of 0x1{40}'s is in the last state"):
-        apart.escape("0x" + "11" * 20, "heidi")
+    with pytest.raises(BadInput, match=r"nothing of 0x2{40}'s is in the last state"):
+        apart.escape("0x" + "22" * 20, "heidi")
 
 
 def test_only_who_keeps_a_devnet_ends_it(apart: Session) -> None:

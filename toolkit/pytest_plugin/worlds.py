@@ -89,13 +89,16 @@ class Visit:
 
     def __init__(self, world: World, worlds: Worlds) -> None:
         self.world, self._worlds = world, worlds
-        self._marks = {name: log.stat().st_size for name, log in world.logs().items()}
-        self._told = len(world.told)
         self._anchor = ExitStack()
         self._anchor.enter_context(world.session.anchor())
+        self._marks = {name: log.stat().st_size for name, log in world.logs().items()}
+        self._told = len(world.told)
+        self._last: str | None = None
 
     def said(self) -> str:
         """The last lines that each process has logged during the visit, and what happened to any."""
+        if self._last is not None:
+            return self._last
         lines = [f"{'l2kit':<10}  {each}" for each in self.world.told[self._told :]]
         for name, log in self.world.logs().items():
             lines += [f"{name:<10}  {line}" for line in _tail(log, self._marks.get(name, 0))]
@@ -112,6 +115,7 @@ class Visit:
             self._anchor.close()
             self.world.mend()
         except BaseException:
+            self._last = self.said()  # before the logs are gone
             self._worlds.forget(self.world)
             raise
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from toolkit.bridge.local import Local
+from toolkit.bridge.passage import POLL_SECONDS
 from toolkit.devnet.accounts import checksum
 from toolkit.devnet.faults import Fault
 from toolkit.devnet.owner import Owner
 from toolkit.errors import BadInput, ServiceError
-from toolkit.session.clock import await_sights
+from toolkit.session.clock import SEEN_SECONDS, await_sights
 
 
 def fault(local: Local, what: str, how: str, detail: str | int | None, warn: Callable[[str], object]) -> Fault:
@@ -31,9 +33,11 @@ def heal(local: Local, what: str | None) -> list[Fault]:
     answer = _owner(local).ask("heal", what=what)
     healed, services = [Fault.of(each) for each in answer["healed"]], answer["services"]
     if services or any(each.what == "l1" for each in healed):
-        silent = await_sights(local)
-        if away := [said for role, said in silent.items() if what is None or role in services]:
-            raise ServiceError(f"not all is healed: {away[0]}")
+        deadline = time.monotonic() + SEEN_SECONDS
+        while away := [said for role, said in await_sights(local).items() if what is None or role in services]:
+            if time.monotonic() > deadline:
+                raise ServiceError(f"not all is healed: {away[0]}")
+            time.sleep(POLL_SECONDS)  # one that has just been started may be slow at first
     return healed
 
 

@@ -174,6 +174,7 @@ class Devnet:
         rollup: the rollup's contracts and genesis.
         services: "sequencer", "proposer", "verifier", "provider" and "watchtower", where they were started.
         access: the rollup as its users reach it, through the services.
+        remark: what is different from when it was saved; "" where nothing is.
         say: is told what happens to a payer's money, a sentence each.
         deployed_until: the last block that brought contracts, or the users' tokens; where it was loaded, the last that
             was saved.
@@ -203,7 +204,7 @@ class Devnet:
             saved: goes on where that devnet was saved, on an Anvil that we start; ``options`` must fit (`fitting`).
         """
         self.options = options or Options()
-        self._saved = saved
+        self._saved, self.remark = saved, ""
         self.accounts: dict[str, Account] = dev_accounts() if self.options.payer is None else {}
         self.say: Callable[[str], object] = lambda _: None
         self.services: dict[str, Service] = {}
@@ -420,6 +421,8 @@ class Devnet:
                 f"{self.node.version()} has not become what {manifest.node} was when {saved.file} was written: "
                 f"its block {int(latest['number'], 16)} is {latest['hash']}, and not {manifest.block_hash}"
             )
+        if self.node.version() != manifest.node:
+            self.remark = f"L1's node is {self.node.version()}; when the devnet was saved, it was {manifest.node}"
         (self.folder.path / L1_STATE).unlink()
         self.contracts = {name: self.l1.contract(name, manifest.contracts[name]) for name in CONTRACTS}
         self.deployment = dict(manifest.deployment)

@@ -26,7 +26,7 @@ from toolkit.devnet import RunFolder, start_hardhat
 from toolkit.devnet.hold import SOCKET
 from toolkit.devnet.standstill import places, standstill
 from toolkit.errors import BadInput, L2KitError, NodeError, ServiceError
-from toolkit.session import snapshots
+from toolkit.session import bench, snapshots
 from toolkit.session.archive import save
 from toolkit.world import Options
 
@@ -59,7 +59,8 @@ def act(town: Town) -> None:
     session.transfer("alice", "bob", ETHER, wait=True)
     session.transfer("bob", "alice", ETHER // 4)
     session.deposit("bob", ETHER)
-    session.withdraw("alice", ETHER, travel=True)
+    session.withdraw("alice", ETHER)
+    session.travel(days=8)
     town.pay(250_000)
 
 
@@ -277,6 +278,22 @@ def test_the_commands_do_the_same(fresh: Town) -> None:
     assert "back at the snapshot mine: L1's block" in run("revert", "mine")
     with pytest.raises(L2KitError, match="--list shows all"):
         run("snapshot", "--list", "mine")
+
+
+def test_isolation_is_measured_and_told(here: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    balance = here.session.balance("bob")
+
+    found = bench._isolate(here.session, "a transfer", lambda: here.session.transfer("alice", "bob", ETHER), 1)
+    assert found.ms == found.before_ms + found.after_ms > found.before_ms > 0
+    assert here.session.balance("bob") == balance
+    speed = bench.Speed(2.5, 5, 2.0, 1, [bench.Isolation("a transfer", 3.0, 17.0)])
+    monkeypatch.setattr(bench, "measure", lambda tests, step, **_: speed)
+    with redirect_stdout(StringIO()) as out:
+        cli.main(["bench", "devnet", "--json"], prog_name="l2kit", standalone_mode=False)
+        assert json.loads(out.getvalue())["isolation"][0]["ofBare"] == 10
+        cli.main(["bench", "devnet"], prog_name="l2kit", standalone_mode=False)
+    assert "a transfer         3.0      17.0      20.0         10.0" in out.getvalue()
+    assert "A devnet's start: 2.5 s" in out.getvalue()
 
 
 def test_hardhat_is_brought_back_and_cannot_be_saved(tmp_path: Path) -> None:

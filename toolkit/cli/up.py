@@ -116,6 +116,8 @@ def keep(make: Callable[[], Devnet], detach: bool, keep_going: bool, output: Pat
         with show.steps() as step:
             step("starting the devnet")
             stack.enter_context(devnet)
+        if devnet.remark:
+            show.err.print(devnet.remark, markup=False)
         description = describe(devnet)
         if detached:
             description["logs"]["up"] = str(devnet.folder.path / "up.log")

@@ -78,6 +78,8 @@ def save(folder: Path, l1_rpc: str, file: Path) -> Saved:
         kept = Path(place)
         node = _check_node(rpc)
         plan = _plan(folder)
+        # Of a node that somebody else has started only it knows.
+        plan["hardfork"] = str(rpc.call("anvil_nodeInfo")["hardFork"]).lower()
         parts = {L1_STATE: kept / L1_STATE}
         with standstill(folder) as found:
             for each in found:

@@ -347,6 +347,9 @@ class Session:
     def revert(self, name: str | None = None) -> Snapshot:
         """Return to a snapshot, or to the latest. Those taken after it are gone; it can be returned to again.
 
+        L1's clock goes on from its latest block's time on Anvil, and on Hardhat from where it would be by now without
+        what has been travelled since.
+
         Raises:
             BadInput: there is none.
             ServiceError: a service does not stand still for that, and nothing has happened; or one does not go on

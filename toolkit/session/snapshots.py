@@ -33,6 +33,8 @@ _CUT = "reverting"
 _MOVED = ".before"
 _INDEX = "-shm"
 """Ending of a file that SQLite makes anew from the rest."""
+L1_SECONDS = 20.0
+"""How long L1's node may take to answer: everybody stands still meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class Snapshots:
 
     def __init__(self, folder: Path, l1_rpc: str) -> None:
         self._devnet, self._folder = folder, folder / FOLDER
-        self._rpc = Rpc(l1_rpc)
+        self._rpc = Rpc(l1_rpc, L1_SECONDS)
         self._is_anvil: bool | None = None
         self._ready: Snapshot | None = None  # an anchor's that was returned to last
 

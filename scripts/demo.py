@@ -6,7 +6,7 @@ import click
 from ape import networks
 from ape.cli.commands import ConnectedProviderCommand
 
-from toolkit.demo.story import SUBJECTS
+from toolkit.demo import SUBJECTS
 from toolkit.toolchain.ape import one_sentence
 
 

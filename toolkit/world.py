@@ -48,7 +48,7 @@ from toolkit.devnet.running import claim
 from toolkit.devnet.supervision import Launched, Supervisor
 from toolkit.errors import BadInput, L2KitError, NodeError, RpcError, ServiceError
 from toolkit.rollup.client import RollupClient
-from toolkit.rollup.deploy import RollupContracts, deploy_rollup, find_rollup
+from toolkit.rollup.deploy import BOND_GAS, CHALLENGE_BOND_GAS, RollupContracts, deploy_rollup, find_rollup
 from toolkit.rollup.process import ServiceProcess
 from toolkit.rollup.technique import RollupAccess
 from toolkit.session.archive import PLAN
@@ -77,6 +77,7 @@ _PATIENCE_SECONDS = 15.0
 _NEVER = 1e9
 """Seconds that a batch waits for more where it is sealed when that is asked for."""
 _READY_SECONDS = 30.0
+_BONDS = BOND_GAS, CHALLENGE_BOND_GAS
 _OWN_DESCRIPTION = "own.json"
 """In the run folder: the description of a devnet that a program has for itself; no command looks for it."""
 _ASSERT_SECONDS = 3.0
@@ -343,7 +344,7 @@ class Devnet:
     def _fund(self, payer: Payer) -> None:
         """Make the accounts, and give each what it needs."""
         self.accounts = payer.accounts(self.node.chain_id, self.options.session or "")
-        self._budget = funding.budget(self.l1, self.accounts, payer.account, self.options.fund)
+        self._budget = funding.budget(self.l1, self.accounts, payer.account, _BONDS, self.options.fund)
         self._budget.check(payer.account)
         self._stack.callback(self._sweep, payer)
         self.say(f"giving the session's accounts what they need, from {payer.account.address}")
@@ -648,6 +649,6 @@ def _budget_on(node: Node, options: Options, payer: Payer) -> Budget:
     chain = Chain(node.url)
     try:
         accounts = payer.accounts(node.chain_id, options.session or "")
-        return funding.budget(chain, accounts, payer.account, options.fund)
+        return funding.budget(chain, accounts, payer.account, _BONDS, options.fund)
     finally:
         chain.rpc.close()

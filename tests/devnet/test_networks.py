@@ -119,7 +119,7 @@ def test_who_cannot_pay_is_told_how_much_it_takes(network: Foreign) -> None:
 def test_what_was_funded_is_not_funded_twice_and_comes_back(network: Foreign) -> None:
     payer, chain = network.owner(), Chain(network.rpc.url)
     accounts, began = payer.accounts(CHAIN_ID, "twice"), chain.balance(payer.account.address)
-    asked = budget(chain, accounts, payer.account, 3 * ETHER // 100)
+    asked = budget(chain, accounts, payer.account, (2_000_000, 800_000), 3 * ETHER // 100)
     assert asked.missing == asked.needs
     assert asked.needs["proposer"] > 6 * asked.bond and asked.needs["verifier"] > 2 * asked.challenge_bond
     assert 3 * ETHER // 100 < asked.needs["alice"] < 4 * ETHER // 100

@@ -111,7 +111,7 @@ def devnet(tests: int, node: str, as_json: bool) -> None:
       l2kit bench devnet
       l2kit bench devnet --tests 200 --json
     """
-    from toolkit.session.bench import measure
+    from toolkit.isolation import measure
 
     with show.steps() as step:
         found = measure(tests, step, node=node)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from toolkit.demo import bridge, channel, fraud
-from toolkit.demo.story import Story
 from toolkit.gas import lab
 from toolkit.gas import run as gas
 from toolkit.gas.report import Report
 from toolkit.technique.protocol import PHASES, Run
+from toolkit.technique.story import Story
 from toolkit.technique.workload import ETHER, Workload
 from toolkit.world import Devnet
 
 
 def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Callable[[str], None]) -> Report | None:
-    """Run one of `story.SUBJECTS`; "all" ends with the gas report.
+    """Run one of `toolkit.demo.SUBJECTS`; "all" ends with the gas report.
 
     Args:
         workload: the payments that are made.

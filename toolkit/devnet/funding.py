@@ -94,28 +94,20 @@ class Budget:
             )
 
 
-def bonds(gas_price: int) -> tuple[int, int]:
-    """The bonds of an assertion and of a challenge (wei) that fit a network's gas price (wei a gas).
-
-    Half of a bond pays for what the winner has spent (`toolkit.rollup.deploy`).
-    """
-    from toolkit.rollup.deploy import CHALLENGER_GAS, DEFENDER_GAS
-
-    covered = COVERED_TIMES * gas_price
-    return 2 * CHALLENGER_GAS * covered, 2 * DEFENDER_GAS * covered
-
-
-def budget(chain: Chain, accounts: Mapping[str, Account], payer: Account, fund: int = FUND) -> Budget:
+def budget(
+    chain: Chain, accounts: Mapping[str, Account], payer: Account, bond_gas: tuple[int, int], fund: int = FUND
+) -> Budget:
     """What a session of these accounts needs now.
 
     Args:
+        bond_gas: gas that the bonds of an assertion and of a challenge are worth, `COVERED_TIMES` the price of now.
         fund: wei that each user gets beside gas.
 
     Raises:
         NodeError: the node does not answer.
     """
     price = max(1, chain.gas_price())
-    bond, challenge_bond = bonds(price)
+    bond, challenge_bond = (gas * COVERED_TIMES * price for gas in bond_gas)
     needs = dict.fromkeys(USERS, USER_GAS * PRICE_TIMES * price + fund)
     for name in ROLES:
         of_assertions, of_challenges = BONDS.get(name, (0, 0))

@@ -124,14 +124,16 @@ class Channel:
     @staticmethod
     def of(told: dict[str, Any]) -> Channel:
         """What a peer says of it."""
-        unit, own = int(told["unit"]), int(told["balance"])
+        unit, own, held = int(told["unit"]), int(told["balance"]), sum(told["deposits"])
         locked = sum(abs(int(lock["units"])) for lock in told["locks"])
+        if told["on_l1"] == "gone":  # nothing is left in it, whatever its last state says
+            own = held = locked = 0
         return Channel(
             id=str(told["channel"]),
             counterparty=bytes.fromhex(told["with"][2:]),
             token=bytes.fromhex(told["token"][2:]),
             balance=own * unit,
-            theirs=(sum(told["deposits"]) - own - locked) * unit,
+            theirs=(held - own - locked) * unit,
             locked=locked * unit,
             nonce=int(told["nonce"]),
             on_l1=str(told["on_l1"]),

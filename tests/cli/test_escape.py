@@ -30,8 +30,8 @@ def test_everybody_leaves_in_the_end(tmp_path: Path) -> None:
         desk = Desk(devnet, tmp_path / "devnet.json")
         everything = ["escape", "--for", "everybody", "--from", "heidi"]
 
-        for words in (("nobody",), ("alice", "--from", "nobody")):
-            answer = desk.refused("escape", "--for", *words)
+        for refused in (["nobody"], ["alice", "--from", "nobody"]):
+            answer = desk.refused("escape", "--for", *refused)
             assert "'nobody'" in answer and "what was done" not in answer
 
         # While the rollup lives nobody needs to, and nobody can.

@@ -19,14 +19,14 @@ import pytest
 from waiting import eventually
 
 from session.town import ETHER, Town, town
-from toolkit import Devnet
+from toolkit import Devnet, isolation
 from toolkit.channel.control import Control
 from toolkit.cli.main import cli
 from toolkit.devnet import RunFolder, start_hardhat
 from toolkit.devnet.hold import SOCKET
 from toolkit.devnet.standstill import places, standstill
 from toolkit.errors import BadInput, L2KitError, NodeError, ServiceError
-from toolkit.session import bench, snapshots
+from toolkit.session import snapshots
 from toolkit.session.archive import save
 from toolkit.world import Options
 
@@ -283,11 +283,11 @@ def test_the_commands_do_the_same(fresh: Town) -> None:
 def test_isolation_is_measured_and_told(here: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     balance = here.session.balance("bob")
 
-    found = bench._isolate(here.session, "a transfer", lambda: here.session.transfer("alice", "bob", ETHER), 1)
+    found = isolation._isolate(here.session, "a transfer", lambda: here.session.transfer("alice", "bob", ETHER), 1)
     assert found.ms == found.before_ms + found.after_ms > found.before_ms > 0
     assert here.session.balance("bob") == balance
-    speed = bench.Speed(2.5, 5, 2.0, 1, [bench.Isolation("a transfer", 3.0, 17.0)])
-    monkeypatch.setattr(bench, "measure", lambda tests, step, **_: speed)
+    speed = isolation.Speed(2.5, 5, 2.0, 1, [isolation.Isolation("a transfer", 3.0, 17.0)])
+    monkeypatch.setattr(isolation, "measure", lambda tests, step, **_: speed)
     with redirect_stdout(StringIO()) as out:
         cli.main(["bench", "devnet", "--json"], prog_name="l2kit", standalone_mode=False)
         assert json.loads(out.getvalue())["isolation"][0]["ofBare"] == 10

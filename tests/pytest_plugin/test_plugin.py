@@ -144,7 +144,7 @@ def test_the_entry_point_brings_it_once(installed: Path, tmp_path: Path, words: 
 
 def test_it_brings_nothing_heavy() -> None:
     script = (
-        "import sys, toolkit.pytest_plugin.entry, toolkit.pytest_plugin\n"
+        "import sys, toolkit.pytest_plugin.entry, toolkit.pytest_plugin.fixtures\n"
         "print([name for name in ('web3', 'requests', 'toolkit.world', 'hypothesis') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -1,8 +1,5 @@
-"""What the entry point names, so that the plugin may be named by ``-p toolkit.pytest_plugin`` as well.
-
-pytest does not take the same module under two names; this one has it loaded under its own, once.
-"""
+"""What the entry point names: pytest does not take the same module under two names, as ``-p`` would be the second."""
 
 from __future__ import annotations
 
-pytest_plugins = ("toolkit.pytest_plugin",)
+pytest_plugins = ("toolkit.pytest_plugin.fixtures",)

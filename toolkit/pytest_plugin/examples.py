@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from toolkit.errors import L2KitError
-from toolkit.pytest_plugin import FIXTURES
+from toolkit.pytest_plugin.fixtures import FIXTURES
 from toolkit.session import Session
 
 

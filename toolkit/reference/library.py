@@ -17,7 +17,7 @@ PUBLIC = (
     "toolkit",
     "toolkit.session",
     "toolkit.session.channels",
-    "toolkit.pytest_plugin",
+    "toolkit.pytest_plugin.fixtures",
     "toolkit.devnet",
     "toolkit.bridge.client",
     "toolkit.bridge.provider_client",

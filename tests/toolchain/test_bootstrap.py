@@ -251,7 +251,19 @@ def test_make_says_what_it_can_do() -> None:
     done = make()
     assert done.returncode == 0
     targets = {line.split()[1] for line in done.stdout.splitlines()}
-    assert targets == {"demo", "test", "test-quick", "check", "format", "gas", "gas-snapshot", "ape", "lock", "clean"}
+    assert targets == {
+        "demo",
+        "test",
+        "test-quick",
+        "check",
+        "format",
+        "gas",
+        "gas-snapshot",
+        "docs",
+        "ape",
+        "lock",
+        "clean",
+    }
 
 
 def test_make_names_a_python_that_is_not_there() -> None:

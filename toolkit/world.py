@@ -326,8 +326,8 @@ class Devnet:
         latest = self.l1.rpc.call("eth_getBlockByNumber", "latest", False)
         if latest["hash"] != manifest.block_hash:
             raise NodeError(
-                f"{self.node.version()} has not become what {manifest.node} was when {saved.file} was written: "
-                f"its block {int(latest['number'], 16)} is {latest['hash']}, and not {manifest.block_hash}"
+                f"{self.node.version()} has not become what {manifest.node!r:.60} was when {saved.file} was written: "
+                f"its block {int(latest['number'], 16)} is {latest['hash']}, and not {manifest.block_hash!r:.70}"
             )
         (self.folder.path / L1_STATE).unlink()
         self.contracts = {name: self.l1.contract(name, manifest.contracts[name]) for name in CONTRACTS}

@@ -21,7 +21,9 @@ HOLD_SECONDS = 20.0
 """How long a service that runs may take until it stands still, or works again."""
 _LOCK = "standstill.lock"
 _POLL_SECONDS = 0.01
-DATABASES = tuple(kind + end for kind in (".sqlite", ".db") for end in ("", "-wal", "-journal", "-shm"))
+MAIN = (".sqlite", ".db")
+"""Endings of databases."""
+DATABASES = tuple(kind + end for kind in MAIN for end in ("", "-wal", "-journal", "-shm"))
 """Endings of the files of a database, with those beside one that was not closed."""
 
 

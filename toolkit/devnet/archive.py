@@ -24,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from toolkit.devnet.standstill import MAIN
+from toolkit.devnet.databases import MAIN
 from toolkit.errors import BadInput
 
 FORMAT = 1

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from toolkit.devnet.databases import DATABASES
 from toolkit.devnet.faults import standing_faults
 from toolkit.devnet.hold import LOCK, SOCKET
 from toolkit.errors import ServiceError
@@ -21,10 +22,6 @@ HOLD_SECONDS = 20.0
 """How long a service that runs may take until it stands still, or works again."""
 _LOCK = "standstill.lock"
 _POLL_SECONDS = 0.01
-MAIN = (".sqlite", ".db")
-"""Endings of databases."""
-DATABASES = tuple(kind + end for kind in MAIN for end in ("", "-wal", "-journal", "-shm"))
-"""Endings of the files of a database, with those beside one that was not closed."""
 
 
 @dataclass

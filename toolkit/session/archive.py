@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.devnet import archive
 from toolkit.devnet.archive import L1_STATE, MAX_BYTES, Manifest, entry_name, is_archive
+from toolkit.devnet.databases import MAIN
 from toolkit.devnet.rpc import Rpc
-from toolkit.devnet.standstill import MAIN, standstill
+from toolkit.devnet.standstill import standstill
 from toolkit.errors import BadInput, L2KitError, NodeError, ServiceError
 from toolkit.session.snapshots import check_whole
 

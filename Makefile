@@ -31,7 +31,7 @@ prepare = $(find_python) $(runs) exec "$$python" $(BOOTSTRAP)
 owned = L2KIT_OWNER=$$PPID
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick check format gas gas-snapshot ape lock clean venv-demo venv-test
+.PHONY: help demo test test-quick check format docs gas gas-snapshot ape lock clean venv-demo venv-test
 
 help:
 	echo "make demo        deploy, pay through every protocol, check every balance, show the gas (ARGS=... for flags)"
@@ -39,6 +39,7 @@ help:
 	echo "make test-quick  the tests that need no node (ARGS=... for pytest)"
 	echo "make check       ruff, mypy --strict, forge fmt and forge lint"
 	echo "make format      format Python and Solidity"
+	echo "make docs        write anew what is made from the code in docs/: the reference and the pictures"
 	echo "make gas         what every technique costs (ARGS=\"--n 1,10,100\" for a shorter run)"
 	echo "make gas-snapshot  measure all gas anew and keep it in toolkit/gas/gas.json (some minutes)"
 	echo "make ape ARGS=...  ape with the pinned node and compiler, for example ARGS=\"run demo\""
@@ -72,6 +73,9 @@ format: venv-test
 	$(BIN)/ruff format --quiet
 	exec $(BIN)/python -m toolkit.toolchain fmt
 
+docs: venv-test
+	exec $(BIN)/python -m toolkit.reference
+
 ape: venv-test
 	exec $(BIN)/ape $(ARGS)
 
@@ -80,7 +84,7 @@ lock: venv-test
 
 clean:
 	rm -rf .venv .l2kit .mypy_cache .ruff_cache .pytest_cache .hypothesis .build contracts/.cache dist
-	find toolkit tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find toolkit tests scripts examples -type d \( -name __pycache__ -o -name .hypothesis \) -prune -exec rm -rf {} +
 
 venv-demo:
 	$(is_ready) demo || { $(prepare) $(exact) demo; }

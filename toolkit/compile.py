@@ -102,6 +102,22 @@ def compile_sources(sources: Mapping[str, str]) -> dict[str, Artifact]:
     return _artifacts({**_project_sources(), **sources}, sources)
 
 
+def documentation() -> dict[str, dict[str, Any]]:
+    """What the compiler tells about every contract of the project: its "abi", "userdoc" and "devdoc", by its name.
+
+    Not cached: no code is generated, which makes it a second's work.
+
+    Raises:
+        CompileError: a contract does not compile.
+        ToolchainError: the compiler or the library is missing and cannot be installed.
+    """
+    from toolkit.toolchain import include_path, solc_path
+
+    sources, outputs = _project_sources(), ["abi", "userdoc", "devdoc"]
+    answer = _ask("the project", sources, {unit: {"*": outputs} for unit in sources}, solc_path(), include_path())
+    return {name: output for unit in sources for name, output in answer["contracts"].get(unit, {}).items()}
+
+
 def _project_sources() -> dict[str, str]:
     folder = contracts_path()
     files = []
@@ -211,25 +227,8 @@ def _compile_all(closures: Mapping[str, Mapping[str, str]], keys: Mapping[str, s
 
 
 def _compile(unit: str, closure: Mapping[str, str], solc: Path, library: Path) -> dict[str, Artifact]:
-    from solcx import compile_standard
-    from solcx.exceptions import SolcError
-
     outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]
-    request = {
-        "language": "Solidity",
-        "sources": {name: {"content": text} for name, text in closure.items()},
-        "settings": {**SETTINGS, "outputSelection": {unit: {"*": outputs}}},
-    }
-    try:
-        answer = compile_standard(request, base_path=library, solc_binary=solc, allow_empty=True)
-    except SolcError as error:
-        if error.error_dict:
-            message = f"{unit} does not compile:\n{error.message.rstrip()}"
-        else:
-            message = f"solc {SOLC_VERSION} at {solc} failed on {unit}: {_last_line(error.stderr_data)}"
-        raise CompileError(message) from None  # SolcError's text is the whole dialogue, often megabytes
-    except (OSError, ValueError) as error:
-        raise CompileError(f"solc {SOLC_VERSION} at {solc} failed on {unit}: {error}") from error
+    answer = _ask(unit, closure, {unit: {"*": outputs}}, solc, library)
     artifacts = {}
     for name, output in answer.get("contracts", {}).get(unit, {}).items():
         code, runtime = (output["evm"][part]["object"] for part in ("bytecode", "deployedBytecode"))
@@ -237,6 +236,31 @@ def _compile(unit: str, closure: Mapping[str, str], solc: Path, library: Path) -
             raise CompileError(f"{name} in {unit} calls an external library, which is not linked: make it internal")
         artifacts[name] = Artifact(name, output["abi"], bytes.fromhex(code), bytes.fromhex(runtime))
     return artifacts
+
+
+def _ask(
+    what: str, sources: Mapping[str, str], selection: Mapping[str, Any], solc: Path, library: Path
+) -> dict[str, Any]:
+    """The compiler's answer (standard JSON)."""
+    from solcx import compile_standard
+    from solcx.exceptions import SolcError
+
+    request = {
+        "language": "Solidity",
+        "sources": {name: {"content": text} for name, text in sources.items()},
+        "settings": {**SETTINGS, "outputSelection": selection},
+    }
+    try:
+        answer: dict[str, Any] = compile_standard(request, base_path=library, solc_binary=solc, allow_empty=True)
+    except SolcError as error:
+        if error.error_dict:
+            message = f"{what} does not compile:\n{error.message.rstrip()}"
+        else:
+            message = f"solc {SOLC_VERSION} at {solc} failed on {what}: {_last_line(error.stderr_data)}"
+        raise CompileError(message) from None  # SolcError's text is the whole dialogue, often megabytes
+    except (OSError, ValueError) as error:
+        raise CompileError(f"solc {SOLC_VERSION} at {solc} failed on {what}: {error}") from error
+    return answer
 
 
 def _last_line(text: str | None) -> str:

@@ -46,6 +46,7 @@ class RpcError(NodeError):
         method: the JSON-RPC method.
         code: the error's code.
         data: the error's data, where the node sent any (for a revert: the revert data in hex).
+        no_method: whether the node has no such method (JSON-RPC's code for that, or Hardhat's, which is EIP-1474's).
     """
 
     def __init__(self, method: str, code: int, message: str, data: Any = None) -> None:
@@ -53,6 +54,7 @@ class RpcError(NodeError):
         self.method = method
         self.code = code
         self.data = data
+        self.no_method = code in (-32601, -32004)
 
 
 class Reverted(L2KitError):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from web3.contract import Contract
@@ -18,9 +19,14 @@ from web3.contract import Contract
 from toolkit.bridge.provider_client import ProviderClient
 from toolkit.channel.moved import move
 from toolkit.channel.process import launch, on_l1
+from toolkit.description import describe
+from toolkit.devnet import funding
 from toolkit.devnet.accounts import DEV_MNEMONIC, USERS, Account, dev_accounts
 from toolkit.devnet.archive import L1_STATE, Archive
-from toolkit.devnet.chain import Chain
+from toolkit.devnet.chain import MINED_SECONDS, Call, Chain
+from toolkit.devnet.funding import Budget
+from toolkit.devnet.keys import Payer
+from toolkit.devnet.networks import Consent, is_known
 from toolkit.devnet.nodes import (
     DEV_CHAIN_ID,
     GENESIS_TIMESTAMP,
@@ -28,9 +34,11 @@ from toolkit.devnet.nodes import (
     NODE_HARDFORKS,
     Node,
     attach,
+    check_blobs,
     check_flags,
     check_hardfork,
     check_port,
+    no_blobs,
     start_anvil,
     start_hardhat,
 )
@@ -38,12 +46,16 @@ from toolkit.devnet.process import Child, RunFolder
 from toolkit.devnet.rpc import without_secrets
 from toolkit.devnet.running import claim
 from toolkit.devnet.supervision import Launched, Supervisor
-from toolkit.errors import BadInput, NodeError, RpcError, ServiceError
+from toolkit.errors import BadInput, L2KitError, NodeError, RpcError, ServiceError
 from toolkit.rollup.client import RollupClient
-from toolkit.rollup.deploy import RollupContracts, deploy_rollup, find_rollup
+from toolkit.rollup.deploy import BOND_GAS, CHALLENGE_BOND_GAS, RollupContracts, deploy_rollup, find_rollup
 from toolkit.rollup.process import ServiceProcess
 from toolkit.rollup.technique import RollupAccess
 from toolkit.session.archive import PLAN
+
+if TYPE_CHECKING:
+    from toolkit.session.channels import Peer
+    from toolkit.session.client import Session
 
 ETHER = 10**18
 DAY = 24 * 3600
@@ -65,8 +77,19 @@ _PATIENCE_SECONDS = 15.0
 _NEVER = 1e9
 """Seconds that a batch waits for more where it is sealed when that is asked for."""
 _READY_SECONDS = 30.0
+_BONDS = BOND_GAS, CHALLENGE_BOND_GAS
+_OWN_DESCRIPTION = "own.json"
+"""In the run folder: the description of a devnet that a program has for itself; no command looks for it."""
 _ASSERT_SECONDS = 3.0
 """Between two assertions: each costs as much as the batches it speaks of are cheap."""
+_LONGEST_WINDOW = 30 * DAY
+"""The escape delay, which the challenge window must be below."""
+_SLOW_POLL_SECONDS = 4.0
+_AT_OTHERS_LEISURE = {"poll_seconds": _SLOW_POLL_SECONDS, "batch_seconds": 30.0, "assert_seconds": 600.0}
+"""On a public network, where every call is counted, every transaction costs, and a block takes seconds."""
+_PUBLIC_MINED_SECONDS = 900.0
+_TOKEN_GAS = 60_000
+"""More than a transfer of tokens to a new holder takes."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +113,12 @@ class Options:
         watchtower: whether a watchtower for payment channels is among the services.
         session: the name under which others find the devnet and which no other session has; None: it has none.
         node_flags: further flags for the node that we start, as its own command takes them.
+        payer: with ``l1_rpc``: who pays for everything there. All accounts get keys of their own, derived from the
+            payer's (`toolkit.devnet.keys`), and money for what they are to do; what is left goes back at the end.
+            None: the development accounts must have money there.
+        public: it is known that the network of ``l1_rpc`` is a public one.
+        real_money: it is known that its money is real.
+        fund: with a payer: wei that each user gets beside gas.
     """
 
     node: str = "anvil"
@@ -105,6 +134,15 @@ class Options:
     watchtower: bool = False
     session: str | None = None
     node_flags: tuple[str, ...] = ()
+    payer: Payer | None = None
+    public: bool = False
+    real_money: bool = False
+    fund: int = funding.FUND
+
+    @property
+    def consent(self) -> Consent:
+        """What was said about the network."""
+        return Consent(self.payer is not None, self.public, self.real_money)
 
 
 @dataclass(frozen=True)
@@ -136,6 +174,8 @@ class Devnet:
         rollup: the rollup's contracts and genesis.
         services: "sequencer", "proposer", "verifier", "provider" and "watchtower", where they were started.
         access: the rollup as its users reach it, through the services.
+        remark: what is different from when it was saved; "" where nothing is.
+        say: is told what happens to a payer's money, a sentence each.
         deployed_until: the last block that brought contracts, or the users' tokens; where it was loaded, the last that
             was saved.
 
@@ -156,6 +196,7 @@ class Devnet:
     rollup: RollupContracts
     access: RollupAccess
     deployed_until: int
+    _budget: Budget
 
     def __init__(self, options: Options | None = None, saved: Archive | None = None) -> None:
         """
@@ -163,10 +204,12 @@ class Devnet:
             saved: goes on where that devnet was saved, on an Anvil that we start; ``options`` must fit (`fitting`).
         """
         self.options = options or Options()
-        self._saved = saved
-        self.accounts: dict[str, Account] = dev_accounts()
+        self._saved, self.remark = saved, ""
+        self.accounts: dict[str, Account] = dev_accounts() if self.options.payer is None else {}
+        self.say: Callable[[str], object] = lambda _: None
         self.services: dict[str, Service] = {}
         self._cheat = ""
+        self._is_funded = False
         self._stack = ExitStack()
 
     def __enter__(self) -> Devnet:
@@ -216,13 +259,23 @@ class Devnet:
             check_port(options.l2_port)
         self.node = self._start_node()
         self._stack.callback(self.node.stop)
-        self.l1 = Chain(self.node.url, packs_blocks=options.repeatable and self.node.kind == "anvil")
+        self.l1 = Chain(
+            self.node.url,
+            packs_blocks=options.repeatable and self.node.kind == "anvil",
+            mined_seconds=_PUBLIC_MINED_SECONDS if self.node.is_public else MINED_SECONDS,
+            confirmations=int(is_known(self.node.chain_id) and self.node.is_public),
+        )
         self._stack.callback(self.l1.rpc.close)
-        if self._saved is None:
-            self._check_money()
-            self._deploy()
-        else:
+        if options.batch_data == "blobs" and not self.l1.gives_blobs():
+            raise BadInput(no_blobs(f"the node at {self.node.rpc.shown}"))
+        if self._saved is not None:
             self._find(self._saved)
+        else:
+            if options.payer is None:
+                self._check_money()
+            else:
+                self._fund(options.payer)
+            self._deploy()
         self._write_plan()
         if options.services:
             self.start_services()
@@ -240,6 +293,12 @@ class Devnet:
         if options.l1_rpc is not None and options.node_flags:
             where = without_secrets(options.l1_rpc)
             raise BadInput(f"the node at {where} already runs: it can be given no flags ({options.node_flags[0]})")
+        if options.payer is not None and options.l1_rpc is None:
+            raise BadInput("a key of your own is for a network that runs already: name it with --l1-rpc")
+        if not 0 < options.challenge_window < _LONGEST_WINDOW:
+            raise BadInput(f"a challenge window of {options.challenge_window} s is not between 0 and 30 days")
+        if options.l1_rpc is None and options.batch_data == "blobs":
+            check_blobs(options.node)
         if options.node in NODE_HARDFORKS:
             check_hardfork(options.node, options.hardfork)
             check_flags(options.node, options.node_flags)
@@ -247,7 +306,7 @@ class Devnet:
     def _start_node(self) -> Node:
         options = self.options
         if options.l1_rpc is not None:
-            return attach(options.l1_rpc, chain_id=options.chain_id)
+            return _attached(options)
         chain_id = DEV_CHAIN_ID if options.chain_id is None else options.chain_id
         if options.node == "anvil":
             timestamp, seconds = (GENESIS_TIMESTAMP, 1) if options.repeatable else (None, None)
@@ -282,17 +341,50 @@ class Devnet:
                     f"{self.node.rpc.shown}; l2kit needs the development accounts of the mnemonic '{DEV_MNEMONIC}'"
                 )
 
+    def _fund(self, payer: Payer) -> None:
+        """Make the accounts, and give each what it needs."""
+        self.accounts = payer.accounts(self.node.chain_id, self.options.session or "")
+        self._budget = funding.budget(self.l1, self.accounts, payer.account, _BONDS, self.options.fund)
+        self._budget.check(payer.account)
+        self._stack.callback(self._sweep, payer)
+        self.say(f"giving the session's accounts what they need, from {payer.account.address}")
+        funding.fund(self.l1, self.accounts, payer.account, self._budget)
+        self._is_funded = True
+
+    def _sweep(self, payer: Payer) -> None:
+        """Give the payer back what is left; nothing keeps the end from coming."""
+        for service in self.services.values():
+            service.child.kill()  # at once, for whoever ends us does not wait for ever; their databases go as well
+        try:
+            if not self._is_funded:
+                self.l1.settle(payer.account)  # what is on its way to the accounts is to come back as well
+            swept = funding.sweep(self.l1, self.accounts, payer.account.address)
+        except L2KitError as error:
+            self.say(f"what the accounts own could not be sent back: {error}; 'l2kit sweep' does it later")
+        else:
+            self.say(swept.told(payer.account.address))
+
     def _deploy(self) -> None:
         deployer = self.accounts["deployer"]
         token, tokens_receipt = self.l1.deploy(deployer, "Token", "Devnet Token", "DEV", TOKEN_SUPPLY)
         channels, channels_receipt = self.l1.deploy(deployer, "PaymentChannels")
-        for name in (*USERS, "provider"):
-            self.l1.send(deployer, token.functions.transfer(self.accounts[name].address, TOKENS_EACH))
+        transfers = [
+            token.functions.transfer(self.accounts[name].address, TOKENS_EACH) for name in (*USERS, "provider")
+        ]
+        bonds: dict[str, int] = {}
+        if self.options.payer is None:
+            for transfer in transfers:
+                self.l1.send(deployer, transfer)
+        else:  # in one block, if it may be
+            data = (self.l1.calldata(transfer) for transfer in transfers)
+            self.l1.send_many([Call(deployer, token.address, data=each, gas=_TOKEN_GAS) for each in data], headroom=2)
+            bonds = {"bond": self._budget.bond, "challenge_bond": self._budget.challenge_bond}
         self.rollup = deploy_rollup(
             self.l1,
             deployer,
             sequencer=self.accounts["sequencer"].address,
             challenge_window=self.options.challenge_window,
+            **bonds,
         )
         self.contracts = {
             "Token": token,
@@ -329,6 +421,8 @@ class Devnet:
                 f"{self.node.version()} has not become what {manifest.node!r:.60} was when {saved.file} was written: "
                 f"its block {int(latest['number'], 16)} is {latest['hash']}, and not {manifest.block_hash!r:.70}"
             )
+        if self.node.version() != manifest.node:
+            self.remark = f"L1's node is {self.node.version()}; when the devnet was saved, it was {manifest.node}"
         (self.folder.path / L1_STATE).unlink()
         self.contracts = {name: self.l1.contract(name, manifest.contracts[name]) for name in CONTRACTS}
         self.deployment = dict(manifest.deployment)
@@ -349,7 +443,7 @@ class Devnet:
             "deployment": self.deployment,
             "deployed_block": self.rollup.block,
         }
-        (self.folder.path / PLAN).write_text(json.dumps(plan))
+        (self.folder.path / PLAN).write_text(json.dumps({"keyed": True} if options.payer else plan))
 
     def kill_services(self) -> None:
         """Kill the services as kill -9 does; their databases stay. `start_services` starts them again."""
@@ -376,11 +470,12 @@ class Devnet:
         roles = [role for role in SERVICES if not (repeatable and role == "provider")]
         launched = {role: self._launch(role) for role in [*roles, *([WATCHTOWER] if self.options.watchtower else [])]}
         for each in launched.values():
-            each.child.wait_until(each.ready.exists, _READY_SECONDS, "answer")
+            each.child.wait_until(each.ready.exists, (4 if self.node.is_public else 1) * _READY_SECONDS, "answer")
         self.services = {
             role: Service(str(json.loads(each.ready.read_text())["url"]), each.child, each.ready)
             for role, each in launched.items()
         }
+        self.__dict__.pop("session", None)  # which knows those before
         self.access = RollupAccess(
             self.rollup,
             self._client("sequencer"),
@@ -389,6 +484,38 @@ class Devnet:
             self.options.challenge_window,
             self._client("proposer") if repeatable else None,
         )
+
+    @cached_property
+    def session(self) -> Session:
+        """Every verb of the command as a call, about this devnet, for as long as its services are those of now.
+
+        Its channels start the peers that they need. No command finds the devnet by that, other than by the session's
+        file (``devnet.session.local.file``).
+        """
+        from toolkit.bridge.local import Local
+        from toolkit.session.client import Session
+
+        if "sequencer" not in self.services:
+            raise BadInput("this devnet runs no services, so there is no session to use")
+        file = self.folder.path / _OWN_DESCRIPTION
+        file.write_text(json.dumps(describe(self)))
+        return Session(Local.find(file), self._spawn)
+
+    def start_peer(self, name: str) -> Peer:
+        """Start the channel peer of an account, where every part of l2kit finds it; it answers when this returns.
+
+        Where there is a watchtower, it gets every state.
+
+        Raises:
+            BadInput: there is no such account, or its peer runs already.
+            ServiceError: it does not start.
+        """
+        return self.session.channels.peer(name)
+
+    def _spawn(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Child:
+        for child in [each for each in self.folder.children if each.name == name and not each.alive]:
+            self.folder.forget(child)
+        return self.folder.start(name, command, env=environment)
 
     def provider(self) -> ProviderClient:
         """A client of the liquidity provider, for who does not want to wait for a withdrawal."""
@@ -425,7 +552,8 @@ class Devnet:
     def _launch(self, role: str, port: int = 0) -> Launched:
         if role == WATCHTOWER:
             contract = self.contracts["PaymentChannels"].address
-            config = {**on_l1(self.l1.chain_id, contract, self.node.url), "port": port}
+            poll = {"poll_seconds": _SLOW_POLL_SECONDS} if self.node.is_public else {}
+            config = {**on_l1(self.l1.chain_id, contract, self.node.url), **poll, "port": port}
             return Launched(*launch(self.folder, role, "toolkit.channel.tower", self.accounts[WATCHTOWER].key, config))
         process = self._start_service(role, port)
         return Launched(process.child, process.ready)
@@ -437,6 +565,7 @@ class Devnet:
             "assert_seconds": _ASSERT_SECONDS,
             "batch_data": self.options.batch_data,
             "batch_data_on_demand": True,
+            **(_AT_OTHERS_LEISURE if self.node.is_public else {}),
             **(on_demand if self.options.repeatable else {}),
             **(self._lending() if role == "provider" else {}),
             **({"cheat": self._cheat} if role == "sequencer" else {}),
@@ -444,9 +573,9 @@ class Devnet:
         return self.process(role, role, self.accounts[role], **config)
 
     def _lending(self) -> dict[str, Any]:
-        """How the liquidity provider lends here: at once, since nothing is at risk but a devnet's money."""
+        """How the liquidity provider lends here: at once, where nothing is at risk but a devnet's money."""
         return {
-            "confirmations": 1,
+            **({} if self.node.is_public else {"confirmations": 1}),
             "quote_seconds": 3600,
             "patience_seconds": _PATIENCE_SECONDS,
             "prices": {self.contracts["Token"].address: TOKEN_PRICE},
@@ -497,3 +626,29 @@ class _Client(RollupClient):
     def call(self, method: str, *params: Any) -> Any:
         self.check()
         return super().call(method, *params)
+
+
+def survey(options: Options) -> tuple[Node, Budget]:
+    """What a payer's session would find and need, before anything is sent; the node is for the caller to stop.
+
+    Raises as `Devnet` does.
+    """
+    if options.payer is None or options.l1_rpc is None:
+        raise BadInput("only a session with a payer, on a network that runs already, needs money")
+    node = _attached(options)
+    return node, _budget_on(node, options, options.payer)
+
+
+def _attached(options: Options) -> Node:
+    payer, url = options.payer, options.l1_rpc or ""
+    costs = None if payer is None else lambda node: _budget_on(node, options, payer).told()
+    return attach(url, chain_id=options.chain_id, consent=options.consent, costs=costs)
+
+
+def _budget_on(node: Node, options: Options, payer: Payer) -> Budget:
+    chain = Chain(node.url)
+    try:
+        accounts = payer.accounts(node.chain_id, options.session or "")
+        return funding.budget(chain, accounts, payer.account, _BONDS, options.fund)
+    finally:
+        chain.rpc.close()

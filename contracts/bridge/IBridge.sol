@@ -143,7 +143,8 @@ interface IBridge {
     /// @notice The same, approving the deposit by the caller's EIP-2612 permit of exactly `amount` to the bridge. Whether
     /// the token takes the permit does not matter if the bridge may have the deposit: somebody else may have used it
     /// already.
-    /// @param permitDeadline Of the permit (seconds). @param signature The permit's; of an account with a key only.
+    /// @param permitDeadline Of the permit (seconds).
+    /// @param signature The permit's; of an account with a key only.
     function depositERC20WithPermit(
         address token,
         address to,

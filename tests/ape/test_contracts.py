@@ -7,6 +7,8 @@ from typing import Any
 import ape
 import pytest
 
+from toolkit.toolchain.pins import ANVIL_VERSION, HARDHAT_VERSION
+
 ONE_TOKEN = 10**18
 
 
@@ -20,9 +22,32 @@ def token(owner: Any, project: Any) -> Any:
     return owner.deploy(project.Token, "Test", "TST", 1_000 * ONE_TOKEN)
 
 
+@pytest.fixture(scope="session")
+def heights() -> list[int]:
+    """Those of the chain at the beginning of tests."""
+    return []
+
+
 def payment(recipient: Any, amount: int) -> bytes:
     """One word of BatchPay: recipient << 96 | amount."""
     return bytes.fromhex(str(recipient)[2:]) + amount.to_bytes(12, "big")
+
+
+def test_the_node_is_the_pinned_one_that_was_asked_for(networks: Any) -> None:
+    versions = {"foundry": f"anvil/v{ANVIL_VERSION}", "hardhat": f"HardhatNetwork/{HARDHAT_VERSION}/"}
+    either = tuple(versions.values())  # a session's
+    assert networks.provider.client_version.startswith(versions.get(networks.provider.name, either))
+
+
+@pytest.mark.parametrize("place", ["first", "second"])
+def test_every_test_finds_the_chain_as_it_was(
+    place: str, owner: Any, project: Any, chain: Any, heights: list[int]
+) -> None:
+    heights.append(chain.blocks.height)
+    assert heights == heights[:1] * len(heights), place
+    storage = owner.deploy(project.SimpleStorage)
+    storage.set(7, sender=owner)
+    assert chain.blocks.height == heights[0] + 2
 
 
 def test_storage_returns_what_was_set(owner: Any, project: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from toolkit import Devnet
 from toolkit.cli.main import cli
-from toolkit.cli.up import describe
+from toolkit.description import describe
 from toolkit.errors import L2KitError
 
 ETHER = 10**18

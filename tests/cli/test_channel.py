@@ -14,7 +14,7 @@ import pytest
 from waiting import eventually
 
 from toolkit import Devnet
-from toolkit.cli.up import describe
+from toolkit.description import describe
 
 pytestmark = pytest.mark.node
 

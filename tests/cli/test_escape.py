@@ -30,6 +30,10 @@ def test_everybody_leaves_in_the_end(tmp_path: Path) -> None:
         desk = Desk(devnet, tmp_path / "devnet.json")
         everything = ["escape", "--for", "everybody", "--from", "heidi"]
 
+        for refused in (["nobody"], ["alice", "--from", "nobody"]):
+            answer = desk.refused("escape", "--for", *refused)
+            assert "'nobody'" in answer and "what was done" not in answer
+
         # While the rollup lives nobody needs to, and nobody can.
         assert "nothing of anybody's is in the last state that L1 has confirmed" in desk.refused(*everything)
         desk.ask("deposit", "5", "--from", "alice", "--wait")
@@ -82,7 +86,7 @@ def test_everybody_leaves_in_the_end(tmp_path: Path) -> None:
         assert (devnet.l1.balance(bridge), token.balanceOf(bridge).call()) == (0, 0), "nobody's money is left"
 
         assert desk.ask(*everything) == {
-            "paid": [], "waits_until": None, "waits_for": None, "over": True, "transactions": [],
+            "paid": [], "waits_until": None, "waits_for": None, "over": True, "credits": [], "transactions": [],
         }  # fmt: skip
         assert "carol has escaped with 0.5 ETH" in desk.ask("status", carols)["happened"]
         assert "the rollup is frozen and takes nothing any more" in desk.refused("deposit", "1", "--from", "alice")

@@ -12,7 +12,7 @@ import pytest
 
 from toolkit import Devnet
 from toolkit.bridge.client import deposit_eth
-from toolkit.cli.up import describe
+from toolkit.description import describe
 from toolkit.rollup.rebuild import delete_databases
 
 ETHER = 10**18

@@ -23,6 +23,7 @@ from toolkit.cli.main import cli
 from toolkit.devnet import check_port
 from toolkit.devnet.rpc import Rpc
 from toolkit.errors import L2KitError
+from toolkit.session import attach
 
 pytestmark = pytest.mark.node
 
@@ -206,6 +207,12 @@ def test_logs_are_shown_by_name_or_all_at_once(place: Place, one: dict[str, Any]
     assert fronts >= SERVICES | {"anvil"}
     with pytest.raises(L2KitError, match="there is no log 'geth'; there are anvil, sequencer"):
         place.say("logs", "geth")
+    assert place.ask("logs", "verifier", "-n", "2") == {"verifier": verifier[-2:]}
+    assert set(place.ask("logs", "-n", "1")) >= SERVICES | {"anvil"}
+    with place.start("logs", "verifier", "-f", "-n", "1", "--json") as following:
+        assert following.stdout is not None
+        assert json.loads(following.stdout.readline()) == {"name": "verifier", "line": verifier[-1]}
+        following.send_signal(signal.SIGINT)
 
 
 def test_every_command_finds_it_by_name(place: Place, one: dict[str, Any]) -> None:
@@ -232,7 +239,7 @@ def test_two_side_by_side_and_one_is_ended(place: Place, one: dict[str, Any]) ->
     with place.start("logs", "-f", "-n", "1", "--session", "two") as following:
         assert following.stdout is not None
         assert following.stdout.readline().startswith("anvil ")  # it has begun
-        assert [each["pid"] for each in place.ask("down", "--session", "two")] == [two["pid"]]
+        attach(Path(two["folder"]) / "devnet.json").down()
         assert left(two) == []
         assert following.wait(30) == 0  # there is nothing more to follow
     assert place.ask("status")["session"] == "one"

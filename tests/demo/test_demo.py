@@ -9,8 +9,8 @@ import pytest
 from toolkit import Devnet
 from toolkit.demo import bridge, fraud
 from toolkit.demo.program import run
-from toolkit.demo.story import Story
 from toolkit.technique.meter import Balances, CheckFailed, Meter
+from toolkit.technique.story import Story
 from toolkit.technique.workload import ETHER, read_csv
 
 

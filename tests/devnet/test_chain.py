@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from web3.types import TxReceipt
 
@@ -62,17 +64,17 @@ def test_send_many_lets_few_transactions_wait_at_once(
 ) -> None:
     """Anvil stands still when about 1,000 wait to be mined."""
     waiting = [0]
-    send, receipts = chain.rpc.batch, chain.receipts
+    send, receipts = chain.rpc.responses, chain.receipts
 
-    def count_sent(calls: list[tuple[str, list[str]]]) -> list[str]:
-        waiting[-1] += len(calls)
+    def count_sent(calls: list[tuple[str, list[str]]]) -> list[dict[str, Any]]:
+        waiting[-1] += sum(method == "eth_sendRawTransaction" for method, _ in calls)
         return send(calls)
 
-    def wait_for(hashes: list[bytes]) -> list[TxReceipt]:
+    def wait_for(hashes: list[bytes], **how: Any) -> list[TxReceipt]:
         waiting.append(0)
-        return receipts(hashes)
+        return receipts(hashes, **how)
 
-    monkeypatch.setattr(chain.rpc, "batch", count_sent)
+    monkeypatch.setattr(chain.rpc, "responses", count_sent)
     monkeypatch.setattr(chain, "receipts", wait_for)
     chain.send_many([Call(accounts["alice"], accounts["bob"].address, value=1, gas=21_000)] * 1_001)
     assert sum(waiting) == 1_001

@@ -100,7 +100,10 @@ def test_attach_to_nobody_is_told() -> None:
 def test_public_chain_is_refused() -> None:
     with RunFolder() as folder:
         pretender = start_anvil(folder, chain_id=1)
-        with pytest.raises(BadInput, match=r"is on Ethereum .chain 1.; l2kit works on"):
+        with pytest.raises(
+            BadInput,
+            match=r"is on Ethereum .chain 1., where money is real; l2kit works there with a key of your own only",
+        ):
             attach(pretender.url)
 
 

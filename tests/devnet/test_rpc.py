@@ -99,6 +99,11 @@ def test_what_is_no_url_is_told(url: str) -> None:
         ("https://host/rpc?key=secret", "https://host/rpc?***"),
         ("http://user:sec/ret@host", "http://***@host"),
         ("user:secret@host", "***@host"),
+        ("https://host/v3/0123456789abcdef0123456789abcdef", "https://host/v3/***"),
+        ("https://host/AbCdEf-0_9/sepolia/", "https://host/***/sepolia/"),
+        ("https://host/ext/bc/C/rpc", "https://host/ext/bc/C/rpc"),
+        ("https://a1b2c3d4e5f6a7b8c9d0e1f2.example.org/x", "https://***.example.org/x"),
+        ("https://host/rpc#secret", "https://host/rpc#***"),
     ],
 )
 def test_messages_show_no_password(url: str, shown: str) -> None:

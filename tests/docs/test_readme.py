@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from console import commands
 from waiting import eventually
 
 from toolkit.gas import snapshot
@@ -17,7 +18,11 @@ from toolkit.gas.cell import SIZES, TECHNIQUES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+TUTORIALS = {page.name: page.read_text() for page in sorted((ROOT / "docs").glob("*.md"))}
 PAGES = README + "".join((ROOT / name).read_text() for name in ("CONTRIBUTING.md", "SECURITY.md"))
+PAGES += "".join(TUTORIALS.values())
+DEMOS = ("$ l2kit demo channel", "$ l2kit demo fraud")
+"""Whose screens the tutorials show: sections of what ``make demo`` prints."""
 GAS_LINE = re.compile(r"^  (\S.*?)\s{2,}([\d,]+)(?: gas)?$", re.MULTILINE)
 
 
@@ -37,21 +42,42 @@ def figures(text: str) -> dict[tuple[str, str], int]:
     return found
 
 
+def demos() -> list[str]:
+    """The screens of ``l2kit demo`` in the tutorials."""
+    shown = [
+        "\n".join(command.printed)
+        for page in TUTORIALS.values()
+        for command in commands(page)
+        if f"$ {command.words}" in DEMOS
+    ]
+    assert len(shown) == len(DEMOS)
+    return shown
+
+
+def missing(shown: str, printed: str, lines: str) -> list[str]:
+    """The lines of a certain kind that are shown, and were not printed; how many batches there were does not matter."""
+    told, expected = (re.sub(r"\d+ assertions|batch \d+", "N", text) for text in (printed, shown))
+    return [line for line in re.findall(lines, expected, re.MULTILINE) if line not in told]
+
+
 @pytest.mark.slow
-def test_make_demo_prints_what_the_readme_shows() -> None:
+def test_make_demo_prints_what_the_readme_and_the_tutorials_show() -> None:
     assert "make demo\n" in blocks("sh")
     ran = subprocess.run(["make", "demo"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, ran.stderr
-    told, shown = (re.sub(r"\d+ assertions", "N assertions", text) for text in (ran.stdout, blocks("text")[0]))
-    missing = [line for line in re.findall(r"^(?:  ok|[A-Z0-9]).*$", shown, re.MULTILINE) if line not in told]
-    assert not missing, missing
+    assert not missing(blocks("text")[0], ran.stdout, r"^(?:  ok|[A-Z0-9]).*$")
+    for shown in demos():
+        assert not missing(
+            re.sub(r"; the last .*|  +[\d,]+ gas$", "", shown, flags=re.MULTILINE), ran.stdout, r"^.*[^.\n].*$"
+        )
     # Two for the margin or six for the mark, then 78 or 74 at most; with its gas a step has 80 columns.
     story = [line for line in ran.stdout[: ran.stdout.index("\nGas\n")].splitlines() if line.startswith("  ")]
     assert not [line for line in story if len(line) > 80]
     printed = figures(ran.stdout)
-    for what, gas in figures(blocks("text")[0]).items():
-        if what in printed:
-            assert printed[what] == pytest.approx(gas, rel=0.01), what
+    for text in (blocks("text")[0], *demos()):
+        for what, gas in figures(text).items():
+            if what in printed:
+                assert printed[what] == pytest.approx(gas, rel=0.01), what
 
 
 def test_make_test_is_what_it_says() -> None:
@@ -89,37 +115,22 @@ def test_python_example_runs() -> None:
 @pytest.mark.node
 def test_pytest_example_passes(tmp_path: Path) -> None:
     (tmp_path / "test_example.py").write_text(blocks("python")[2])
-    command = [sys.executable, "-m", "pytest", "-p", "no:ape_test", "-p", "no:cacheprovider", str(tmp_path)]
+    plugins = ["-p", "toolkit.pytest_plugin", "-p", "no:ape_test", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *plugins, str(tmp_path)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     ran = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
-    assert "1 passed" in ran.stdout, ran.stdout
-
-
-def test_channel_example_runs(tmp_path: Path) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", blocks("python")[3]],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert "State(nonce=2, net=12" in ran.stdout
-    assert str(10**9 - 12) in ran.stdout
+    assert "2 passed" in ran.stdout, ran.stdout
 
 
 def test_the_commands_of_channels_bridge_benchmarks_and_models_are_there() -> None:
-    bridge = "deposit|withdraw|status|claim|escape"
-    verbs = (
-        rf"l2kit (down|logs|accounts|balance|transfer|travel|fault|heal|dispute|channel|bench|{bridge}|gas|recommend)\b"
-    )
-    lines = [line for block in blocks("sh") for line in block.splitlines() if re.search(verbs, line)]
+    tutorials = "".join(TUTORIALS.values())
+    typed = "\n".join([*blocks("sh"), *re.findall(r"^```sh\n(.*?)^```", tutorials, re.MULTILINE | re.DOTALL)])
+    lines = re.findall(r"^(?:\.venv/bin/)?l2kit (.*)$", typed, re.MULTILINE)
     assert len(lines) > 22
     for line in lines:
-        words = line.split()[1:]
+        words = line.split(" -- ")[0].split()
         ran = subprocess.run(
             [sys.executable, "-m", "toolkit", *words, "--help"], capture_output=True, text=True, timeout=60, check=False
         )
@@ -134,11 +145,16 @@ def test_the_table_of_the_gas_lab_is_what_was_measured() -> None:
         assert rows[title] == measured, title
 
 
+def test_the_single_transactions_of_the_gas_page_are_what_was_measured() -> None:
+    shown = re.findall(r"^\| (\w+: .*?) \| ([\d,]+) \|$", TUTORIALS["gas.md"], re.MULTILINE)
+    assert len(shown) > 5
+    receipts = snapshot.committed().receipts
+    assert {what: int(gas.replace(",", "")) for what, gas in shown} == {what: receipts[what] for what, _ in shown}
+
+
 def named() -> list[str]:
-    """The paths in the map of the house, and those that the pages speak of."""
-    in_map = re.findall(r"^((?:toolkit|scripts|tests)\S*)", README, re.MULTILINE)
-    in_text = re.findall(r"`((?:toolkit|contracts|scripts|tests)/(?!NAME)[\w/.]+)`", PAGES)
-    return sorted({*in_map, *in_text})
+    """The paths that the pages speak of."""
+    return sorted(set(re.findall(r"`((?:toolkit|contracts|scripts|tests|docs|examples)/(?!NAME)[\w/.]+)`", PAGES)))
 
 
 @pytest.mark.parametrize("path", named())

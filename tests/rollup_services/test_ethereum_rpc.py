@@ -16,8 +16,8 @@ from web3.exceptions import BlockNotFound, TransactionNotFound, Web3RPCError
 
 from toolkit import Devnet
 from toolkit.bridge.client import deposit_erc20_with_permit, deposit_eth
-from toolkit.cli.up import describe
 from toolkit.crypto import keccak256
+from toolkit.description import describe
 from toolkit.devnet import Account
 from toolkit.errors import RpcError
 from toolkit.rollup.client import Receipt, RollupClient

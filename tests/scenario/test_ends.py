@@ -13,10 +13,10 @@ from disposition import disposition
 from waiting import eventually
 
 from toolkit import Devnet, Options
-from toolkit.demo.story import Story
 from toolkit.scenario.ledger import ETH
 from toolkit.scenario.stage import Stage
 from toolkit.technique.meter import CheckFailed
+from toolkit.technique.story import Story
 
 pytestmark = pytest.mark.node
 

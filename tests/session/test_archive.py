@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import sqlite3
 import time
 import zipfile
@@ -50,6 +51,7 @@ class Before:
             (who, layer): session.balance(who, layer=layer) for who in PARTIES for layer in ("l1", "l2", "posted")
         }
         self.channels = made.channels()
+        self.ports = [int(peer.ready["port"]) for peer in made.peers.values()]
         self.saved = session.save(file)
         self.blocks = blocks(devnet.l1.rpc)
         self.old = self.old_state(devnet.l1.rpc)
@@ -85,9 +87,12 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Before:
 
 @pytest.fixture(scope="module")
 def after(before: Before) -> Iterator[Session]:
-    session = load(before.file, NAME)
-    yield session
-    end(find_session(NAME))
+    with ExitStack() as taken:  # by who else runs there
+        for port in before.ports:
+            taken.enter_context(socket.create_server(("127.0.0.1", port)))
+        session = load(before.file, NAME)
+        yield session
+        end(find_session(NAME))
 
 
 @pytest.fixture(scope="module")

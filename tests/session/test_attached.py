@@ -20,7 +20,7 @@ from toolkit.bridge.client import deposit_eth
 from toolkit.bridge.local import Local
 from toolkit.bridge.passage import Passage
 from toolkit.bridge.standing import Stage, Subject
-from toolkit.cli.up import describe
+from toolkit.description import describe
 from toolkit.devnet import free_port
 from toolkit.errors import BadInput, L2KitError, NodeError, ServiceError
 from toolkit.rollup.client import OperationRefused, RollupClient

@@ -19,7 +19,7 @@ import pytest
 from waiting import eventually
 
 from session.town import ETHER, Town, town
-from toolkit import Devnet
+from toolkit import Devnet, isolation
 from toolkit.channel.control import Control
 from toolkit.cli.main import cli
 from toolkit.devnet import RunFolder, start_hardhat
@@ -59,7 +59,8 @@ def act(town: Town) -> None:
     session.transfer("alice", "bob", ETHER, wait=True)
     session.transfer("bob", "alice", ETHER // 4)
     session.deposit("bob", ETHER)
-    session.withdraw("alice", ETHER, travel=True)
+    session.withdraw("alice", ETHER)
+    session.travel(days=8)
     town.pay(250_000)
 
 
@@ -321,6 +322,22 @@ def test_the_commands_do_the_same(fresh: Town) -> None:
     assert "back at the snapshot mine: L1's block" in run("revert", "mine")
     with pytest.raises(L2KitError, match="--list shows all"):
         run("snapshot", "--list", "mine")
+
+
+def test_isolation_is_measured_and_told(here: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    balance = here.session.balance("bob")
+
+    found = isolation._isolate(here.session, "a transfer", lambda: here.session.transfer("alice", "bob", ETHER), 1)
+    assert found.ms == found.before_ms + found.after_ms > found.before_ms > 0
+    assert here.session.balance("bob") == balance
+    speed = isolation.Speed(2.5, 5, 2.0, 1, [isolation.Isolation("a transfer", 3.0, 17.0)])
+    monkeypatch.setattr(isolation, "measure", lambda tests, step, **_: speed)
+    with redirect_stdout(StringIO()) as out:
+        cli.main(["bench", "devnet", "--json"], prog_name="l2kit", standalone_mode=False)
+        assert json.loads(out.getvalue())["isolation"][0]["ofBare"] == 10
+        cli.main(["bench", "devnet"], prog_name="l2kit", standalone_mode=False)
+    assert "a transfer         3.0      17.0      20.0         10.0" in out.getvalue()
+    assert "A devnet's start: 2.5 s" in out.getvalue()
 
 
 def test_hardhat_is_brought_back_and_cannot_be_saved(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from waiting import eventually
 from toolkit import Devnet
 from toolkit.channel.process import PeerProcess, on_l1
 from toolkit.channel.tower_client import TowerClient
-from toolkit.cli.up import describe
+from toolkit.description import describe
 from toolkit.session import Session, attach
 
 ETHER = 10**18

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -61,16 +62,18 @@ def test_ape_compiles_to_our_bytecode(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []  # nothing in the user's home folder
 
 
-def test_ape_runs_its_tests_and_not_ours(tmp_path: Path) -> None:
-    done = ape(tmp_path, "test")
+@pytest.mark.parametrize("node", ["foundry", "hardhat"])
+def test_ape_runs_its_tests_and_not_ours(tmp_path: Path, node: str) -> None:
+    done = ape(tmp_path, "test", "--network", f"ethereum:local:{node}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout
+    assert "skipped" not in done.stdout
     assert "tests/toolchain" not in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 
 def test_ape_deploys_everything_with_one_script(tmp_path: Path) -> None:
-    done = ape(tmp_path, "run", "deploy")
+    done = ape(tmp_path, "run", "deploy", "--network", "ethereum:local:hardhat")
     assert done.returncode == 0, done.stdout + done.stderr
     addresses = json.loads(done.stdout[done.stdout.index("{") : done.stdout.index("}") + 1])
     assert set(addresses) >= {"Token", "PaymentChannels", "Inbox", "PaymentsMachine", "Rollup", "Bridge"}
@@ -87,6 +90,13 @@ def test_what_ape_leaves_behind_is_neither_formatted_nor_linted() -> None:
             assert (fmt(["--check"]), lint()) == (0, 0)
         finally:
             shutil.rmtree(left.parent)
+
+
+def test_nothing_else_imports_ape() -> None:
+    toolkit = ROOT / "toolkit"
+    above = re.compile(r"^\s*(from|import) (ape|ape_\w+|toolkit\.ape)\b", re.MULTILINE)
+    found = [file for file in toolkit.rglob("*.py") if above.search(file.read_text())]
+    assert {file.relative_to(toolkit).parts[0] for file in found} == {"ape"}
 
 
 def test_config_names_no_place_of_this_machine() -> None:

@@ -58,7 +58,7 @@ class Payment:
     """What somebody was paid.
 
     Attributes:
-        by: "claim", "escape" or "recover".
+        by: "claim", "escape" or "recover"; "credit" where it was not taken and is owed.
         owner: who was paid (20 bytes): for a claim that a provider has taken over, the provider.
         token: 20 bytes.
         amount: base units.
@@ -83,11 +83,13 @@ class Left:
         paid: everything that was paid this time.
         waits_until: from when on (seconds of L1's time) it can go on; None where all is done.
         waits_for: what must happen until then.
+        credits: what the bridge owes to who has not taken a payment, this time or before.
     """
 
     paid: tuple[Payment, ...]
     waits_until: int | None = None
     waits_for: str = ""
+    credits: tuple[Payment, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs."""
@@ -96,6 +98,7 @@ class Left:
             "waits_until": self.waits_until,
             "waits_for": self.waits_for or None,
             "over": self.waits_until is None,
+            "credits": [each.as_json() for each in self.credits],
         }
 
 

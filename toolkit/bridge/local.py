@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 from toolkit.bridge.amounts import ETHER_UNIT, Unit, Words, span
 from toolkit.bridge.onlooker import Onlooker
 from toolkit.crypto import keccak256
-from toolkit.devnet.accounts import Account, parse_address
+from toolkit.devnet.accounts import Account, parse_address, parse_name
 from toolkit.devnet.faults import Fault, standing_faults
+from toolkit.devnet.keys import described_accounts
 from toolkit.devnet.l1 import bytes_of, hex_of
-from toolkit.devnet.nodes import Node, attach
+from toolkit.devnet.nodes import Node, connect
+from toolkit.devnet.replacement import Verdict, verdict
 from toolkit.devnet.rpc import Rpc
 from toolkit.devnet.running import find_devnet
 from toolkit.errors import BadInput, NodeError, RpcError, ServiceError
@@ -46,8 +48,9 @@ class _Sender(Rpc):
         self._sent.append(name)
         try:
             return super().call(method, *params)
-        except RpcError:
-            self._sent.remove(name)  # the node did not take it
+        except RpcError as error:
+            if verdict(error) is not Verdict.TAKEN:
+                self._sent.remove(name)
             raise
 
 
@@ -57,10 +60,13 @@ class Local:
 
     Attributes:
         source: where it is on L1.
-        accounts: the devnet's, by name; their keys are known to everybody.
+        accounts: the devnet's, by name. Their keys are known to everybody, or found when one is first needed
+            (`toolkit.devnet.keys`), which raises BadInput where the password is missing.
         tokens: addresses (20 bytes) by symbol; ETH is the zero address.
         services: the URLs of the services by role, whether or not they still answer.
+        keyed: whether the accounts' keys come from somebody's own.
         sent: the transactions (0x-hex) that `chain` has sent; each is here before it goes out.
+        file: that describes the devnet; None where nobody has written one.
         folder: that the devnet runs in; None where that is not known.
     """
 
@@ -69,6 +75,8 @@ class Local:
     tokens: Mapping[str, bytes]
     services: Mapping[str, str] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list, compare=False)
+    keyed: bool = False
+    file: Path | None = field(default=None, compare=False)
     folder: Path | None = None
 
     @classmethod
@@ -82,16 +90,13 @@ class Local:
         source, _ = read_devnet(file)
         try:
             found: dict[str, Any] = json.loads(file.read_text())
-            accounts = {
-                str(each["name"]): Account(str(each["name"]), bytes.fromhex(each["key"][2:]))
-                for each in found["accounts"]
-            }
+            accounts = described_accounts(found)
             tokens = {"ETH": ETH, _TOKEN.symbol: bytes.fromhex(found["contracts"]["Token"][2:])}
             services = {str(role): str(url) for role, url in found.get("services", {}).items()}
             folder = Path(found["folder"]) if "folder" in found else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadInput(f"{file} does not describe a devnet as l2kit up does: {error!r}") from error
-        return cls(source, accounts, tokens, services, folder=folder)
+        return cls(source, accounts, tokens, services, keyed="keys" in found, folder=folder, file=file)
 
     def faults(self) -> list[Fault]:
         """What is broken on purpose."""
@@ -115,10 +120,13 @@ class Local:
         return Words(names, {ETH: ETHER_UNIT, self.tokens[_TOKEN.symbol]: _TOKEN})
 
     def account(self, name: str) -> Account:
-        """An account of the devnet's, with its key. Raises BadInput where there is no such name."""
+        """An account of the devnet's, with its key. Raises BadInput where there is no such name, or no password."""
         if name not in self.accounts:
+            parse_name(name)
             raise BadInput(f"there is no account {name!r}; there are {', '.join(self.accounts)}")
-        return self.accounts[name]
+        account = self.accounts[name]
+        _ = account.key  # what is missing is told before anything is begun
+        return account
 
     def address(self, text: str) -> bytes:
         """The 20 bytes of an address, or of the account of that name. Raises BadInput where it is neither."""
@@ -143,10 +151,7 @@ class Local:
         from toolkit.devnet.chain import Chain  # web3 takes its time, and who only looks does not need it
 
         self.check_l1()
-        chain = Chain(self.source.l1_rpc)
-        chain.rpc.close()
-        chain.rpc = _Sender(self.source.l1_rpc, self.sent)
-        return chain
+        return Chain(self.source.l1_rpc, rpc=_Sender(self.source.l1_rpc, self.sent))
 
     def contract(self, name: str) -> Contract:
         """A contract of the rollup: "inbox", "rollup" or "bridge"."""
@@ -155,7 +160,7 @@ class Local:
     def node(self) -> Node:
         """L1's node, as far as it can be told to move its clock. Raises NodeError where it does not answer."""
         self.check_l1()
-        return attach(self.source.l1_rpc)
+        return connect(self.source.l1_rpc)
 
     def travel(self, seconds: int) -> int:
         """Move L1's clock forward, by which everything measures; returns the time of the block mined then (seconds).

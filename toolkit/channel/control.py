@@ -16,7 +16,11 @@
     {"do": "connect", "channel": "0x...", "peer": "host:port"}    the other party's peer is looked for there from now on
     {"do": "close", "channel": "0x...", "expiry": unix time}      answered with the other party's signature of the Close
 
-and, where the process was given an L1 node, what needs a transaction, answered with its hash and gas:
+and, where the process was given an L1 node,
+
+    {"do": "time"}                                                L1's time (seconds) as it has last seen it
+
+and what needs a transaction, answered with its hash and gas:
 
     {"do": "open", "to": "0x...", "units": n, "peer": "host:port", "token": "0x...", "exponent": 9, "period": seconds}
     {"do": "top_up" | "withdraw", "channel": "0x...", "units": n}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.channel.control import Control
+from toolkit.devnet.keys import described_accounts
 from toolkit.devnet.running import find_devnet
 from toolkit.errors import BadInput, ServiceError
 
@@ -43,7 +45,7 @@ class Local:
         return cls(devnet, folder / "channels")
 
     def account(self, name: str) -> Mapping[str, str]:
-        """Address and key of an account; raises BadInput where there is no such name."""
+        """What the devnet says of an account; raises BadInput where there is no such name."""
         accounts = {each["name"]: each for each in self.devnet["accounts"]}
         if name not in accounts:
             raise BadInput(f"there is no account {name!r}; there are {', '.join(accounts)}")
@@ -56,7 +58,8 @@ class Local:
 
     def key(self, name: str) -> bytes:
         """The 32-byte key of an account."""
-        return bytes.fromhex(self.account(name)["key"][2:])
+        self.account(name)
+        return described_accounts(self.devnet)[name].key
 
     def name_of(self, address: str) -> str:
         """The account with that address (hex), or the address itself."""
@@ -85,6 +88,14 @@ class Local:
         except (OSError, ValueError):
             raise ServiceError(f"no peer of {name} runs; start it with 'l2kit channel peer {name}'") from None
         return f"{ready['host']}:{ready['port']}"
+
+    def runs(self, name: str) -> bool:
+        """Whether the peer of an account, or the tower, is there and answers, or was until a moment ago."""
+        try:
+            os.kill(int(json.loads((self.folder / name / "ready.json").read_text())["pid"]), 0)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return True
 
     def tower(self) -> str | None:
         """The URL of a tower that watches for the peers: one started by hand, else the devnet's own, else None."""

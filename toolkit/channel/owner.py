@@ -48,6 +48,8 @@ class Owner:
         match command["do"]:
             case "channels":
                 return {"channels": [self._status(peer) for peer in self._service.node.peers.values()]}
+            case "time":
+                return {"time": self._shore().now}
             case "open":
                 return await self._open(command)
             case "invoice":

@@ -163,8 +163,8 @@ class Shore:
     async def opened_since(self, block: int) -> list[Channel]:
         """The channels that we have opened in that block or later, as L1 tells."""
         topics = ["0x" + topic.hex() for topic in (calls.OPENED_IN_ETH, calls.OPENED_IN_TOKENS)]
-        query = {"address": "0x" + self._config.contract.hex(), "topics": [topics], "fromBlock": hex(block)}
-        logs = await self._l1.call("eth_getLogs", query)
+        query = {"address": "0x" + self._config.contract.hex(), "topics": [topics]}
+        logs = await self._l1.logs(query, block)
         descriptors = [bytes.fromhex(log["data"][2:]).ljust(96, b"\0") for log in logs]
         return [Channel.decode(each) for each in descriptors if each[:20] == self._address]
 

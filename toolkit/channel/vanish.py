@@ -308,10 +308,7 @@ class _Wallets:
     def changes(self) -> dict[str, int]:
         """What each account has more than then, fees of its transactions apart (wei)."""
         fees: Counter[str] = Counter()
-        for number in range(self._first + 1, self._chain.block_number() + 1):
-            for receipt in self._chain.rpc.call("eth_getBlockReceipts", hex(number)):
-                fees[receipt["from"]] += int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
+        for receipt in self._chain.mined(self._first + 1):
+            fees[receipt["from"]] += receipt["gasUsed"] * receipt["effectiveGasPrice"]
         now = self._read()
-        return {
-            each.name: now[each.name] + fees[each.address.lower()] - self._before[each.name] for each in self._accounts
-        }
+        return {each.name: now[each.name] + fees[each.address] - self._before[each.name] for each in self._accounts}

@@ -9,6 +9,7 @@ import click
 
 from toolkit.cli import show
 from toolkit.cli.passage import attached, devnet_option, json_option, posted_option
+from toolkit.errors import BadInput
 
 _TOKENS = ("ETH", "DEV")
 
@@ -30,6 +31,8 @@ def accounts(keys: bool, posted: bool, file: Path | None, as_json: bool) -> None
     with show.steps() as step:
         step("asking L1 and the sequencer")
         devnet = attached(file)
+        if keys and devnet.local.keyed:
+            raise BadInput("the keys of these accounts come from yours, hold real money, and are not shown")
         held = devnet.holdings(tokens=_TOKENS, posted=posted)
     words = devnet.words
     amounts = {(each.owner, words.unit(each.token).symbol): each for each in held}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import show
-from toolkit.cli.options import batch_data_option
+from toolkit.cli.options import batch_data_option, node_option
 
 if TYPE_CHECKING:
     from toolkit.channel.bench import Rates
@@ -67,8 +67,9 @@ def channel(payments: int, batch: int, as_json: bool) -> None:
 @click.option("--transfers", type=click.IntRange(1, 10_000_000), default=20_000, show_default=True, help="How many.")
 @click.option("--clients", type=click.IntRange(1, 8), default=2, show_default=True, help="Processes that send them.")
 @batch_data_option("How the batches go to L1; a devnet's blobs cost next to nothing, so auto takes them.")
+@node_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def rollup(transfers: int, clients: int, batch_data: str, as_json: bool) -> None:
+def rollup(transfers: int, clients: int, batch_data: str, node: str, as_json: bool) -> None:
     """Transfers through the rollup: to the sequencer's disk, to L1, and derived again from there.
 
     \b
@@ -86,7 +87,7 @@ def rollup(transfers: int, clients: int, batch_data: str, as_json: bool) -> None
     from toolkit.rollup.measure.bench import measure
 
     with show.steps() as step:
-        report = measure(transfers, clients, batch_data, step)
+        report = measure(transfers, clients, batch_data, step, node=node)
     if as_json:
         show.as_json(report.as_json())
         return
@@ -95,8 +96,9 @@ def rollup(transfers: int, clients: int, batch_data: str, as_json: bool) -> None
 
 @bench.command()
 @click.option("--tests", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many, of each kind.")
+@node_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def devnet(tests: int, as_json: bool) -> None:
+def devnet(tests: int, node: str, as_json: bool) -> None:
     """A devnet's start, and how long it takes to be as it was after a test.
 
     \b
@@ -109,10 +111,10 @@ def devnet(tests: int, as_json: bool) -> None:
       l2kit bench devnet
       l2kit bench devnet --tests 200 --json
     """
-    from toolkit.session.bench import measure
+    from toolkit.isolation import measure
 
     with show.steps() as step:
-        found = measure(tests, step)
+        found = measure(tests, step, node=node)
     if as_json:
         show.as_json(found.as_json())
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,16 +11,12 @@ import click
 
 from toolkit.cli import show
 from toolkit.cli.passage import devnet_option, json_option
-from toolkit.errors import BadInput
 
 if TYPE_CHECKING:
-    from toolkit.channel.local import Local
+    from toolkit.session.channels import Channels, Deed
 
 F = TypeVar("F", bound=Callable[..., Any])
-GWEI = 10**9
 ETHER = 10**18
-_HOUR = 3600
-_SLOWEST_SECONDS = 120.0
 
 
 def _common(command: F) -> F:
@@ -66,24 +61,20 @@ def peer(name: str, port: int, towers: tuple[str, ...], fee_ppm: int, file: Path
       l2kit channel peer hub --fee-ppm 500
     """
     from toolkit.channel.config import Config
-    from toolkit.channel.local import Local
     from toolkit.channel.running import serve
     from toolkit.channel.service import Service
 
-    local = Local.find(file)
-    key = local.key(name)
-    if not towers and (tower := local.tower()):
-        towers = (tower,)
-    config = local.configure(name, port=port, towers=list(towers), policy={"fee_ppm": fee_ppm})
+    channels = _channels(file)
+    config, used = channels.configure_peer(name, port=port, towers=towers, fee_ppm=fee_ppm)
 
     def announce(ready: dict[str, Any]) -> None:
         if as_json:
-            show.as_json({"name": name, **ready, "towers": list(towers)})
+            show.as_json({"name": name, **ready, "towers": list(used)})
             return
-        watched = f", watched by {', '.join(towers)}" if towers else ""
+        watched = f", watched by {', '.join(used)}" if used else ""
         show.out.print(f"{name}'s peer listens at {ready['host']}:{ready['port']}{watched}; Ctrl-C stops it")
 
-    asyncio.run(serve(Service(Config.load(config), key), announce))
+    asyncio.run(serve(Service(Config.load(config), channels.local.key(name)), announce))
 
 
 @channel.command()
@@ -97,12 +88,11 @@ def tower(account: str, port: int, file: Path | None, as_json: bool) -> None:
     Example:
       l2kit channel tower
     """
-    from toolkit.channel.local import Local
     from toolkit.channel.running import serve
     from toolkit.channel.tower import Tower, TowerConfig
 
-    local = Local.find(file)
-    config = local.configure("tower", port=port)
+    channels = _channels(file)
+    config = channels.configure_tower(port=port)
 
     def announce(ready: dict[str, Any]) -> None:
         if as_json:
@@ -110,7 +100,7 @@ def tower(account: str, port: int, file: Path | None, as_json: bool) -> None:
         else:
             show.out.print(f"the tower listens at {ready['url']}; Ctrl-C stops it")
 
-    asyncio.run(serve(Tower(TowerConfig.load(config), local.key(account)), announce))
+    asyncio.run(serve(Tower(TowerConfig.load(config), channels.local.key(account)), announce))
 
 
 @channel.command("open")
@@ -132,13 +122,8 @@ def open_(
       l2kit channel open alice bob 1
       l2kit channel open alice bob 100 --token --hours 1
     """
-    local = _local(file)
-    units, to = _units(amount), local.address(counterparty)
-    where = local.listening(counterparty)
-    terms = {"period": hours * _HOUR, **({"token": local.devnet["contracts"]["Token"]} if token else {})}
-    answer = _ask(local, opener, "open", to=_hex(to), units=units, peer=where, **terms)
-    _wait_connected(local, opener, answer["channel"])
-    _did(answer, as_json, f"channel {answer['channel']}")
+    deed = _channels(file).open(opener, counterparty, _parse(amount), "DEV" if token else "ETH", hours=hours)
+    _did(deed, as_json, f"channel {deed.channel}")
 
 
 @channel.command()
@@ -156,24 +141,13 @@ def pay(payer: str, payee: str, amount: str, via: str | None, count: int, file: 
       l2kit channel pay alice bob 0.001 --count 1000
       l2kit channel pay alice dave 0.5 --via bob,carol
     """
-    local = _local(file)
-    units = _units(amount)
-    began = time.monotonic()
-    if via is None:
-        found = local.channel(payer, payee)
-        answer = _ask(local, payer, "pay", channel=found["channel"], amounts=[units] * count)
-        told = {"nonce": answer["nonce"]}
-    else:
-        hops = [_hex(local.address(name)) for name in (*filter(None, via.split(",")), payee)]
-        for _ in range(count):
-            hash_ = _ask(local, payee, "invoice", units=units)["hash"]
-            told = {"hash": hash_, **_ask(local, payer, "send", hash=hash_, units=units, to=hops)}
-    seconds = time.monotonic() - began
+    hops = [] if via is None else list(filter(None, via.split(",")))
+    paid = _channels(file).pay(payer, payee, _parse(amount), via=hops, count=count)
     if as_json:
-        show.as_json({"payments": count, "seconds": round(seconds, 3), **told})
+        show.as_json(paid.as_json())
     else:
         what = f"{count:,} payments of {amount}" if count > 1 else f"{amount}"
-        show.out.print(f"{payer} paid {payee} {what} ({seconds:.2f} s, no gas)")
+        show.out.print(f"{payer} paid {payee} {what} ({paid.seconds:.2f} s, no gas)")
 
 
 @channel.command()
@@ -187,9 +161,8 @@ def invoice(payee: str, amount: str, file: Path | None, as_json: bool) -> None:
     Example:
       l2kit channel invoice dave 0.5
     """
-    local = _local(file)
-    answer = _ask(local, payee, "invoice", units=_units(amount))
-    show.as_json(answer) if as_json else show.out.print(answer["hash"])
+    made = _channels(file).invoice(payee, _parse(amount))
+    show.as_json({"hash": made}) if as_json else show.out.print(made)
 
 
 @channel.command("list")
@@ -202,22 +175,19 @@ def list_(name: str, file: Path | None, as_json: bool) -> None:
     Example:
       l2kit channel list alice --json
     """
-    local = _local(file)
-    channels = _ask(local, name, "channels")["channels"]
+    channels = _channels(file)
+    found = channels.list(name)
     if as_json:
-        show.as_json(channels)
+        show.as_json([each.as_json() for each in found])
         return
     rows = [["channel", "with", "own", "theirs", "locked", "nonce", "L1", "connected"]]
-    for each in channels:
-        locked = sum(abs(lock["units"]) for lock in each["locks"])
-        theirs = sum(each["deposits"]) - each["balance"] - locked
+    for each in found:
         amounts = [
-            f"{units * each['unit'] / ETHER:,.9f}".rstrip("0").rstrip(".")
-            for units in (each["balance"], theirs, locked)
+            f"{units / ETHER:,.9f}".rstrip("0").rstrip(".") for units in (each.balance, each.theirs, each.locked)
         ]
-        other = local.name_of(each["with"])
-        state = [f"{each['nonce']:,}", each["on_l1"], "yes" if each["connected"] else "no"]
-        rows.append([each["channel"][:10], other, *amounts, *state])
+        other = channels.local.name_of("0x" + each.counterparty.hex())
+        state = [f"{each.nonce:,}", each.on_l1, "yes" if each.is_connected else "no"]
+        rows.append([each.id[:10], other, *amounts, *state])
     show.table("", rows)
 
 
@@ -235,9 +205,7 @@ def top_up(name: str, which: str, amount: str, file: Path | None, as_json: bool)
     Example:
       l2kit channel top-up alice bob 0.5
     """
-    local = _local(file)
-    found = local.channel(name, which)
-    _did(_ask(local, name, "top_up", channel=found["channel"], units=_units(amount)), as_json)
+    _did(_channels(file).top_up(name, which, _parse(amount)), as_json)
 
 
 @channel.command()
@@ -252,9 +220,7 @@ def withdraw(name: str, which: str, amount: str, file: Path | None, as_json: boo
     Example:
       l2kit channel withdraw alice bob 0.5
     """
-    local = _local(file)
-    found = local.channel(name, which)
-    _did(_ask(local, name, "withdraw", channel=found["channel"], units=_units(amount)), as_json)
+    _did(_channels(file).withdraw(name, which, _parse(amount)), as_json)
 
 
 @channel.command()
@@ -273,54 +239,24 @@ def close(name: str, which: str, alone: bool, file: Path | None, as_json: bool) 
       l2kit channel close alice bob
       l2kit channel close alice bob --alone
     """
-    local = _local(file)
-    found = local.channel(name, which)
-    if not alone:
-        _did(_ask(local, name, "close_now", channel=found["channel"]), as_json)
-        return
-    _ask(local, name, "leave", channel=found["channel"])
-    end = time.monotonic() + _SLOWEST_SECONDS
-    while (now := local.channel(name, found["channel"]))["on_l1"] == "open":
-        if time.monotonic() > end:
-            raise BadInput(f"{name}'s peer has not begun to close within {_SLOWEST_SECONDS:.0f} s; look at its output")
-        time.sleep(0.1)
-    _did(now["deeds"][-1], as_json)
+    _did(_channels(file).close(name, which, alone=alone), as_json)
 
 
-def _local(file: Path | None) -> Local:
-    from toolkit.channel.local import Local
+def _channels(file: Path | None) -> Channels:
+    from toolkit.session.channels import Channels
 
-    return Local.find(file)
-
-
-def _ask(local: Local, name: str, do: str, **what: Any) -> dict[str, Any]:
-    control = local.control(name)
-    try:
-        return control.ask(do, **what)
-    finally:
-        control.close()
+    return Channels.find(file)
 
 
-def _wait_connected(local: Local, name: str, which: str) -> None:
-    end = time.monotonic() + _SLOWEST_SECONDS
-    while not local.channel(name, which)["connected"]:
-        if time.monotonic() > end:
-            raise BadInput(f"channel {which} is open on L1, but its peers do not connect; look at their output")
-        time.sleep(0.02)
-
-
-def _did(answer: dict[str, Any], as_json: bool, what: str = "") -> None:
-    if as_json:
-        show.as_json(answer)
-    else:
-        show.out.print(f"{what}{': ' if what else ''}{answer['did']}, {answer['gas']:,} gas ({answer['transaction']})")
-
-
-def _units(amount: str) -> int:
+def _parse(amount: str) -> int:
+    """Base units."""
     from toolkit.technique.workload import parse_amount
 
-    return parse_amount(amount) // GWEI
+    return parse_amount(amount)
 
 
-def _hex(data: bytes) -> str:
-    return "0x" + data.hex()
+def _did(deed: Deed, as_json: bool, what: str = "") -> None:
+    if as_json:
+        show.as_json(deed.as_json())
+    else:
+        show.out.print(f"{what}{': ' if what else ''}{deed.said}, {deed.gas:,} gas ({deed.transaction})")

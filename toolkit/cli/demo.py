@@ -9,7 +9,8 @@ import click
 from toolkit.cli import show
 from toolkit.cli.options import devnet_options, hardfork_option, workload, workload_options
 from toolkit.cli.tell import Told
-from toolkit.demo.story import SUBJECTS, Story
+from toolkit.demo import SUBJECTS
+from toolkit.technique.story import Story
 
 
 @click.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from toolkit.cli import show
@@ -22,6 +24,7 @@ def down(session: str | None, all_: bool, as_json: bool) -> None:
       l2kit down --session second
       l2kit down --all
     """
+    from toolkit.devnet.purse import Purse
     from toolkit.devnet.running import end, find_session, running_sessions
 
     if all_ and session is not None:
@@ -29,11 +32,18 @@ def down(session: str | None, all_: bool, as_json: bool) -> None:
     found = running_sessions() if all_ else [find_session(session)]
     if not found:
         raise BadInput("no session runs here; start one with 'l2kit up'")
+    told = []
     for each in found:
+        purse = Purse.of(each.file)
         with show.steps() as step:
             step(f"ending {each.name}")
             end(each)
+            left = None if purse is None else purse.look()
+        about: dict[str, Any] = {"session": each.name, "pid": each.pid, "folder": str(each.folder)}
+        told.append({**about, **({} if left is None else {"money": left.described()})})
         if not as_json:
             show.out.print(f"{each.name} (process {each.pid}) has ended; nothing of it is left", markup=False)
+            if left is not None:
+                show.out.print(left.told(), markup=False)
     if as_json:
-        show.as_json([{"session": each.name, "pid": each.pid, "folder": str(each.folder)} for each in found])
+        show.as_json(told)

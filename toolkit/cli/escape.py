@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli import show
-from toolkit.cli.passage import devnet_option, json_option, passing, travel_option
+from toolkit.cli.passage import attached, devnet_option, json_option, telling, travel_option
 
 if TYPE_CHECKING:
     from toolkit.bridge.amounts import Words
@@ -42,25 +42,24 @@ def escape(whom: str, payer: str | None, wait: bool, travel: bool, file: Path | 
       l2kit escape --for alice
       l2kit escape --for everybody --from heidi --travel
     """
-    from toolkit.bridge.leave import Leaving
-
-    with passing(file, travel=travel, quiet=as_json) as (passage, told):
-        local = passage.local
-        owner = None if whom == EVERYBODY else local.address(whom)
-        passage.payer = local.account(payer or (whom if whom in local.accounts else "alice"))
+    devnet = attached(file)
+    owner = None if whom == EVERYBODY else whom
+    if owner is not None:
+        devnet.address(owner)  # a name that is none is told as that, before anything is done
+    if payer is not None:
+        devnet.local.account(payer)
+    with telling(devnet.local, quiet=as_json) as told:
         told.on_the_way = "what was done is on L1; run the same again to go on"
-        left = Leaving(passage, owner).go(wait=wait)
-        view = passage.look()
-        words, credits = view.words, view.replica.bridge.credits
-        owed = {key: amount for key, amount in credits.items() if owner in (None, key[1])}
+        left = devnet.escape(owner, payer, wait=wait, travel=travel, teller=told)
     if as_json:
         show.as_json({**left.as_json(), "transactions": [deed.as_json() for deed in told.deeds]})
         return
+    words = devnet.words
     _show(left, words)
-    for (token, who), amount in owed.items():
-        name = words.who(who)
+    for each in left.credits:
+        name = words.who(each.owner)
         told.note(
-            f"{name} has not taken a payment, so the bridge owes it {words.amount(token, amount)}: "
+            f"{name} has not taken a payment, so the bridge owes it {words.amount(each.token, each.amount)}: "
             f"'l2kit claim --credit --from {name}'"
         )
 

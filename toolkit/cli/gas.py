@@ -194,6 +194,8 @@ def gas(
     output = _Output(**forms)
     chosen = rates(gas_price, blob_price, eth_usd)
     output.check(chosen)
+    if against and given["node"] == "hardhat":
+        raise BadInput("snapshots are Anvil's, with blobs and blocks a second apart, and hardhat can do neither")
     known = _known(against) if against else None
     if sizes is None and known is not None and payments is None:
         sizes = _CHECKED

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+import json
 from pathlib import Path
 
 import click
 
 from toolkit.cli import show
-from toolkit.cli.passage import devnet_option
-from toolkit.errors import BadInput
-
-_POLL_SECONDS = 0.1
+from toolkit.cli.passage import attached, devnet_option, json_option
 
 
 @click.command()
@@ -22,43 +18,37 @@ _POLL_SECONDS = 0.1
     "-n", "--lines", type=click.IntRange(0), default=20, show_default=True, help="Of each log, the last so many."
 )
 @devnet_option
-def logs(name: str | None, follow: bool, lines: int, file: Path | None) -> None:
+@json_option
+def logs(name: str | None, follow: bool, lines: int, file: Path | None, as_json: bool) -> None:
     """Show the log of the process NAME, such as sequencer or anvil, or all logs with the names in front.
+
+    \b
+    With --json: an object with the lines of every log; with -f as well, an object in each line.
 
     \b
     Examples:
       l2kit logs
       l2kit logs proposer -f
       l2kit logs anvil -n 100
+      l2kit logs sequencer --json
     """
-    from toolkit.devnet.logs import find_logs, last
-
-    found = find_logs(file)
-    if name is not None:
-        if name not in found:
-            raise BadInput(f"there is no log {name!r}; there are {', '.join(found)}")
-        found = {name: found[name]}
-    width = max(map(len, found))
-    fronts = {each: "" if name is not None else f"{each:<{width}}  " for each in found}
-    ends: dict[str, int] = {}
-    for each, log in found.items():
-        shown, ends[each] = last(log, lines)
-        _print(fronts[each], shown)
-    if follow:
-        _follow(found, fronts, ends)
+    devnet = attached(file)
+    if as_json and not follow:
+        show.as_json(devnet.logs(name, lines=lines))
+        return
+    width = 0 if name is not None else max(map(len, devnet.logs(lines=0)))
+    said = (
+        devnet.follow(name, lines=lines)
+        if follow
+        else ((each, line) for each, those in devnet.logs(name, lines=lines).items() for line in those)
+    )
+    for each, line in said:
+        _say(each, line, width, as_json)
 
 
-def _follow(found: Mapping[str, Path], fronts: Mapping[str, str], ends: dict[str, int]) -> None:
-    from toolkit.devnet.logs import after
-
-    while any(log.exists() for log in found.values()):
-        for each, log in found.items():
-            shown, ends[each] = after(log, ends[each])
-            _print(fronts[each], shown)
-        time.sleep(_POLL_SECONDS)
-
-
-def _print(front: str, lines: list[str]) -> None:
-    for line in lines:
-        show.out.print(f"{front}{line}", markup=False)
+def _say(name: str, line: str, width: int, as_json: bool) -> None:
+    """Print a line, with the name of its process in front where there is a ``width`` for it."""
+    front = f"{name:<{width}}  " if width else ""
+    text = json.dumps({"name": name, "line": line}) if as_json else f"{front}{line}"
+    show.out.print(text, markup=False)
     show.out.file.flush()

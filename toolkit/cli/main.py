@@ -17,6 +17,7 @@ from toolkit.errors import L2KitError
 COMMANDS = {
     "up": "toolkit.cli.up",
     "down": "toolkit.cli.down",
+    "sweep": "toolkit.cli.sweep",
     "logs": "toolkit.cli.logs",
     "demo": "toolkit.cli.demo",
     "gas": "toolkit.cli.gas",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,19 +32,24 @@ def batch_data_option(help: str) -> Callable[[F], F]:
     return click.option("--batch-data", type=kinds, default="calldata", show_default=True, help=help)
 
 
+def node_option(command: F) -> F:
+    """Which L1 node is started."""
+    kinds = click.Choice(["anvil", "hardhat"])
+    return click.option("--node", type=kinds, default="anvil", show_default=True, help="The L1 node to start.")(command)
+
+
 def devnet_options(command: F) -> F:
     """Where the devnet runs."""
     return _with(
         command,
         [
+            node_option,
             click.option(
-                "--node",
-                type=click.Choice(["anvil", "hardhat"]),
-                default="anvil",
-                show_default=True,
-                help="The L1 node to start.",
+                "--l1-rpc",
+                metavar="URL",
+                callback=l1_url,
+                help="Use the node that runs at URL (env:NAME: that variable's) instead of starting one.",
             ),
-            click.option("--l1-rpc", metavar="URL", help="Use the node that runs at URL instead of starting one."),
             click.option(
                 "--chain-id",
                 type=_Within(1, MAX_CHAIN_ID),
@@ -53,6 +59,19 @@ def devnet_options(command: F) -> F:
             click.option("--port", type=int, help="Port of L1's JSON-RPC [default: a free one]."),
         ],
     )
+
+
+def l1_url(_context: click.Context | None, _option: click.Parameter | None, text: str | None) -> str | None:
+    """A URL, or that of an environment variable, "env:NAME": who else is on this machine does not see that.
+
+    Raises BadInput where there is no such variable.
+    """
+    if text is None or not text.startswith("env:"):
+        return text
+    name = text.removeprefix("env:")
+    if not (found := os.environ.get(name)):
+        raise BadInput(f"there is no environment variable {name!r} with a URL")
+    return found
 
 
 def hardfork_option(command: F) -> F:

@@ -16,6 +16,7 @@ from toolkit.errors import L2KitError, Reverted
 
 if TYPE_CHECKING:
     from toolkit.bridge.amounts import Words
+    from toolkit.bridge.local import Local
     from toolkit.bridge.passage import Deed, Passage
     from toolkit.bridge.standing import Standing
     from toolkit.session import Session
@@ -135,6 +136,27 @@ class Told:
 
 
 @contextmanager
+def telling(local: Local, *, quiet: bool = False) -> Iterator[Told]:
+    """Who tells of what happens on a running devnet; where something ends us, also of what goes on without us."""
+    for fault in local.faults():
+        show.err.print(f"note: {fault.said}", markup=False)
+    with show.steps() as step:
+        step("looking at L1")
+        told = Told(local.words, step, quiet=quiet)
+        try:
+            yield told
+        except Ended as ended:
+            if going_on := told.going_on(local.sent):
+                ended.sentence = f"interrupted; {going_on}"
+            raise
+        except L2KitError as error:
+            is_over = isinstance(error, Reverted) or isinstance(error.__cause__, Reverted)
+            if going_on := told.going_on([] if is_over else local.sent):
+                error.args = (f"{error}; {going_on}",)
+            raise
+
+
+@contextmanager
 def passing(
     file: Path | None, *, payer: str | None = None, travel: bool = False, quiet: bool = False
 ) -> Iterator[tuple[Passage, Told]]:
@@ -144,23 +166,8 @@ def passing(
 
     local = Local.find(file)
     account = None if payer is None else local.account(payer)
-    for fault in local.faults():
-        show.err.print(f"note: {fault.said}", markup=False)
-    with show.steps() as step:
-        step("looking at L1")
-        with local.onlooker() as onlooker:
-            told = Told(local.words, step, quiet=quiet)
-            try:
-                yield Passage(local, onlooker, told, payer=account, travel=travel), told
-            except Ended as ended:
-                if going_on := told.going_on(local.sent):
-                    ended.sentence = f"interrupted; {going_on}"
-                raise
-            except L2KitError as error:
-                is_over = isinstance(error, Reverted) or isinstance(error.__cause__, Reverted)
-                if going_on := told.going_on([] if is_over else local.sent):
-                    error.args = (f"{error}; {going_on}",)
-                raise
+    with telling(local, quiet=quiet) as told, local.onlooker() as onlooker:
+        yield Passage(local, onlooker, told, payer=account, travel=travel), told
 
 
 def show_standing(standing: Standing, words: Words) -> None:

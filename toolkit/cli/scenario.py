@@ -45,8 +45,8 @@ class SomebodyLost(L2KitError):
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the story.")
 def scenario(name: str, as_json: bool, **given: Any) -> None:
     from toolkit.cli.tell import Told
-    from toolkit.demo.story import Story
     from toolkit.scenario.program import check, run
+    from toolkit.technique.story import Story
     from toolkit.world import Options
 
     names = tuple(SCENARIOS) if name == "all" else (name,)

@@ -26,7 +26,18 @@ def steps() -> Iterator[Callable[[str], None]]:
     """A function that says what is going on now: with a spinner in a terminal, else a line on stderr if it is slow."""
     if err.is_interactive and err.file.isatty():
         # A spinner and what is printed above it must share a console, or they overwrite each other.
-        with (out if out.file.isatty() else err).status("") as status:
+        from getpass import getpass
+
+        from toolkit.devnet.keys import asking
+
+        def ask(prompt: str) -> str:
+            status.stop()
+            try:
+                return getpass(prompt)
+            finally:
+                status.start()
+
+        with (out if out.file.isatty() else err).status("") as status, asking(ask):
             yield lambda what: status.update(f"{what} ...")
         return
     slow: threading.Timer | None = None

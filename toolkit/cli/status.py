@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from toolkit.cli import show
-from toolkit.cli.passage import devnet_option, json_option, passing, show_standing
+from toolkit.cli.passage import attached, devnet_option, json_option, show_standing, telling
 
 
 @click.command()
@@ -39,16 +39,16 @@ def status(name: str | None, file: Path | None, as_json: bool) -> None:
     if name is None:
         _session(file, as_json)
         return
-    with passing(file, quiet=as_json) as (passage, _):
-        found = passage.find(name)
-        words = passage.look().words
+    devnet = attached(file)
+    with telling(devnet.local, quiet=as_json):
+        found = devnet.status(name)
     if as_json:
         show.as_json(found[0].as_json() if len(found) == 1 else [each.as_json() for each in found])
         return
     for number, standing in enumerate(found):
         if number:
             show.out.print()
-        show_standing(standing, words)
+        show_standing(standing, devnet.words)
 
 
 def _session(file: Path | None, as_json: bool) -> None:

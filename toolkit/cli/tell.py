@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolkit.cli import show
-from toolkit.demo.story import Story
+from toolkit.technique.story import Story
 
 
 class Told(Story):

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import click
 
 from toolkit.cli import show
 from toolkit.cli.options import batch_data_option, devnet_options, hardfork_option
+from toolkit.cli.payer import NoKeys, confirm, key_options, read_payer
 from toolkit.devnet.running import DEFAULT_SESSION, DESCRIPTION
 from toolkit.errors import BadInput
 
@@ -21,9 +21,15 @@ if TYPE_CHECKING:
     from toolkit.cli.detach import Detached
     from toolkit.world import Devnet
 
+_PUBLIC_KEYS = "the keys are public: for development only"
 
-@click.command()
+
+@click.command(cls=NoKeys)
 @devnet_options
+@key_options
+@click.option("--fund", metavar="ETH", help="With a key: what each user gets beside gas [default: 0.01].")
+@click.option("--yes", is_flag=True, help="With a key: do not ask before money is sent on a public network.")
+@click.option("--challenge-window", metavar="TIME", help="How long an assertion can be disputed [default: 7d].")
 @hardfork_option
 @click.option("--l2-port", type=int, help="Port of the sequencer's JSON-RPC [default: a free one].")
 @batch_data_option("How the rollup's batches go to L1; auto is the cheaper way each time.")
@@ -39,7 +45,18 @@ if TYPE_CHECKING:
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the JSON to FILE, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON instead of the screen.")
 @click.argument("node_flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- NODE FLAGS]")
-def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **given: Any) -> None:
+def up(
+    detach: bool,
+    keep_going: bool,
+    output: Path | None,
+    as_json: bool,
+    fund: str | None,
+    yes: bool,
+    challenge_window: str | None,
+    key_file: Path | None,
+    password_file: Path | None,
+    **given: Any,
+) -> None:
     """Start a devnet, deploy everything, and run until Ctrl-C, or with --detach until 'l2kit down'.
 
     \b
@@ -48,6 +65,10 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
     database; the end of L1's node is the end of all. At the end everything is stopped and removed.
     What follows '--' goes to L1's node.
 
+    With --l1-rpc everything is put on a network that runs already. Where that is none with the
+    development accounts, a key of yours pays (docs/networks.md): from an encrypted key file, or from
+    the variable L2KIT_KEY; never from the command line.
+
     \b
     Examples:
       l2kit up
@@ -55,18 +76,29 @@ def up(detach: bool, keep_going: bool, output: Path | None, as_json: bool, **giv
       l2kit up --session second --detach
       l2kit up --node hardhat
       l2kit up --l1-rpc http://127.0.0.1:8545
+      l2kit up --l1-rpc https://rpc.example.org --key-file key.json --public --challenge-window 1h
       l2kit up -- --block-time 2
     """
+    from toolkit.bridge.amounts import ETHER_UNIT, parse_span, parse_units
     from toolkit.world import Devnet, Options
 
     if output:
         _check_output(output)
-    options = Options(**given, watchtower=True)
+    wanted: dict[str, Any] = {} if challenge_window is None else {"challenge_window": parse_span(challenge_window)}
+    if fund is not None:
+        wanted["fund"] = parse_units(fund, ETHER_UNIT)
+    payer = read_payer(given["l1_rpc"], key_file, password_file)
+    if payer is None and (fund is not None or yes):
+        raise BadInput("--fund and --yes are for a key of your own, which pays on a network that runs already")
+    options = Options(**given, **wanted, payer=payer, watchtower=True)
+    if payer is not None:
+        confirm(options, yes=yes)
     keep(lambda: Devnet(options), detach, keep_going, output, as_json)
 
 
 def keep(make: Callable[[], Devnet], detach: bool, keep_going: bool, output: Path | None, as_json: bool) -> None:
     """Have a devnet run until Ctrl-C, or with ``detach`` in the background; the arguments are the options of `up`."""
+    from toolkit.description import describe
     from toolkit.session.keeper import Keeper
 
     detached: Detached | None = None
@@ -79,10 +111,13 @@ def keep(make: Callable[[], Devnet], detach: bool, keep_going: bool, output: Pat
             return
         detached = begun
     devnet = make()
+    devnet.say = show.line
     with ExitStack() as stack:
         with show.steps() as step:
             step("starting the devnet")
             stack.enter_context(devnet)
+        if devnet.remark:
+            show.err.print(devnet.remark, markup=False)
         description = describe(devnet)
         if detached:
             description["logs"]["up"] = str(devnet.folder.path / "up.log")
@@ -102,44 +137,12 @@ def keep(make: Callable[[], Devnet], detach: bool, keep_going: bool, output: Pat
             keeper.step()
 
 
-def describe(devnet: Devnet) -> dict[str, Any]:
-    """Everything a program needs to use the devnet."""
-    token = devnet.contracts["Token"].functions
-    return {
-        "l2kit": version("l2kit"),
-        "session": devnet.options.session,
-        "pid": os.getpid(),
-        "l1": {
-            "name": devnet.node.version(),
-            "chain_id": devnet.l1.chain_id,
-            "rpc": devnet.node.url,
-            "deployed_block": devnet.rollup.block,
-        },
-        "l2": {
-            "name": "payments rollup",
-            "chain_id": devnet.rollup.l2_chain_id,
-            "rpc": devnet.services["sequencer"].url,
-        },
-        "services": {role: service.url for role, service in devnet.services.items()},
-        "accounts": [
-            {
-                "name": account.name,
-                "address": account.address,
-                "key": "0x" + account.key.hex(),
-                "wei": str(devnet.l1.balance(account.address)),
-                "tokens": str(token.balanceOf(account.address).call()),
-            }
-            for account in devnet.accounts.values()
-        ],
-        "contracts": {name: contract.address for name, contract in devnet.contracts.items()},
-        "folder": str(devnet.folder.path),
-        "logs": {child.name: str(child.log) for child in devnet.folder.children},
-    }
-
-
 def _tell(description: dict[str, Any], output: Path | None, as_json: bool, *, detached: bool = False) -> None:
     if as_json:
-        show.as_json(description)
+        from toolkit.devnet.rpc import without_secrets
+
+        l1 = {**description["l1"], "rpc": without_secrets(description["l1"]["rpc"])}
+        show.as_json({**description, "l1": l1})
     else:
         _screen(description, output or Path(description["folder"]) / DESCRIPTION, detached=detached)
 
@@ -161,11 +164,14 @@ def _screen(description: dict[str, Any], file: Path, *, detached: bool) -> None:
     }
     for role, what in about.items():
         show.out.print(f"    {description['services'][role]}  {role}{what}", markup=False)
-    rows = [["", "address", "private key", "ETH", "DEV tokens"]]
+    keyed = "keys" in description
+    rows = [["", "address", *([] if keyed else ["private key"]), "ETH", "DEV tokens"]]
     for each in description["accounts"]:
-        eth, tokens = int(each["wei"]) // ether, int(each["tokens"]) // ether
-        rows.append([each["name"], each["address"], each["key"], f"{eth:,}", f"{tokens:,}"])
-    show.table("\nAccounts on L1 (the keys are public: for development only)", rows)
+        eth, tokens = int(each["wei"]), int(each["tokens"]) // ether
+        money = f"{eth / ether:,.6f}" if keyed else f"{eth // ether:,}"
+        rows.append([each["name"], each["address"], *([] if keyed else [each["key"]]), money, f"{tokens:,}"])
+    whose = f"their keys are derived from that of {description['keys']['payer']}" if keyed else _PUBLIC_KEYS
+    show.table(f"\nAccounts on L1 ({whose})", rows)
     show.table("\nContracts", description["contracts"].items())
     show.table("\nLogs", description["logs"].items())
     named = "" if session == DEFAULT_SESSION else f" --session {session}"

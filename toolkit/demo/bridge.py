@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from toolkit.bridge.client import claim, deposit_erc20, deposit_eth
-from toolkit.demo.story import Story
 from toolkit.devnet.accounts import Account
 from toolkit.devnet.l1 import bytes_of
 from toolkit.rollup.client import ETH
 from toolkit.rollup.technique import PATIENCE_SECONDS
 from toolkit.technique.meter import Balances, CheckFailed, Meter
+from toolkit.technique.story import Story
 from toolkit.technique.workload import ETHER
 from toolkit.world import DAY, Devnet
 

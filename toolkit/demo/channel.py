@@ -12,10 +12,10 @@ from typing import Any
 from toolkit.channel.onchain import OnChain
 from toolkit.channel.process import PeerProcess, Process, on_l1
 from toolkit.channel.state import Channel, SignedState, State
-from toolkit.demo.story import Story
 from toolkit.devnet.accounts import Account
 from toolkit.errors import ServiceError
 from toolkit.technique.meter import Balances, CheckFailed, Meter
+from toolkit.technique.story import Story
 from toolkit.technique.workload import ETHER, GWEI
 from toolkit.world import Devnet
 

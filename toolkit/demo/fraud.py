@@ -9,7 +9,6 @@ from typing import Any
 from web3.types import TxReceipt
 
 from toolkit.bridge.client import deposit_eth
-from toolkit.demo.story import Story
 from toolkit.devnet.accounts import Account, checksum
 from toolkit.devnet.l1 import bytes_of, hex_of
 from toolkit.rollup.dispute.explain import explain
@@ -18,6 +17,7 @@ from toolkit.rollup.rebuild import Source, fetch
 from toolkit.rollup.rogue import StolenBalance
 from toolkit.rollup.technique import PATIENCE_SECONDS
 from toolkit.technique.meter import Balances, CheckFailed, Meter
+from toolkit.technique.story import Story
 from toolkit.technique.workload import ETHER
 from toolkit.world import DAY, Devnet
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from toolkit.demo import bridge, channel, fraud
-from toolkit.demo.story import Story
 from toolkit.gas import lab
 from toolkit.gas import run as gas
 from toolkit.gas.report import Report
 from toolkit.technique.protocol import PHASES, Run
+from toolkit.technique.story import Story
 from toolkit.technique.workload import ETHER, Workload
 from toolkit.world import Devnet
 
 
 def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Callable[[str], None]) -> Report | None:
-    """Run one of `story.SUBJECTS`; "all" ends with the gas report.
+    """Run one of `toolkit.demo.SUBJECTS`; "all" ends with the gas report.
 
     Args:
         workload: the payments that are made.
@@ -28,8 +28,11 @@ def run(subject: str, devnet: Devnet, workload: Workload, story: Story, step: Ca
     story.section("The devnet")
     story.step(f"{devnet.node.version()} at {devnet.node.rpc.shown}, chain {devnet.l1.chain_id}, contracts deployed")
     story.step("sequencer, proposer, verifier and provider run as processes of their own")
-    if subject == "all" and devnet.l1.gives_blobs():
-        devnet.l1.prepare_for_blobs()  # of the last technique
+    if subject == "all":
+        if devnet.l1.gives_blobs():
+            devnet.l1.prepare_for_blobs()  # of the last technique
+        else:
+            story.step("the node does not give blobs back: the rollup's batches go to L1 as calldata alone")
     if subject == "deposit":
         step("deposit")
         bridge.deposit(devnet, story)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import cached_property
 
 from toolkit.crypto import address_of, keccak256, sign
@@ -29,8 +29,15 @@ def checksum(address: bytes) -> str:
     return "0x" + "".join(c.upper() if int(d, 16) >= 8 else c for c, d in zip(text, digest, strict=False))
 
 
+def parse_name(text: str) -> None:
+    """Raise BadInput where what should be a name may be a private key; it is not shown: messages end up in logs."""
+    if re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", text):
+        raise BadInput("64 digits of hex are neither an address nor an account's name; if they are a key, use another")
+
+
 def parse_address(text: str) -> bytes:
     """The 20 bytes of an address; raises BadInput where it is none, or its letters' case is wrong (EIP-55)."""
+    parse_name(text)
     if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
         raise BadInput(f"{text!r} is neither an address nor the name of a devnet account")
     address = bytes.fromhex(text[2:])
@@ -39,17 +46,32 @@ def parse_address(text: str) -> bytes:
     return address
 
 
-@dataclass(frozen=True)
 class Account:
-    """An account whose key we hold.
+    """An account whose key we hold, or can get.
 
     Attributes:
         name: what tables call it.
-        key: the 32-byte private key; never shown by ``repr``.
     """
 
     name: str
-    key: bytes = field(repr=False)
+
+    def __init__(self, name: str, key: bytes | Callable[[], bytes], address: bytes | None = None) -> None:
+        """
+        Args:
+            key: the 32-byte private key, or what gets it when it is first needed; never shown by ``repr``.
+            address: the 20-byte address; that of the key where None.
+        """
+        self.name = name
+        self._key = key
+        if address is not None:
+            self.address_bytes = address
+
+    @property
+    def key(self) -> bytes:
+        """The 32-byte private key. Raises BadInput where it cannot be got."""
+        if not isinstance(self._key, bytes):
+            self._key = self._key()
+        return self._key
 
     @cached_property
     def address_bytes(self) -> bytes:
@@ -64,6 +86,15 @@ class Account:
     def sign_digest(self, digest: bytes) -> bytes:
         """The 64-byte EIP-2098 signature of a 32-byte digest."""
         return sign(self.key, digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Account) and (self.name, self.address_bytes) == (other.name, other.address_bytes)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.address_bytes))
+
+    def __repr__(self) -> str:
+        return f"Account(name={self.name!r}, address={self.address!r})"
 
 
 def dev_accounts(mnemonic: str = DEV_MNEMONIC) -> dict[str, Account]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from threading import Thread
 from typing import Any, cast
@@ -25,17 +26,26 @@ from toolkit.compile import artifact, compile_contracts
 from toolkit.crypto import keccak256
 from toolkit.devnet.accounts import Account
 from toolkit.devnet.blobs import Sidecar, make_sidecar, versioned_hash
+from toolkit.devnet.flights import Flight, Flights
 from toolkit.devnet.l1 import BLOB_CALLS
+from toolkit.devnet.replacement import PATIENCE_SECONDS, Fees, Verdict, verdict
 from toolkit.devnet.rpc import BATCH, Rpc
 from toolkit.devnet.transaction import TX_GAS_CAP, BlobTransaction, Transaction
 from toolkit.errors import BadInput, NodeError, Reverted, RpcError
 
 BURST = 2 * BATCH
 """Transactions that wait to be mined at the same time; Anvil's automine stands still when about 1,000 do."""
-_TIP = 10**9
-_MINED_SECONDS = 120.0
-_STUCK_SECONDS = 30.0
+TRANSFER_GAS = 21_000
+MINED_SECONDS = 120.0
+"""That a transaction may take into a block before who waits for it gives up."""
+_LATE_SECONDS = 2.0
+"""By which a node's receipts may be behind its nonces."""
+_TRIES = 3
+"""To get a nonce that nobody else takes at the same moment."""
 _POLL_SECONDS = 0.02
+_SLOWEST_POLL_SECONDS = 1.0
+_HEADROOM = 20
+"""Times the base fee that the transactions of `Chain.send_many` may pay: many fill many blocks, and it rises."""
 
 
 @dataclass(frozen=True)
@@ -57,26 +67,54 @@ class Call:
     gas: int = 100_000
 
 
+class Overtaken(NodeError):
+    """Another transaction of the same account has taken a nonce of ours, so ours can land no more."""
+
+
 class Chain:
     """A connection to an L1 node.
+
+    A transaction that waits too long is replaced by the same for higher fees (`toolkit.devnet.replacement`); whichever
+    version lands is it. What a run before this one has left waiting gets the same patience, and is then replaced, so
+    that no stuck nonce keeps back what comes after it.
 
     Attributes:
         rpc: the JSON-RPC connection.
         w3: the same connection as web3 sees it, for contracts and logs.
         chain_id: the EIP-155 chain id.
+        flights: what brings transactions into blocks.
 
     Raises (every method):
         NodeError: the node does not answer.
     """
 
-    def __init__(self, url: str, *, packs_blocks: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        packs_blocks: bool = False,
+        patience_seconds: float = PATIENCE_SECONDS,
+        mined_seconds: float = MINED_SECONDS,
+        confirmations: int = 0,
+        rpc: Rpc | None = None,
+    ) -> None:
         """
         Args:
             packs_blocks: whether `send_many` tells Anvil when to mine, so that the same transactions are in the same
                 blocks each time; else the node mines as it likes.
+            patience_seconds: after which a transaction that still waits is sent again for higher fees.
+            mined_seconds: after which nobody waits for one any more.
+            confirmations: blocks that must follow a transaction's own before `send` and `send_many` return. What a
+                reorganisation has undone until then is sent again.
+            rpc: a connection to be used; one of its own where None.
         """
-        self.rpc = Rpc(url)
-        self._packs_blocks = packs_blocks
+        self.rpc = rpc or Rpc(url)
+        self.flights = Flights(self.rpc, patience_seconds, self._deliver)
+        self._packs_blocks, self._mined_seconds = packs_blocks, mined_seconds
+        self._confirmations = confirmations
+        # Wei a gas that nobody pays, so that of two who send the same at the same moment neither takes the other's
+        # transaction for its own.
+        self._own = 0 if packs_blocks else secrets.randbelow(1 << 16)
         self.w3 = Web3(_Provider(self.rpc))
         self.chain_id = self.rpc.quantity("eth_chainId")
 
@@ -91,6 +129,24 @@ class Chain:
     def balance(self, address: str) -> int:
         """The balance of ``address`` in wei."""
         return self.rpc.quantity("eth_getBalance", address, "latest")
+
+    def balances(self, addresses: Iterable[str]) -> list[int]:
+        """The balances of addresses in wei, in their order."""
+        found = self.rpc.batch(("eth_getBalance", [address, "latest"]) for address in addresses)
+        return [int(wei, 16) for wei in found]
+
+    def gas_price(self) -> int:
+        """Wei a gas, base fee and a usual priority fee together."""
+        return self.rpc.quantity("eth_gasPrice")
+
+    def transfer_gas(self, sender: str, to: str) -> int:
+        """The gas that a payment from one address to another may take: 21,000, but not on every network."""
+        estimate = self.rpc.quantity("eth_estimateGas", {"from": sender, "to": to, "value": "0x1"}, "latest")
+        return estimate if estimate == TRANSFER_GAS else estimate + estimate // 4
+
+    def settle(self, account: Account) -> None:
+        """Wait until nothing of the account's waits to be in a block, as long as it has any chance to be."""
+        self.flights.place(account)
 
     def contract(self, name: str, address: str) -> Contract:
         """The contract of our artifact ``name`` at ``address``.
@@ -148,52 +204,71 @@ class Chain:
         """
         what = "the deployment" if function is None and to is None else "the transaction"
         if function is not None:
-            priced = {"gas": 0, "nonce": 0, "maxFeePerGas": 0, "maxPriorityFeePerGas": 0, "chainId": self.chain_id}
-            built = function.build_transaction(cast(TxParams, {**priced, "value": value}))  # asks the node nothing
-            to, data, what = str(built["to"]), bytes.fromhex(str(built["data"])[2:]), function.fn_name
+            to, data, what = function.address, self.calldata(function), function.fn_name
         request: dict[str, Any] = {"from": account.address, "value": hex(value), "data": "0x" + data.hex()}
         if to is not None:
             request["to"] = to
-        sidecar = make_sidecar(blobs) if blobs else None
+        sidecar, blob_price = make_sidecar(blobs) if blobs else None, 0
         if sidecar is not None:
+            blob_price = self.rpc.quantity("eth_blobBaseFee")
             request["blobVersionedHashes"] = ["0x" + each.hex() for each in sidecar.versioned_hashes]
-            request["maxFeePerBlobGas"] = hex(self._blob_fee())
-        try:
-            if gas is None:
-                estimate = self.rpc.quantity("eth_estimateGas", request, "pending")
-                # Never below the estimate: it may be above the cap where there is none, or where it spares state gas.
-                gas = max(estimate, min(TX_GAS_CAP, estimate + estimate // 10))
-            fields = (account, to, value, data, gas, self.nonce(account), *self._fees())
-            raw, tx_hash = self._signed(*fields, sidecar)
-            self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
-        except RpcError as error:
-            raise _explained(error, what, account) from error
-        (receipt,) = self.receipts([tx_hash])
+            request["maxFeePerBlobGas"] = hex(2 * blob_price)
+        for tries_left in reversed(range(_TRIES)):
+            nonce, price, stuck = self.flights.place(account)
+            try:
+                if gas is None:
+                    estimate = self.rpc.quantity("eth_estimateGas", request, "latest" if stuck else "pending")
+                    # Never below the estimate: it may be above the cap where there is none, or where it spares state
+                    # gas.
+                    gas = max(estimate, min(TX_GAS_CAP, estimate + estimate // 10))
+                sign = self._signer(account, nonce, to, value, data, gas, sidecar)
+                first = Fees.first(price, blob_price)
+                flight = Flight(account, nonce, sign, replace(first, most=first.most + self._own))
+                self.flights.send([flight], outbids=stuck)
+                (receipt,) = self._landed([flight])
+                break
+            except RpcError as error:
+                if not tries_left or verdict(error) is not Verdict.OUTBID:
+                    raise _explained(error, what, account) from error
+            except Overtaken:
+                if not tries_left:
+                    raise
         if receipt["status"] != 1:
             raise self._why(request, receipt, what)
         return receipt
 
-    def send_many(self, calls: Sequence[Call]) -> list[TxReceipt]:
+    def calldata(self, function: ContractFunction) -> bytes:
+        """What a call of a bound contract function sends; the node is asked nothing."""
+        priced = {"gas": 0, "nonce": 0, "maxFeePerGas": 0, "maxPriorityFeePerGas": 0, "chainId": self.chain_id}
+        built = function.build_transaction(cast(TxParams, priced))
+        return bytes.fromhex(str(built["data"])[2:])
+
+    def send_many(self, calls: Sequence[Call], *, headroom: int = _HEADROOM) -> list[TxReceipt]:
         """Send many transactions in order, as JSON-RPC batches; returns their receipts in order.
+
+        Args:
+            headroom: times the base fee that each may pay at most, and that its account must own.
 
         Raises:
             Reverted: for the first one that failed; those before it stand.
             BadInput: an account cannot pay.
         """
-        fees = self._fees(headroom=20)
+        price = self.flights.price()
+        fees = Fees(headroom * (price.gas - price.priority) + price.priority, price.priority)
         nonces: dict[str, int] = {}
         receipts: list[TxReceipt] = []
-        for part in self._parts(calls, fees[0]):
-            signed = []
+        for part in self._parts(calls, fees.most):
+            flights = []
             for call in part:
                 name = call.account.address
-                nonces[name] = nonces[name] + 1 if name in nonces else self.nonce(call.account)
-                signed.append(self._signed(call.account, call.to, call.value, call.data, call.gas, nonces[name], *fees))
+                nonces[name] = nonces[name] + 1 if name in nonces else self.flights.place(call.account)[0]
+                sign = self._signer(call.account, nonces[name], call.to, call.value, call.data, call.gas)
+                flights.append(Flight(call.account, nonces[name], sign, fees))
             try:
-                self._deliver([raw for raw, _ in signed])
+                self.flights.send(flights)
             except RpcError as error:
                 raise _explained(error, "one of the transactions", None) from error
-            new = self.receipts([tx_hash for _, tx_hash in signed])
+            new = self._landed(flights)
             for call, receipt in zip(part, new, strict=True):
                 if receipt["status"] != 1:
                     request = {"from": call.account.address, "to": call.to, "value": hex(call.value)}
@@ -202,20 +277,52 @@ class Chain:
             receipts += new
         return receipts
 
-    def _deliver(self, raw: Sequence[bytes]) -> None:
-        sends = [("eth_sendRawTransaction", ["0x" + each.hex()]) for each in raw]
+    def _landed(self, flights: Sequence[Flight]) -> list[TxReceipt]:
+        """The receipts of transactions that were sent, in order, once each is in a block deep enough.
+
+        Raises NodeError where one does not get there in time, or another has taken its nonce.
+        """
+        end = time.monotonic() + self._mined_seconds
+        while True:
+            if waiting := self.flights.await_nonces(flights, self._mined_seconds):
+                name = waiting[0].hashes[-1].hex()
+                raise NodeError(
+                    f"the transaction 0x{name} is in no block within {self._mined_seconds:g} s; it may yet be"
+                )
+            names = [self.flights.version_in_block(flight) for flight in flights]
+            try:
+                receipts = self.receipts(names, within=_LATE_SECONDS)
+            except NodeError as error:
+                if isinstance(error.__cause__, TransactionNotFound):
+                    raise Overtaken(f"{error}; another with its nonce is in a block") from error
+                raise
+            last = max((receipt["blockNumber"] for receipt in receipts), default=0) + self._confirmations
+            while self._confirmations and self.block_number() < last:
+                if time.monotonic() > end:
+                    raise NodeError(f"no block {last} of chain {self.chain_id} within {self._mined_seconds:g} s")
+                time.sleep(_SLOWEST_POLL_SECONDS / 2)
+            if not self._confirmations or all(map(self._still_there, receipts)):
+                return receipts
+            self.flights.send(flights)
+
+    def _still_there(self, receipt: TxReceipt) -> bool:
+        found = self.rpc.call("eth_getTransactionReceipt", "0x" + receipt["transactionHash"].hex())
+        return found is not None and int(found["blockNumber"], 16) == receipt["blockNumber"]
+
+    def _deliver(self, raw: Sequence[bytes]) -> Sequence[RpcError | None]:
+        """Give the node transactions; it mines those of `send_many` as we say, where it ``packs_blocks``."""
         if not self._packs_blocks or len(raw) == 1:
-            self.rpc.batch(sends)
-            return
+            return self.flights.deliver(raw)
         self.rpc.call("evm_setAutomine", False)
         try:
-            self.rpc.batch(sends)
+            found = self.flights.deliver(raw)
             for _ in raw:
                 self.rpc.call("evm_mine")
                 if not int(self.rpc.call("txpool_status")["pending"], 16):
                     break
         finally:
             self.rpc.call("evm_setAutomine", True)
+        return found
 
     def _parts(self, calls: Sequence[Call], max_fee: int) -> Iterator[list[Call]]:
         """The calls in parts of `BURST` at most, each to be mined before the next.
@@ -236,11 +343,15 @@ class Chain:
         if part:
             yield part
 
-    def receipts(self, tx_hashes: Iterable[bytes]) -> list[TxReceipt]:
-        """The receipts of transactions in order, waiting for each to be mined."""
+    def receipts(self, tx_hashes: Iterable[bytes], *, within: float | None = None) -> list[TxReceipt]:
+        """The receipts of transactions in order, waiting for each to be mined.
+
+        Args:
+            within: so many seconds; as long as for all transactions where None.
+        """
         pending, found = [HexBytes(tx_hash) for tx_hash in tx_hashes], []
-        deadline = time.monotonic() + _MINED_SECONDS
-        stuck = time.monotonic() + _STUCK_SECONDS
+        seconds = self._mined_seconds if within is None else within
+        deadline = time.monotonic() + seconds
         while pending:
             part = pending[:BATCH]
             try:
@@ -250,15 +361,22 @@ class Chain:
                     found += cast(list[TxReceipt], batch.execute())
             except TransactionNotFound as error:
                 if time.monotonic() > deadline:
-                    raise NodeError(f"{error} within {_MINED_SECONDS} s") from error
-                if time.monotonic() > stuck:  # a busy Anvil has left the last of a burst in its pool (seen once)
-                    stuck = time.monotonic() + _STUCK_SECONDS
-                    with suppress(RpcError):
-                        self.rpc.call("evm_mine")
+                    raise NodeError(f"{error} within {seconds:g} s") from error
                 time.sleep(_POLL_SECONDS)
             else:
                 del pending[: len(part)]
         return found
+
+    def mined(self, first: int, last: int | None = None) -> list[TxReceipt]:
+        """The receipts of all transactions in the blocks from ``first`` to ``last`` (the latest where None), in order.
+
+        Block by block and not by eth_getBlockReceipts, which Hardhat has not.
+        """
+        hashes = list[bytes]()
+        for number in range(first, (self.block_number() if last is None else last) + 1):
+            found = self.rpc.call("eth_getBlockByNumber", hex(number), False)
+            hashes += [bytes.fromhex(each[2:]) for each in found["transactions"]]
+        return self.receipts(hashes)
 
     def gives_blobs(self) -> bool:
         """Whether the node takes blobs and gives them back."""
@@ -276,34 +394,34 @@ class Chain:
         block: dict[str, Any] = self.rpc.call("eth_getBlockByNumber", "latest", False)
         return block
 
-    def _fees(self, headroom: int = 2) -> tuple[int, int]:
-        return headroom * int(self._block().get("baseFeePerGas", "0x0"), 16) + _TIP, _TIP
-
-    def _signed(
+    def _signer(
         self,
         account: Account,
+        nonce: int,
         to: str | None,
         value: int,
         data: bytes,
         gas: int,
-        nonce: int,
-        max_fee: int,
-        tip: int,
         sidecar: Sidecar | None = None,
-    ) -> tuple[bytes, bytes]:
+    ) -> Callable[[Fees], tuple[bytes, bytes]]:
+        """What makes a transaction and its hash for given fees."""
         recipient = None if to is None else bytes.fromhex(to[2:])
-        fields = (value, data, gas, max_fee, tip)
         if sidecar is None:
-            raw = Transaction(self.chain_id, nonce, recipient, *fields).signed(account.key)
-            return raw, keccak256(raw)
+
+            def plain(fees: Fees) -> tuple[bytes, bytes]:
+                fields = (value, data, gas, fees.most, fees.priority)
+                raw = Transaction(self.chain_id, nonce, recipient, *fields).signed(account.key)
+                return raw, keccak256(raw)
+
+            return plain
         if recipient is None:
             raise BadInput("a transaction with blobs creates no contract (EIP-4844)")
-        transaction = BlobTransaction(self.chain_id, nonce, recipient, *fields, self._blob_fee(), sidecar)
-        return transaction.signed(account.key)
 
-    def _blob_fee(self) -> int:
-        """Wei a blob gas at most, with room for it to rise."""
-        return 2 * self.rpc.quantity("eth_blobBaseFee")
+        def with_blobs(fees: Fees) -> tuple[bytes, bytes]:
+            fields = (value, data, gas, fees.most, fees.priority, fees.blob, sidecar)
+            return BlobTransaction(self.chain_id, nonce, recipient, *fields).signed(account.key)
+
+        return with_blobs
 
     def _why(self, request: dict[str, Any], receipt: TxReceipt, what: str) -> Reverted:
         try:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from toolkit.devnet.accounts import DERIVED, DEV_MNEMONIC
+from toolkit.devnet.networks import Consent, check
 from toolkit.devnet.process import Child, RunFolder
 from toolkit.devnet.rpc import Rpc, without_secrets
 from toolkit.errors import BadInput, L2KitError, NodeError, RpcError, ServiceError
@@ -24,17 +28,15 @@ HARDFORK = "osaka"
 NODE_HARDFORKS = {"anvil": ("prague", "osaka"), "hardhat": ("prague", "osaka", "amsterdam")}
 """The hardforks that each node can run, the oldest first. Hardhat 3.18 knows a part of Amsterdam's EIPs only
 (`toolkit.gas.schedule`), and Anvil 1.7.1 panics when asked for it."""
+NODES_WITHOUT_BLOBS = ("hardhat",)
+"""Those of which no JSON-RPC method gives a transaction's blobs."""
 BLOCK_GAS_LIMIT = 60_000_000
 _START_SECONDS = 30.0
 GENESIS_TIMESTAMP = 1_767_225_600
 """When a chain begins that shall be the same each time: 2026-01-01, 00:00 UTC (seconds)."""
 ATTACH_SECONDS = 10.0
 """How long a node that already runs may take for its first answer."""
-
-PUBLIC_CHAINS = {
-    1: "Ethereum", 10: "OP Mainnet", 56: "BNB Smart Chain", 100: "Gnosis", 137: "Polygon", 324: "ZKsync Era",
-    8453: "Base", 42161: "Arbitrum One", 43114: "Avalanche", 59144: "Linea", 534352: "Scroll",
-}  # fmt: skip
+_ATTACH_PATIENCE_SECONDS = 3.0
 
 
 class Node(Protocol):
@@ -45,6 +47,7 @@ class Node(Protocol):
         url: its JSON-RPC URL.
         rpc: a connection to it.
         chain_id: its EIP-155 chain id.
+        is_public: whether its chain is others' as well.
         child: its process; None where somebody else has started it.
     """
 
@@ -52,6 +55,7 @@ class Node(Protocol):
     url: str
     rpc: Rpc
     chain_id: int
+    is_public: bool
     child: Child | None
 
     def snapshot(self) -> str:
@@ -86,6 +90,7 @@ class Node(Protocol):
 class _JsonRpcNode:
     kind = "external"
     chain_id: int
+    is_public = False
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -114,7 +119,8 @@ class _JsonRpcNode:
 
     def check_alive(self) -> None:
         self.check_process()
-        self.rpc.call("eth_chainId")
+        if not self.is_public:  # whose node has its bad hours; the services wait for it
+            self.rpc.call("eth_chainId")
 
     def check_process(self) -> None:
         if self.child is not None and not self.child.alive:
@@ -127,7 +133,7 @@ class _JsonRpcNode:
         try:
             return self.rpc.call(method, *params)
         except RpcError as error:
-            if error.code == -32601:
+            if error.no_method:
                 raise NodeError(
                     f"the node at {self.rpc.shown} has no {method}: snapshots and time travel need a development node "
                     "such as Anvil or Hardhat"
@@ -172,6 +178,17 @@ def check_hardfork(kind: str, hardfork: str) -> None:
     runs = f"{kind} runs {', '.join(NODE_HARDFORKS[kind])}, not {hardfork!r}"
     others = [other for other, hardforks in NODE_HARDFORKS.items() if hardfork in hardforks]
     raise BadInput(f"{runs}; {others[0]} does" if others else runs)
+
+
+def check_blobs(kind: str) -> None:
+    """Raise BadInput where a node of this kind ("anvil", "hardhat") does not give back the blobs that it takes."""
+    if kind in NODES_WITHOUT_BLOBS:
+        raise BadInput(no_blobs(kind))
+
+
+def no_blobs(node: str) -> str:
+    """Why a node is refused that does not give blobs back; ``node`` is what the sentence calls it."""
+    return f"{node} does not give blobs back, and the rollup's batches could not be read; Anvil does, or use calldata"
 
 
 _OURS = {
@@ -264,8 +281,7 @@ def start_hardhat(
 
     check_hardfork("hardhat", hardfork)
     check_flags("hardhat", flags)
-    project = folder.path / "hardhat"
-    project.mkdir()
+    project = Path(mkdtemp(prefix="hardhat-", dir=folder.path))
     (project / "node_modules").symlink_to(
         hardhat_modules()
     )  # Hardhat insists on being installed beside its configuration
@@ -278,6 +294,7 @@ def start_hardhat(
         # more than 10 kB could be deployed.
         **({"transactionGasCap": False} if hardfork == "amsterdam" else {}),
         "mining": {"auto": True},
+        "throwOnTransactionFailures": False,  # what is mined was sent, as every other node says
         "accounts": {"mnemonic": DEV_MNEMONIC, "count": len(DERIVED), "accountsBalance": str(10_000 * 10**18)},
     }
     config = json.dumps({"networks": {"node": network}})
@@ -300,13 +317,34 @@ def start_hardhat(
     return _start("hardhat", folder, command, port, chain_id, project)
 
 
-def attach(url: str, *, chain_id: int | None = None) -> Node:
+def attach(
+    url: str,
+    *,
+    chain_id: int | None = None,
+    consent: Consent | None = None,
+    costs: Callable[[Node], str] | None = None,
+) -> Node:
     """Use a node that already runs.
 
+    Args:
+        chain_id: that it must be on.
+        consent: what somebody has said about the network; nothing where None.
+        costs: says, where the chain is refused, what it would cost there (`networks.check`).
+
     Raises:
-        BadInput: the URL is not one, the chain id is not ``chain_id``, or the chain is a public one.
+        BadInput: the URL is not one, the chain id is not ``chain_id``, or the chain is one for which more must be said.
         NodeError: nobody answers there in `ATTACH_SECONDS`, or it is no Ethereum node.
     """
+    node = connect(url)
+    if chain_id is not None and node.chain_id != chain_id:
+        raise BadInput(f"the node at {node.rpc.shown} is on chain {node.chain_id}, not on chain {chain_id}")
+    told = None if costs is None else partial(costs, node)
+    node.is_public = check(node.rpc, node.chain_id, consent or Consent(), told)
+    return node
+
+
+def connect(url: str) -> _JsonRpcNode:
+    """A node that already runs, whatever chain it is on: for who has been let in before. Raises as `attach`."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -314,20 +352,13 @@ def attach(url: str, *, chain_id: int | None = None) -> Node:
         usable = False
     if not usable:
         raise BadInput(f"{without_secrets(url)!r} is not an http:// or https:// URL")
-    probe = Rpc(url, ATTACH_SECONDS)
+    probe = Rpc(url, ATTACH_SECONDS, patience=_ATTACH_PATIENCE_SECONDS)
     try:
-        chain_id_found = probe.quantity("eth_chainId")
+        chain_id = probe.quantity("eth_chainId")
     finally:
         probe.close()
     node = _JsonRpcNode(url)
-    node.chain_id = chain_id_found
-    if chain_id is not None and node.chain_id != chain_id:
-        raise BadInput(f"the node at {node.rpc.shown} is on chain {node.chain_id}, not on chain {chain_id}")
-    if node.chain_id in PUBLIC_CHAINS:
-        name = PUBLIC_CHAINS[node.chain_id]
-        raise BadInput(
-            f"the node at {node.rpc.shown} is on {name} (chain {node.chain_id}); l2kit works on development chains only"
-        )
+    node.chain_id = chain_id
     return node
 
 
@@ -371,8 +402,9 @@ def _start(
         except L2KitError as error:
             child.stop()
             # Between finding a free port and using it somebody else may have taken it: try another.
-            if port is not None or attempt == 2:
-                raise NodeError(_complaint(child) or str(error)) from error
+            said = _complaint(child)
+            if port is not None or attempt == 2 or (said and "in use" not in said):
+                raise NodeError(said or str(error)) from error
         finally:
             rpc.close()
     raise AssertionError("unreachable")
@@ -381,5 +413,8 @@ def _start(
 def _complaint(child: Child) -> str:
     """What a node says of its flags, which its last words are not; "" where it says nothing of the kind."""
     lines = child.log.read_text(errors="replace").splitlines()
-    found = next((line for line in lines if line.lower().startswith("error")), "")
-    return f"{child.name} does not start: {found.strip()}" if found else ""
+    first = next((place for place, line in enumerate(lines) if line.lower().startswith("error")), len(lines))
+    said = [line.strip() for line in lines[first : first + 1]]
+    if said and said[0].endswith(":"):  # Hardhat says what is wrong in a list below
+        said += [line.strip(" \t*") for line in takewhile(str.strip, lines[first + 1 :])]
+    return f"{child.name} does not start: {' '.join(said)}" if said else ""

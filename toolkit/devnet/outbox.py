@@ -14,14 +14,11 @@ from typing import Any
 
 from toolkit.crypto import address_of, keccak256
 from toolkit.devnet.l1 import L1, explained, hex_of
+from toolkit.devnet.replacement import MOST_RAISES, PATIENCE_SECONDS, PRICE_CALLS, Fees, Price, Verdict, verdict
 from toolkit.devnet.transaction import TX_GAS_CAP, Transaction
 from toolkit.errors import L2KitError, NodeError, RpcError
 
-_PRIORITY_FEE = 10**9  # wei a gas
-_MOST_TIMES = 10
-"""The going price, as the priority fee: who waits even so waits for something else, and would only pay more for it."""
 _CANCEL_GAS = 21_000
-_RAISES = 8
 _POLL_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2)
 
 log = logging.getLogger(__name__)
@@ -71,8 +68,7 @@ class Tended:
 class _Waiting:
     order: Order
     nonce: int
-    max_fee: int
-    priority_fee: int
+    fees: Fees
     since: float
     hashes: list[bytes] = field(default_factory=list)  # of all versions, any of which may land
     arrived: bool = False  # the node has said that it has it
@@ -91,7 +87,13 @@ class Outbox:
     """
 
     def __init__(
-        self, l1: L1, key: bytes, chain_id: int, errors: Sequence[str] = (), *, patience_seconds: float = 30.0
+        self,
+        l1: L1,
+        key: bytes,
+        chain_id: int,
+        errors: Sequence[str] = (),
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         """
         Args:
@@ -182,15 +184,13 @@ class Outbox:
         for each, order, gas in zip(late, orders, estimates, strict=True):
             each.since, each.order = now, order
             each.cancelled = isinstance(gas, L2KitError)
-            before = each.max_fee, each.priority_fee
-            if each.arrived and each.priority_fee < _MOST_TIMES * max(price, _PRIORITY_FEE):
-                each.priority_fee = _raised(each.priority_fee)
-                each.max_fee = max(2 * price + each.priority_fee, _raised(each.max_fee))
+            before = each.fees
             if each.arrived:
-                log.warning("nonce %d has waited too long, sent again for %d wei a gas", each.nonce, each.max_fee)
+                each.fees = each.fees.after_waiting(price)
+                log.warning("nonce %d has waited too long, sent again for %d wei a gas", each.nonce, each.fees.most)
             error = await self._deliver(each, _CANCEL_GAS if isinstance(gas, L2KitError) else gas)
             if error is not None:
-                each.max_fee, each.priority_fee = before  # what cannot be paid now is no reason to ask for more later
+                each.fees = before  # what cannot be paid now is no reason to ask for more later
                 refused.append((order, error))
         return refused
 
@@ -208,7 +208,7 @@ class Outbox:
                 continue
             while nonce in taken:
                 nonce += 1
-            each = _Waiting(order, nonce, 2 * price + _PRIORITY_FEE, _PRIORITY_FEE, now)
+            each = _Waiting(order, nonce, Fees.first(price), now)
             self._waiting[order.name] = each
             taken.add(nonce)
             error = await self._deliver(each, gas)
@@ -223,31 +223,33 @@ class Outbox:
 
         Raises NodeError where it does not answer: the transaction may be there, and so it goes on waiting.
         """
-        for _ in range(_RAISES):
+        for _ in range(MOST_RAISES):
             order = Order(each.order.name, self.address, b"") if each.cancelled else each.order
             raw = Transaction(
-                self._chain_id, each.nonce, order.to, order.value, order.data, gas, each.max_fee, each.priority_fee
+                self._chain_id, each.nonce, order.to, order.value, order.data, gas, each.fees.most, each.fees.priority
             ).signed(self._key)  # fmt: skip
             if (hash_ := keccak256(raw)) not in each.hashes:
                 each.hashes.append(hash_)
             (answer,) = await self._l1.answers([("eth_sendRawTransaction", [hex_of(raw)])])
             each.arrived = True
-            if not isinstance(answer, RpcError) or "already" in str(answer) or "nonce too low" in str(answer):
+            said = verdict(answer)
+            if said in {Verdict.TAKEN, Verdict.USED}:
                 return None  # where the nonce is gone, the next look at the receipts tells
-            if "underpriced" not in str(answer) and "replac" not in str(answer).lower():
+            if said is Verdict.REFUSED:
                 return explained(answer, self._errors)
             # Another transaction with this nonce waits, from before a restart perhaps, and is to be outbid.
-            each.max_fee, each.priority_fee = _raised(each.max_fee), _raised(each.priority_fee)
-        return answer
+            each.fees = each.fees.outbidding()
+        error: L2KitError = answer
+        return error
 
-    async def _estimate(self, orders: Sequence[Order]) -> tuple[list[int | L2KitError], int, int]:
-        """The gas limit of each order or why it is refused, wei a gas, and the next nonce."""
-        calls: list[tuple[str, list[Any]]] = [self._count(), ("eth_gasPrice", [])]
+    async def _estimate(self, orders: Sequence[Order]) -> tuple[list[int | L2KitError], Price, int]:
+        """The gas limit of each order or why it is refused, what gas costs, and the next nonce."""
+        calls: list[tuple[str, list[Any]]] = [self._count(), *PRICE_CALLS]
         for order in orders:
             to, data = hex_of(order.to), hex_of(order.data)
             call = {"from": hex_of(self.address), "to": to, "data": data, "value": hex(order.value)}
             calls.append(("eth_estimateGas", [call, order.at]))
-        count, price, *found = await self._l1.answers(calls)
+        count, price, priority, *found = await self._l1.answers(calls)
         if isinstance(count, RpcError) or isinstance(price, RpcError):
             raise NodeError(f"{self._l1.shown} knows no nonce or no gas price: {count}, {price}")
         estimates: list[int | L2KitError] = []
@@ -258,15 +260,10 @@ class Outbox:
                 gas = int(answer, 16)
                 # Others' transactions may come first and make ours dearer (a word to be written anew).
                 estimates.append(min(TX_GAS_CAP, gas + gas // 4 + 25_000))
-        return estimates, int(price, 16), int(count, 16)
+        return estimates, Price.of(price, priority), int(count, 16)
 
     def _count(self) -> tuple[str, list[Any]]:
         return "eth_getTransactionCount", [hex_of(self.address), "latest"]
-
-
-def _raised(fee: int) -> int:
-    """At least a tenth more, as nodes ask for a replacement."""
-    return fee + fee // 4 + 1
 
 
 def _landed(order: Order, receipt: dict[str, Any]) -> Landed:

@@ -22,6 +22,8 @@ _POLL_SECONDS = 0.01
 PREFIX = "l2kit-"
 """How the names of run folders begin, in the folder for temporary files."""
 _LOCK = "lock"
+_NOT_FOR_CHILDREN = ("PYTHONDONTWRITEBYTECODE", "L2KIT_KEY", "L2KIT_PASSWORD")
+"""Variables that a child has only where it is given its own (`toolkit.devnet.keys.SECRETS` are among them)."""
 
 
 def is_held(folder: Path) -> bool:
@@ -88,7 +90,9 @@ class RunFolder:
         self.children.remove(child)
 
     def close(self) -> None:
-        """End every child, newest first, and remove the folder."""
+        """End every child, the first one (L1's node, where there is one) after the others, and remove the folder."""
+        for child in self.children[1:]:
+            child.begin_stop()
         while self.children:
             self.children.pop().stop()
         self._held.close()
@@ -108,6 +112,9 @@ class RunFolder:
 class Child:
     """A running child process behind its guard.
 
+    Args:
+        held: the lock of the run folder, which stays as long as the process does; None: it is in nobody's folder.
+
     Attributes:
         name: what messages call it.
         log: the file with its output.
@@ -118,7 +125,7 @@ class Child:
         self,
         name: str,
         command: Sequence[str],
-        held: BinaryIO,
+        held: BinaryIO | None,
         log: Path,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
@@ -208,8 +215,8 @@ def _start_guard(
     reader, writer = os.pipe()
     lifeline = open(writer, "wb", buffering=0)  # noqa: PTH123, SIM115 (closed by who stops the guard)
     output = log.open("ab") if log else None
-    # A service imports for seconds where Python may not keep what it compiles.
-    ours = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    # A service imports for seconds where Python may not keep what it compiles, and our own key is nobody else's.
+    ours = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_CHILDREN}
     try:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", guard.__file__, *verb, str(reader), *arguments],

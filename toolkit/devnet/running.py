@@ -25,8 +25,8 @@ DEFAULT_SESSION = "default"
 _CLAIM = "session.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _POLL_SECONDS = 0.02
-_END_SECONDS = 60.0
-"""That an owner may take to end: every process of its has 3 s before it is killed."""
+_END_SECONDS = 120.0
+"""That an owner may take to end: every process of its has 3 s before it is killed, and money may have to go back."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def end(session: Session) -> None:
     """End a session and wait until nothing is left of it: processes, ports and folder.
 
     Raises:
-        ServiceError: something of it is still there after a minute, though its owner was killed.
+        ServiceError: something of it is still there after two minutes, though its owner was killed.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
         # While the folder is held, the process id is the owner's, or its guards are just ending.

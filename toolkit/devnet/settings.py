@@ -68,13 +68,17 @@ def parse(kind: type[T], found: Mapping[str, Any], folder: Path) -> T:
 
 def key_from_environment() -> bytes:
     """The service's private key. Raises BadInput where there is none."""
-    text = os.environ.get(KEY_VARIABLE, "")
+    return parse_key(os.environ.get(KEY_VARIABLE, ""), f"the environment variable {KEY_VARIABLE}")
+
+
+def parse_key(text: str, where: str) -> bytes:
+    """The 32 bytes of a private key in hex. Raises BadInput, with ``where`` and without the text, where it is none."""
     try:
-        key = bytes.fromhex(text.removeprefix("0x"))
+        key = bytes.fromhex(text.strip().removeprefix("0x"))
     except ValueError:
         key = b""
     if len(key) != 32 or not 0 < int.from_bytes(key, "big") < SECP256K1_N:
-        raise BadInput(f"the environment variable {KEY_VARIABLE} does not hold a private key (32 bytes of hex)")
+        raise BadInput(f"{where} does not hold a private key (32 bytes of hex)")
     return key
 
 

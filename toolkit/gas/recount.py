@@ -45,9 +45,9 @@ class Recounting(Chain):
         self.prices = prices
         self.over_cap = 0
 
-    def receipts(self, tx_hashes: Any) -> list[TxReceipt]:
+    def receipts(self, tx_hashes: Any, *, within: float | None = None) -> list[TxReceipt]:
         """As `Chain.receipts`, with the gas of the other fork."""
-        return [cast(TxReceipt, _Recounted(receipt, self)) for receipt in super().receipts(tx_hashes)]
+        return [cast(TxReceipt, _Recounted(receipt, self)) for receipt in super().receipts(tx_hashes, within=within)]
 
     def gas_of(self, receipt: Mapping[str, Any]) -> int:
         """The gas of a transaction of this chain at the other fork, by its receipt.

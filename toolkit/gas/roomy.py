@@ -24,6 +24,6 @@ class Roomy(Chain):
         """As `Chain.send`, with the node's estimate for a limit."""
         return super().send(account, function, **{**transaction, "gas": None})
 
-    def send_many(self, calls: Sequence[Call]) -> list[TxReceipt]:
+    def send_many(self, calls: Sequence[Call], **how: Any) -> list[TxReceipt]:
         """As `Chain.send_many`, with higher limits."""
-        return super().send_many([replace(call, gas=min(_TIMES * call.gas, TX_GAS_CAP)) for call in calls])
+        return super().send_many([replace(call, gas=min(_TIMES * call.gas, TX_GAS_CAP)) for call in calls], **how)

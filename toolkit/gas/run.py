@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from toolkit.devnet.nodes import NODE_HARDFORKS, attach
+from toolkit.devnet.nodes import NODE_HARDFORKS, attach, check_blobs
 from toolkit.errors import BadInput
 from toolkit.gas import hardforks as forks
 from toolkit.gas import vanish
@@ -52,6 +52,8 @@ class Order:
                 f"at {', '.join(self.hardforks)} single transactions alone can be measured: name one of "
                 f"{', '.join(self._runs)} beside it, at which {self.options.node} carries the payments"
             )
+        if "rollup-blobs" in (self.plan.techniques or ()) and self.options.l1_rpc is None:
+            check_blobs(self.options.node)
         for name in self.others:
             forks.node_of(name, self.options.node)
 

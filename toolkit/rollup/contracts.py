@@ -207,9 +207,8 @@ async def load_contracts(l1: L1, config: Config) -> Contracts:
     query = {
         "address": hex_of(config.rollup),
         "topics": [hex_of(ASSERTED), hex_of(genesis_assertion)],
-        "fromBlock": hex(config.deployed_block),
     }
-    logs = await l1.call("eth_getLogs", query)
+    logs = await l1.logs(query, config.deployed_block)
     if not logs:
         raise BadInput(f"the rollup was deployed before block {config.deployed_block}, from which its logs are read")
 

@@ -27,6 +27,10 @@ DEFENDER_GAS = 400_000
 """What a defender spends on a game at most: eight moves."""
 CHALLENGER_GAS = 1_000_000
 """What a challenger spends on a game at most: to open it, seven picks, and the last step."""
+BOND_GAS = 2 * CHALLENGER_GAS
+"""Gas that an assertion's bond is worth at the price covered: half of it pays for what the winner spent."""
+CHALLENGE_BOND_GAS = 2 * DEFENDER_GAS
+"""The same of a challenge's."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,12 @@ def deploy_rollup(
     *,
     sequencer: str,
     challenge_window: int = 7 * DAY,
-    bond: int = 2 * CHALLENGER_GAS * GAS_PRICE_COVERED,
+    bond: int = BOND_GAS * GAS_PRICE_COVERED,
     sequencer_window: int = DAY // 2,
     clock: int = DAY,
     extension: int = DAY // 8,
     max_rounds: int = 8,
-    challenge_bond: int = 2 * DEFENDER_GAS * GAS_PRICE_COVERED,
+    challenge_bond: int = CHALLENGE_BOND_GAS * GAS_PRICE_COVERED,
     escape_delay: int = 30 * DAY,
     ring_size: int = 256,
     max_message_size: int = 1024,

@@ -54,11 +54,19 @@ class SequencerApi:
         return await self._send(withdrawals, _withdrawal)
 
     async def send_transfer(self, transfer: Any) -> dict[str, Any]:
-        """One transfer; its receipt."""
+        """One transfer, as an object; its receipt.
+
+        Members: ``account`` (the sender's index, of `account`), ``to``, ``token`` (ETH where it is missing),
+        ``amount``, ``fee`` (0 where it is missing), ``nonce``, and ``signature`` (64 bytes, EIP-2098), over the EIP-712
+        struct of `toolkit.rollup.operations`.
+        """
         return _only(await self._send([transfer], _transfer))
 
     async def send_withdrawal(self, withdrawal: Any) -> dict[str, Any]:
-        """One withdrawal; its receipt."""
+        """One withdrawal to its signer's address on L1, as an object; its receipt.
+
+        Members: as of a transfer, without ``to``.
+        """
         return _only(await self._send([withdrawal], _withdrawal))
 
     async def account(self, owner: Any, token: Any = jsonrpc.ETH) -> dict[str, Any]:

@@ -116,6 +116,9 @@ class Parts:
         return kind(self.watcher("provider"), player, self.l1, self.config)
 
 
+_CANCEL_SECONDS = 0.1
+"""Until a task that was cancelled, and goes on, is cancelled again."""
+
 Built = tuple[Service, Mapping[str, api.Method]]
 """A service, and the JSON-RPC methods that it answers."""
 
@@ -250,9 +253,9 @@ class _Body:
 
     async def _end(self) -> None:
         running, self._running = self._running, None
-        if running is not None:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)  # `over` has what it failed with
+        while running is not None and not running.done():
+            running.cancel()  # more than once: Python 3.11's `wait_for` loses one that comes together with its event
+            await asyncio.wait([running], timeout=_CANCEL_SECONDS)  # `over` has what it failed with
         await self._l1.idle()  # a call that nobody waits for any more may still send something
 
     def _close_databases(self, *, durable: bool = True) -> None:

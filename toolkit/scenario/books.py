@@ -53,11 +53,8 @@ class Books:
 
     def gas(self, first: int, last: int) -> dict[bytes, int]:
         """Wei paid for gas in the blocks after ``first`` up to ``last``, by the sender, from the receipts."""
-        chain, hashes = self._devnet.l1, list[bytes]()
-        for number in range(first + 1, last + 1):
-            hashes += chain.w3.eth.get_block(number)["transactions"]  # type: ignore[arg-type]  # hashes: not asked for whole
         paid: dict[bytes, int] = defaultdict(int)
-        for receipt in chain.receipts(hashes):
+        for receipt in self._devnet.l1.mined(first + 1, last):
             price: dict[str, Any] = dict(receipt)
             blobs = price.get("blobGasUsed", 0) * price.get("blobGasPrice", 0)
             paid[bytes.fromhex(receipt["from"][2:])] += receipt["gasUsed"] * receipt["effectiveGasPrice"] + blobs

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from toolkit.demo.story import Story
 from toolkit.devnet.nodes import attach
 from toolkit.errors import BadInput
 from toolkit.scenario import SCENARIOS, censor, equivocate, reorg, stale, vanish, withhold
 from toolkit.scenario.crew import Pace
 from toolkit.scenario.outcome import Outcome
 from toolkit.scenario.stage import Stage
+from toolkit.technique.story import Story
 from toolkit.world import Devnet, Options
 
 _PLAYS: dict[str, Callable[[Stage], None]] = {

@@ -13,6 +13,7 @@ from toolkit.session.archive import Saved, load
 from toolkit.session.client import Session, attach
 from toolkit.session.court import Court
 from toolkit.session.holdings import Holding
+from toolkit.session.money import sweep
 from toolkit.session.snapshots import Snapshot
 
-__all__ = ["Court", "Fault", "Holding", "Saved", "Session", "Snapshot", "attach", "load"]
+__all__ = ["Court", "Fault", "Holding", "Saved", "Session", "Snapshot", "attach", "load", "sweep"]

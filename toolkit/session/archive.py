@@ -82,6 +82,8 @@ def save(folder: Path, l1_rpc: str, file: Path) -> Saved:
         kept = Path(place)
         node = _check_node(rpc)
         plan = _plan(folder)
+        # Of a node that somebody else has started only it knows.
+        plan["hardfork"] = str(rpc.call("anvil_nodeInfo")["hardFork"]).lower()
         parts = {L1_STATE: kept / L1_STATE}
         with standstill(folder) as found:
             check_whole(folder)
@@ -170,6 +172,11 @@ def _plan(folder: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((folder / PLAN).read_text())
     except (OSError, ValueError) as error:
         raise ServiceError(f"the devnet in {folder} has not told what it consists of: {error}") from error
+    if "keyed" in found:
+        raise BadInput(
+            "the keys of this devnet's accounts come from one of yours, which no archive is to hold: only a devnet "
+            "with the development accounts can be saved"
+        )
     return found
 
 

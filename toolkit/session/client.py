@@ -8,24 +8,30 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 from toolkit.bridge import deposits, withdrawals
 from toolkit.bridge.amounts import Unit, Words, parse_units
 from toolkit.bridge.local import Local
-from toolkit.bridge.passage import Deed, Look, Passage
+from toolkit.bridge.passage import Deed, Look, Passage, Teller
 from toolkit.bridge.standing import Standing
 from toolkit.bridge.withdrawals import check_amount, check_held
 from toolkit.devnet.accounts import Account
 from toolkit.devnet.faults import Fault
-from toolkit.devnet.running import find_devnet
+from toolkit.devnet.logs import find_logs, follow, last
+from toolkit.devnet.running import end, find_devnet, running_sessions
 from toolkit.errors import BadInput, L2KitError, ServiceError
 from toolkit.rollup.client import OperationRefused, Receipt
 from toolkit.rollup.codec import WHOLE_BALANCE
 from toolkit.session import clock, faults
 from toolkit.session.archive import Saved, save
+from toolkit.session.channels import Channels, Spawn
 from toolkit.session.court import Court
 from toolkit.session.holdings import Holding, holdings, on_l1, on_l2
 from toolkit.session.snapshots import Snapshot, Snapshots
+
+if TYPE_CHECKING:
+    from toolkit.bridge.leave import Left
 
 POSTED_SECONDS = 120.0
 """How long a transfer may take to L1 before `Session.transfer` gives up to wait for it."""
@@ -67,8 +73,10 @@ class Session:
         NodeError: L1 does not answer.
     """
 
-    def __init__(self, local: Local) -> None:
+    def __init__(self, local: Local, spawn: Spawn | None = None) -> None:
+        """``spawn``: how channel peers are started, and then also whenever one is needed (see `Channels`)."""
         self.local = local
+        self._spawn = spawn
         self._units: dict[bytes, Unit] = {}
 
     @property
@@ -339,6 +347,9 @@ class Session:
     def revert(self, name: str | None = None) -> Snapshot:
         """Return to a snapshot, or to the latest. Those taken after it are gone; it can be returned to again.
 
+        L1's clock goes on from its latest block's time on Anvil, and on Hardhat from where it would be by now without
+        what has been travelled since.
+
         Raises:
             BadInput: there is none.
             ServiceError: a service does not stand still for that, and nothing has happened; or one does not go on
@@ -400,9 +411,114 @@ class Session:
         court = Court.of(view.replica, view.now)
         return court if name is None else court.about(name)
 
+    @overload
+    def status(self) -> dict[str, Any]: ...
+
+    @overload
+    def status(self, name: str) -> list[Standing]: ...
+
+    def status(self, name: str | None = None) -> dict[str, Any] | list[Standing]:
+        """How the session is (`toolkit.overview.overview`), or where a deposit or a withdrawal is.
+
+        Args:
+            name: the hash of the L1 transaction of a deposit or a forced withdrawal, or of an operation on L2 (0x-hex),
+                or the number of a withdrawal. A transaction may hold several of them.
+
+        Raises:
+            BadInput: there is no such thing.
+        """
+        if name is None:
+            from toolkit.overview import overview
+
+            return overview(self._file)
+        with self._passage(None, travel=False) as passage:
+            view = passage.look()
+            self._units.update(view.words.units)
+            return passage.find(name, view)
+
+    def escape(
+        self,
+        whom: Who | None,
+        payer: Who | None = None,
+        *,
+        wait: bool = False,
+        travel: bool = False,
+        teller: Teller | None = None,
+    ) -> Left:
+        """Leave a rollup that nobody brings forward any more, from L1 alone; do what can be done now.
+
+        The alarm is raised; once L1 has confirmed nothing new for the escape delay after that, the rollup is frozen,
+        and what its last confirmed state owes is paid on L1.
+
+        Args:
+            whom: who is to be paid; None: everybody.
+            payer: the account of the devnet that pays the gas; where None, ``whom``, or alice where that is none.
+            wait: until all is paid.
+            travel: as ``wait``, and move the clock instead of waiting.
+            teller: is told of every step.
+
+        Raises:
+            BadInput: there is nothing to leave with, or L1 has confirmed a wrong state.
+            RollupLives (`toolkit.bridge.leave`): the rollup does.
+            ServiceError: the clock is to be moved past what somebody honest should do, and does not.
+        """
+        from toolkit.bridge.leave import Leaving, Payment
+
+        owner = None if whom is None else self.address(whom)
+        own = {account.address_bytes: account for account in self.accounts()}
+        account = own.get(owner or b"", self.local.account("alice")) if payer is None else self._account(payer)
+        with self._passage(account, travel, teller) as passage:
+            left = Leaving(passage, owner).go(wait=wait)
+            view = passage.look()
+        self._units.update(view.words.units)
+        credits = view.replica.bridge.credits.items()
+        owed = (Payment("credit", who, token, amount) for (token, who), amount in credits if owner in (None, who))
+        return replace(left, credits=tuple(owed))
+
+    def logs(self, name: str | None = None, *, lines: int = 20) -> dict[str, list[str]]:
+        """The last lines of the log of one process, such as "sequencer" or "anvil", or of every one, by its name.
+
+        Raises:
+            BadInput: there is no such log.
+        """
+        return {each: last(log, lines)[0] for each, log in find_logs(self._file, name).items()}
+
+    def follow(self, name: str | None = None, *, lines: int = 20) -> Iterator[tuple[str, str]]:
+        """Lines of logs as they come, each with its process's name, until the devnet ends; the first as `logs` has it.
+
+        Raises:
+            BadInput: there is no such log.
+        """
+        return follow(find_logs(self._file, name), lines)
+
+    def down(self) -> None:
+        """End the session, wherever ``l2kit up`` keeps it; nothing of it is left when this returns.
+
+        Raises:
+            BadInput: it is a devnet of a program's own, which ends it.
+            ServiceError: something of it is still there after a minute.
+        """
+        for each in running_sessions():
+            if each.folder == self._folder and each.pid != os.getpid():
+                end(each)
+                return
+        raise BadInput("this devnet is no session that 'l2kit up' keeps; whoever has started it ends it")
+
+    @cached_property
+    def channels(self) -> Channels:
+        """Its payment channels: what ``l2kit channel`` does."""
+        return Channels.find(self._file, self._spawn, on_demand=self._spawn is not None)
+
     def address(self, who: Who) -> bytes:
         """The 20 bytes of somebody's address."""
         return who.address_bytes if isinstance(who, Account) else self.local.address(who)
+
+    @property
+    def _file(self) -> Path:
+        """The description of the devnet."""
+        if self.local.file is None:
+            raise BadInput("no file describes this devnet, so nothing is known of its processes")
+        return self.local.file
 
     def _check_batches(self, what: str) -> None:
         """Raise ServiceError where somebody would wait for ever, since no batch is posted, on purpose."""
@@ -411,9 +527,9 @@ class Session:
                 raise ServiceError(f"nobody would post the {what} that is to be waited for: {each.said}")
 
     @contextmanager
-    def _passage(self, payer: Account, travel: bool) -> Iterator[Passage]:
+    def _passage(self, payer: Account | None, travel: bool, teller: Teller | None = None) -> Iterator[Passage]:
         with self.local.onlooker() as onlooker:
-            yield Passage(self.local, onlooker, _Silent(), payer=payer, travel=travel)
+            yield Passage(self.local, onlooker, teller or _Silent(), payer=payer, travel=travel)
 
     def _account(self, who: Who) -> Account:
         return who if isinstance(who, Account) else self.local.account(who)

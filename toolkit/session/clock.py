@@ -1,4 +1,4 @@
-"""One clock: L1's is moved, and every service is waited for until it has seen that."""
+"""One clock: L1's is moved, and every service and channel peer is waited for until it has seen that."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
+from pathlib import Path
 
 from toolkit.bridge.amounts import span
 from toolkit.bridge.local import Local
 from toolkit.bridge.passage import ANSWER_SECONDS, POLL_SECONDS
+from toolkit.channel.control import Control
 from toolkit.devnet.rpc import Rpc
 from toolkit.errors import BadInput, NodeError, RpcError, ServiceError
 
@@ -20,11 +23,11 @@ LAST_TIME = 2**40 - 1
 
 
 def travel(local: Local, seconds: int, warn: Callable[[str], object]) -> int:
-    """Move L1's clock, and wait until every service that answers has seen the block mined then; returns its time.
+    """Move L1's clock, and wait until every service and channel peer that answers has seen that; returns L1's time.
 
     Args:
         seconds: forward, above zero.
-        warn: is told of each service that does not answer; it will know the time when it is back.
+        warn: is told of each that does not answer; it will know the time when it is back.
 
     Raises:
         BadInput: there is no such time, or the node's clock cannot be moved.
@@ -45,6 +48,11 @@ def travel(local: Local, seconds: int, warn: Callable[[str], object]) -> int:
     for role in local.services:
         try:
             _await_sight(local, role, block, now)
+        except Silent as error:
+            warn(f"{error}, so it has not seen the time yet")
+    for peer in _peers(local):
+        try:
+            _until(partial(_peer_sees, peer, now), f"the channel peer of {peer.name} has not seen L1's time {now}")
         except Silent as error:
             warn(f"{error}, so it has not seen the time yet")
     return now
@@ -83,11 +91,32 @@ def _await_sight(local: Local, role: str, block: int, now: int) -> None:
     if (fault := local.absent(role)) is not None:
         raise Silent(fault.said)
     sees = _tower_sees if role == "watchtower" else _service_sees
+    _until(lambda: sees(local, role, block, now), f"the {role} has not looked at L1's block {block}")
+
+
+def _until(seen: Callable[[], bool], otherwise: str) -> None:
+    """Wait. Raises ServiceError where that takes longer than `SEEN_SECONDS`."""
     deadline = time.monotonic() + SEEN_SECONDS
-    while not sees(local, role, block, now):
+    while not seen():
         if time.monotonic() > deadline:
-            raise ServiceError(f"the {role} has not looked at L1's block {block} within {SEEN_SECONDS:g} s")
+            raise ServiceError(f"{otherwise} within {SEEN_SECONDS:g} s")
         time.sleep(POLL_SECONDS)
+
+
+def _peers(local: Local) -> list[Path]:
+    """The data folders of the channel peers that answer, or did when they were killed."""
+    if local.folder is None:
+        return []
+    found = sorted(socket.parent for socket in (local.folder / "channels").glob("*/control.sock"))
+    return [data for data in found if data.name != "tower"]
+
+
+def _peer_sees(data: Path, now: int) -> bool:
+    try:
+        with closing(Control(data, ANSWER_SECONDS)) as control:
+            return int(control.ask("time")["time"]) >= now
+    except ServiceError as error:
+        raise Silent(f"the channel peer of {data.name} does not answer") from error
 
 
 def _service_sees(local: Local, role: str, block: int, _now: int) -> bool:

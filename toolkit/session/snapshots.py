@@ -33,7 +33,8 @@ _CUT = "reverting"
 _MOVED = ".before"
 _INDEX = "-shm"
 """Ending of a file that SQLite makes anew from the rest."""
-_NO_METHOD = -32601
+L1_SECONDS = 20.0
+"""How long L1's node may take to answer: everybody stands still meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Snapshots:
 
     def __init__(self, folder: Path, l1_rpc: str) -> None:
         self._devnet, self._folder = folder, folder / FOLDER
-        self._rpc = Rpc(l1_rpc)
+        self._rpc = Rpc(l1_rpc, L1_SECONDS)
         self._is_anvil: bool | None = None
         self._ready: Snapshot | None = None  # an anchor's that was returned to last
 
@@ -331,7 +332,7 @@ class Snapshots:
         try:
             return self._rpc.call(method, *params)
         except RpcError as error:
-            if error.code == _NO_METHOD:
+            if error.no_method:
                 raise BadInput(
                     f"the node at {self._rpc.shown} has no {method}: snapshots need a development node such as "
                     "Anvil or Hardhat"

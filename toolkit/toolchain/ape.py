@@ -6,7 +6,8 @@ same. ape finds its tools through the environment, and cannot be told two things
 - its compiler gets the settings that ape has no name for (no metadata, so that bytecode is the same everywhere);
 - its Anvil keeps blocks in our folder and not in the user's home, and caps transactions as EIP-7825 says.
 
-``ape test`` runs ``tests/ape`` with the settings there, since the plain suite leaves ape's pytest plugin out.
+``ape test`` runs ``tests/ape`` with the settings there, since the plain suite leaves ape's pytest plugin out. What ape
+has of us beside the environment is in `toolkit.ape`: Hardhat, and the session that runs.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def environment() -> dict[str, str]:
         **os.environ,
         "PATH": os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)]),
         "APE_DATA_FOLDER": str(folder / "data"),
+        "IPYTHONDIR": os.environ.get("IPYTHONDIR") or str(folder / "ipython"),  # of ape's console
         "SOLCX_BINARY_PATH": str(tools),
         "L2KIT_SOLADY": str(include_path() / "solady"),  # ape-config.yaml says where it goes
     }
@@ -60,8 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     except L2KitError as error:
         say(f"l2kit: {error}")
     else:
-        program = "import sys; from ape._cli import cli; sys.argv[0] = 'ape'; cli()"
-        os.execve(sys.executable, [sys.executable, "-c", program, *arguments], variables)
+        os.execve(sys.executable, [sys.executable, "-m", "toolkit.ape.plugin", *arguments], variables)
     return 1
 
 

@@ -14,7 +14,7 @@ from toolkit.bridge.client import deposit_eth
 from toolkit.crypto import recover
 from toolkit.devnet.accounts import USERS, Account, dev_accounts
 from toolkit.devnet.chain import Chain
-from toolkit.devnet.nodes import Node, start_anvil
+from toolkit.devnet.nodes import Node, check_blobs, start_anvil, start_hardhat
 from toolkit.devnet.process import Child, RunFolder
 from toolkit.errors import ProtocolError
 from toolkit.rollup.client import ETH, RollupClient
@@ -82,7 +82,12 @@ class Report:
 
 
 def measure(
-    transfers: int, clients: int, batch_data: str = "calldata", step: Callable[[str], None] = lambda what: None
+    transfers: int,
+    clients: int,
+    batch_data: str = "calldata",
+    step: Callable[[str], None] = lambda what: None,
+    *,
+    node: str = "anvil",
 ) -> Report:
     """Send transfers through a sequencer to L1, derive them again from there, and see what L1 charges.
 
@@ -91,12 +96,18 @@ def measure(
         clients: processes that send them, each of accounts of its own; at most as many as there are users.
         batch_data: "calldata", "blobs" or "auto", as of `Config`.
         step: is told what goes on.
+        node: "anvil", or "hardhat", of which no blobs can be had back: they are left out.
+
+    Raises:
+        BadInput: the node does not give blobs back, and all shall go in them.
     """
+    if batch_data == "blobs":
+        check_blobs(node)
     step("signing and recovering")
     signs, recovers = machine()
     with RunFolder() as folder:
         step("starting a node and a sequencer")
-        rig = _Rig(folder, batch_data)
+        rig = _Rig(folder, batch_data, node)
         try:
             step(f"signing {transfers:,} transfers")
             sent = rig.send(transfers, min(clients, transfers), step)
@@ -126,10 +137,10 @@ def machine(count: int = 2_000) -> tuple[float, float]:
 class _Rig:
     """A node, a rollup on it, and its sequencer, with money on every user's account."""
 
-    def __init__(self, folder: RunFolder, batch_data: str) -> None:
+    def __init__(self, folder: RunFolder, batch_data: str, node: str) -> None:
         self._folder, self._last = folder, list[bytes]()
         self._accounts = dev_accounts()
-        self._node: Node = start_anvil(folder)
+        self._node: Node = start_anvil(folder) if node == "anvil" else start_hardhat(folder)
         self._chain = Chain(self._node.url)
         self._contracts: RollupContracts = deploy_rollup(
             self._chain,
@@ -187,7 +198,7 @@ class _Rig:
     def costs(self, sizes: Sequence[int], step: Callable[[str], None]) -> tuple[list[DataCost], list[StepCost]]:
         """What transfers cost as data, and what a step costs."""
         data, steps = list[DataCost](), list[StepCost]()
-        for kind in KINDS:
+        for kind in KINDS if self._chain.gives_blobs() else ["calldata"]:
             step(f"transfers as {kind} on L1")
             data += data_costs(self._chain, self._accounts, [kind], sizes)
         for depth in DEPTHS:

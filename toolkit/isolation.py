@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.bridge.local import Local
 from toolkit.devnet.nodes import Node
 from toolkit.session.client import Session
+from toolkit.world import Devnet, Options
 
 ETHER = 10**18
 SETTLE_SECONDS = 30.0
@@ -75,18 +74,16 @@ class Speed:
         }
 
 
-def measure(tests: int, step: Callable[[str], object]) -> Speed:
-    """Start a devnet and isolate ``tests`` tests of each kind on it; ``step`` is told what goes on."""
-    from toolkit.cli.up import describe
-    from toolkit.world import Devnet, Options
+def measure(tests: int, step: Callable[[str], object], *, node: str = "anvil") -> Speed:
+    """Start a devnet on a node ("anvil", "hardhat") and isolate ``tests`` tests of each kind on it.
 
+    ``step`` is told what goes on.
+    """
     step("starting a devnet")
     began = time.perf_counter()
-    with Devnet(Options(watchtower=True)) as devnet:
+    with Devnet(Options(node=node, watchtower=True)) as devnet:
         start = time.perf_counter() - began
-        file = devnet.folder.path / "bench.json"
-        file.write_text(json.dumps(describe(devnet)))
-        session = Session(Local.find(file))
+        session = devnet.session
         session.deposit("alice", 100 * ETHER)
         devnet.access.verifier.wait_until(lambda: _is_quiet(session), "everything to be asserted", SETTLE_SECONDS)
         accounts = devnet.accounts

@@ -1,12 +1,9 @@
-"""What a demonstration tells, as it happens and as data."""
+"""What a demonstration or a scenario tells, as it happens and as data."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-
-SUBJECTS = ("deposit", "withdraw", "channel", "fraud", "all")
-"""What can be demonstrated."""
 
 
 class Story:

@@ -265,6 +265,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.node.close()  # what a session had it begin meanwhile
         if self.shore is not None:
             await self.shore.close()
 

@@ -418,8 +418,8 @@ class Devnet:
         latest = self.l1.rpc.call("eth_getBlockByNumber", "latest", False)
         if latest["hash"] != manifest.block_hash:
             raise NodeError(
-                f"{self.node.version()} has not become what {manifest.node!r:.60} was when {saved.file} was written: "
-                f"its block {int(latest['number'], 16)} is {latest['hash']}, and not {manifest.block_hash!r:.70}"
+                f"{self.node.version()} has not become what {manifest.node} was when {saved.file} was written: "
+                f"its block {int(latest['number'], 16)} is {latest['hash']}, and not {manifest.block_hash}"
             )
         if self.node.version() != manifest.node:
             self.remark = f"L1's node is {self.node.version()}; when the devnet was saved, it was {manifest.node}"

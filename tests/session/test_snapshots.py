@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, redirect_stdout
@@ -203,6 +205,39 @@ def test_who_was_cut_off_while_reverting_must_revert_first(fresh: Town) -> None:
         fresh.session.snapshot()
     fresh.session.revert("whole")
     fresh.session.snapshot()
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from toolkit.session import attach, snapshots
+
+exchange = snapshots._exchange
+
+def exchange_and_die(*given):
+    exchange(*given)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+snapshots._exchange = exchange_and_die
+attach(Path(sys.argv[1])).revert("whole")
+"""
+
+
+def test_who_was_killed_while_reverting_can_revert_again(fresh: Town) -> None:
+    session = fresh.session
+    session.snapshot("whole")
+    before = [session.balance("bob"), fresh.channels()]
+    session.transfer("alice", "bob", ETHER)
+    fresh.pay(77)
+    command = [sys.executable, "-c", _KILLED, str(fresh.devnet.folder.path / "devnet.json")]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    with pytest.raises(ServiceError, match="a return to the snapshot 'whole' was cut off half-way"):
+        session.snapshot()
+    session.revert("whole")
+    fresh.peers["alice"].connected(fresh.channel)  # neither was at the other end when it came to stand still again
+    fresh.peers["bob"].connected(fresh.channel)
+    assert [session.balance("bob"), fresh.channels()] == before
+    session.snapshot()
 
 
 def test_a_return_that_fails_does_not_make_up_for_one_that_was_cut_off(

@@ -147,11 +147,18 @@ def test_a_withdrawal_goes_through_l1_or_is_paid_early(session: Session) -> None
     before = session.balance("grace", layer="l1")
     assert session.withdraw("grace", ETHER // 4, fast=True).stage is Stage.PAID_EARLY
     assert session.balance("grace", layer="l1") > before
+    slow = session.withdraw("grace", ETHER // 4).subject.id
+    session.transfer("grace", "heidi", 10**12, wait=True)  # so that the withdrawal is on L1, too
+    assert session.claim(slow, "grace", fast=True, max_fee=ETHER // 80).stage is Stage.PAID_EARLY
     for move in (session.deposit, session.withdraw):
         with pytest.raises(BadInput, match="the amount -1 is not above zero"):
             move("grace", -1)
     with pytest.raises(BadInput, match="a fee is paid only to be fast"):
         session.withdraw("grace", ETHER // 4, max_fee=1)
+    with pytest.raises(BadInput, match="a fee is paid only to be fast"):
+        session.claim(slow, "grace", max_fee=1)
+    with pytest.raises(BadInput, match="the bridge owes grace no ETH"):
+        session.claim_credit("grace", to="heidi")
 
 
 def test_a_deposit_that_comes_to_nothing_is_an_error(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 
 import click
@@ -117,6 +118,22 @@ def test_a_peer_of_a_devnet_of_our_own_is_found_by_everybody(devnet: Devnet) -> 
     devnet.check_alive()
     assert devnet.start_peer("heidi").address
     devnet.folder.children[-1].stop()
+
+
+def test_a_peer_has_seen_the_time_when_travel_returns(devnet: Devnet) -> None:
+    peer, warned = devnet.start_peer("grace"), list[str]()
+    now = devnet.session.travel(hours=1, warn=warned.append)
+    with closing(Local.find(devnet.session.local.file).control("grace")) as control:
+        assert control.ask("time")["time"] >= now
+    assert not warned
+    peer.child.kill()
+    peer.stop()
+    devnet.session.travel(seconds=1, warn=warned.append)
+    assert warned == ["the channel peer of grace does not answer, so it has not seen the time yet"]
+    devnet.start_peer("grace").stop()  # leaves no socket
+    warned.clear()
+    devnet.session.travel(seconds=1, warn=warned.append)
+    assert not warned
 
 
 def test_where_something_is_and_how_the_session_is(devnet: Devnet) -> None:

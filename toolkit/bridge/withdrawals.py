@@ -94,6 +94,14 @@ def forced(passage: Passage, view: View, account: Account, token: bytes, amount:
     return Deed.of(f"{account.name} sent a withdrawal of {what} to the Inbox on L1", receipt)
 
 
+def posted(passage: Passage, name: str) -> tuple[bytes, int]:
+    """The token (20 bytes) and the number of a withdrawal that L1 has. Raises BadInput where it has it not (yet)."""
+    subject = passage.only_withdrawal(name).subject
+    if subject.withdrawal is None or subject.token is None:
+        raise BadInput(f"the withdrawal {name} is not on L1 yet: no provider pays it")
+    return subject.token, subject.withdrawal
+
+
 def exit_early(passage: Passage, account: Account, index: int, most: int | None = None) -> Standing:
     """Have the liquidity provider pay a withdrawal now, less a fee; it takes the claim over. Returns where it is then.
 

@@ -86,11 +86,10 @@ def _claim(
         if wait:
             told.on_the_way = f"what is not claimed yet goes on by itself: 'l2kit status {name}' says where it is"
         return withdrawals.claim(passage, name, wait=wait)
-    if subject.withdrawal is None or subject.token is None:
-        raise BadInput(f"the withdrawal {name} is not on L1 yet: no provider pays it")
-    most = None if max_fee is None else parse_units(max_fee, passage.unit(subject.token))
-    told.on_the_way = withdrawals.goes_on(subject.withdrawal)
-    return withdrawals.exit_early(passage, passage.payer, subject.withdrawal, most)
+    token, index = withdrawals.posted(passage, name)
+    most = None if max_fee is None else parse_units(max_fee, passage.unit(token))
+    told.on_the_way = withdrawals.goes_on(index)
+    return withdrawals.exit_early(passage, passage.payer, index, most)
 
 
 def _claim_credit(payer: str, to: str | None, token: str, file: Path | None, quiet: bool) -> list[Deed]:

@@ -251,7 +251,16 @@ class Session:
             waits = wait or travel
             return _arrived(withdrawals.see_through(passage, look, account, wait=waits, fast=fast, most=max_fee))
 
-    def claim(self, name: str, payer: Who, *, wait: bool = False, travel: bool = False) -> Standing:
+    def claim(
+        self,
+        name: str,
+        payer: Who,
+        *,
+        wait: bool = False,
+        travel: bool = False,
+        fast: bool = False,
+        max_fee: int | None = None,
+    ) -> Standing:
         """Have a withdrawal paid to its owner on L1; returns where it is then.
 
         Args:
@@ -259,12 +268,34 @@ class Session:
             payer: the account of the devnet that pays the gas.
             wait: until it can be claimed.
             travel: as ``wait``, and move the clock instead of waiting.
+            fast: ``payer``, who is its owner, is paid by the liquidity provider now, for ``max_fee`` (base units) at
+                most.
 
         Raises:
             BadInput: there is no such withdrawal, or it cannot be claimed (yet).
         """
-        with self._passage(self._account(payer), travel) as passage:
-            return withdrawals.claim(passage, name, wait=wait or travel)
+        account = self._account(payer)
+        if max_fee is not None and not fast:
+            raise BadInput("a fee is paid only to be fast")
+        with self._passage(account, travel) as passage:
+            if not fast:
+                return withdrawals.claim(passage, name, wait=wait or travel)
+            _, index = withdrawals.posted(passage, name)
+            return withdrawals.exit_early(passage, account, index, max_fee)
+
+    def claim_credit(self, who: Who, token: str = "ETH", *, to: Who | None = None) -> None:
+        """Have paid what the bridge owes an account of the devnet because a payment to it failed.
+
+        Args:
+            to: who gets it; the account where None.
+
+        Raises:
+            BadInput: it owes nothing, or the payment fails again.
+        """
+        account, asset = self._account(who), self.local.token(token)
+        receiver = account.address_bytes if to is None else self.address(to)
+        with self._passage(account, False) as passage:
+            withdrawals.claim_credit(passage, account, asset, receiver)
 
     def travel(
         self,

@@ -70,6 +70,14 @@ def test_nothing_is_given_up_before_l1_has_passed_its_expiry() -> None:
     assert decided(held(), forwarded, onward, now=START + 90_000, past=START + 10_801) == cancelled(Failure.EXPIRED)
 
 
+def test_what_l1_may_still_take_is_not_given_up_where_our_clock_is_far_ahead_of_its() -> None:
+    shown = Knowledge(secrets=INVOICE.secrets, invoices=INVOICE.invoices, accepted={(b"c" * 32, HASH)})
+    passed_on = Knowledge(secrets={HASH: SECRET}, forwarded={HASH: b"d" * 32})
+    for each, known in ((held(forward=False), shown), (held(), passed_on)):
+        assert decided(each, known, now=START + 90_000, past=START + 10_800) == []
+        assert decided(each, known, now=START + 90_000, past=START + 10_801) == cancelled(Failure.EXPIRED)
+
+
 def test_a_payee_shows_its_secret_to_who_pays_enough_and_early_enough() -> None:
     show = [route.Show(b"c" * 32, SECRET)]
     assert decided(held(), INVOICE) == show

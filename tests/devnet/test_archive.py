@@ -107,12 +107,15 @@ def _rename(old: str, new: str) -> Callable[[dict[str, bytes], dict[str, Any]], 
     return change
 
 
-def _with_trigger(entries: dict[str, bytes], found: dict[str, Any]) -> None:
-    with TemporaryDirectory() as place:
-        file = Path(place) / "journal.sqlite"
-        with closing(sqlite3.connect(file)) as db:
-            db.executescript("CREATE TABLE t (a); CREATE TRIGGER later AFTER INSERT ON t BEGIN DELETE FROM t; END")
-        _replace(entries, found, JOURNAL, file.read_bytes())
+def _with(sql: str) -> Callable[[dict[str, bytes], dict[str, Any]], object]:
+    def change(entries: dict[str, bytes], found: dict[str, Any]) -> None:
+        with TemporaryDirectory() as place:
+            file = Path(place) / "journal.sqlite"
+            with closing(sqlite3.connect(file)) as db:
+                db.executescript(sql)
+            _replace(entries, found, JOURNAL, file.read_bytes())
+
+    return change
 
 
 def _replace(entries: dict[str, bytes], found: dict[str, Any], name: str, content: bytes) -> None:
@@ -126,12 +129,17 @@ def _replace(entries: dict[str, bytes], found: dict[str, Any], name: str, conten
         (lambda _, found: found.update(format=2), "has format 2, and this l2kit reads 1; load it with the l2kit"),
         (lambda _, found: found.pop("time"), "is no devnet that l2kit has saved: time is missing"),
         (lambda _, found: found.update(time="soon"), "time is 'soon'"),
+        (lambda _, found: found.update(node="anvil\x1b[2J"), r"node is 'anvil\\x1b"),
+        (lambda _, found: found.update(node="a" * 1000), "node is 'aaa"),
         (lambda _, found: found.update(chain_id=-1), "chain_id is -1"),
         (lambda _, found: found["contracts"].update(Token="--help"), "'--help' is no address"),
         (_rename(JOURNAL, "services/../journal.sqlite"), "which no service keeps"),
         (_rename(JOURNAL, "/etc/journal.sqlite"), "which no service keeps"),
         (_rename(JOURNAL, "services/sequencer/config.json"), "which no service keeps"),
         (_rename(JOURNAL, "services/a/b/c/journal.sqlite"), "which no service keeps"),
+        (_rename(JOURNAL, "services/up.sock/journal.sqlite"), "which no service keeps"),
+        (_rename(JOURNAL, "services/sequencer/journal.sqlite-journal"), "which no service keeps"),
+        (_rename(JOURNAL, "services/sequencer/journal.sqlite-wal"), "which no service keeps"),
         (_rename(L1_STATE, "l2.json"), "l1.json is missing"),
         (lambda entries, _: entries.update(more=b""), "it does not hold what its manifest says"),
         (lambda entries, _: entries.pop(JOURNAL), "it does not hold what its manifest says"),
@@ -140,7 +148,12 @@ def _replace(entries: dict[str, bytes], found: dict[str, Any], name: str, conten
         (lambda _, found: found["files"][JOURNAL].update(sha256="00"), "is not what its manifest says"),
         (lambda _, found: found["files"][L1_STATE].update(size=3), "l1.json: it is larger than 3 bytes"),
         (lambda entries, found: _replace(entries, found, JOURNAL, b"no database" * 99), "is no database"),
-        (_with_trigger, "journal.sqlite: later"),
+        (
+            _with("CREATE TABLE t (a); CREATE TRIGGER later AFTER INSERT ON t BEGIN DELETE FROM t; END"),
+            "journal.sqlite: 'later'",
+        ),
+        (_with("CREATE VIRTUAL TABLE operations USING fts5(a)"), "journal.sqlite: 'operations'"),
+        (_with("CREATE VIEW operations AS SELECT 1 AS a"), "journal.sqlite: 'operations'"),
     ],
 )
 def test_what_is_not_as_it_should_be_is_refused(
@@ -151,6 +164,21 @@ def test_what_is_not_as_it_should_be_is_refused(
     with pytest.raises(BadInput, match=why), Archive(other) as found:
         found.lay(folder)
     assert not (tmp_path / "journal.sqlite").exists()
+
+
+@pytest.mark.parametrize("packed", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_could_unpack_to_any_size_is_not_unpacked(
+    packed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(bomb := tmp_path / "bomb", "w", packed) as new:
+        new.writestr("manifest.json", b" " * 10_000)
+
+    def unpack(*_: object) -> None:
+        raise AssertionError("it was unpacked")
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", unpack)
+    with pytest.raises(BadInput, match=r"'manifest.json' is packed as nothing is here"):
+        Archive(bomb)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import sqlite3
 import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,10 +22,11 @@ from toolkit import Devnet
 from toolkit.channel.local import Local
 from toolkit.channel.process import PeerProcess
 from toolkit.devnet import Chain, RunFolder
+from toolkit.devnet.archive import Archive
 from toolkit.devnet.rpc import Rpc
 from toolkit.devnet.running import end, find_session
-from toolkit.errors import BadInput, L2KitError
-from toolkit.session import Session, load
+from toolkit.errors import BadInput, L2KitError, NodeError
+from toolkit.session import Session, archive, load
 from toolkit.world import Options
 
 DAY = 24 * 3600
@@ -174,8 +177,52 @@ def test_an_archive_is_replaced_and_nothing_else_is(before: Before, after: Sessi
         after.save(mine)
     with pytest.raises(BadInput, match="its folder does not exist"):
         after.save(tmp_path / "nowhere" / "file")
-    assert after.save(tmp_path / "again").block >= after.save(tmp_path / "again").block - 9
+    first = after.save(tmp_path / "again")
+    after.travel(minutes=1)
+    second = after.save(tmp_path / "again")
+    with Archive(tmp_path / "again") as found:
+        assert found.manifest.block == second.block > first.block
     assert mine.read_text() == "mine"
+
+
+def test_what_a_service_that_was_killed_has_left_beside_its_database_is_in_it(after: Session, tmp_path: Path) -> None:
+    assert after.local.folder is not None
+    place = after.local.folder / "channels" / "killed"
+    place.mkdir()
+    (place / "config.json").write_text("{}")
+    with closing(sqlite3.connect(tmp_path / "channels.db", isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("CREATE TABLE told (what TEXT)")
+        db.execute("INSERT INTO told VALUES ('a secret')")
+        for left in ("channels.db", "channels.db-wal"):
+            shutil.copy(tmp_path / left, place / left)
+    assert b"a secret" not in (place / "channels.db").read_bytes()
+    after.save(file := tmp_path / "file")
+    shutil.rmtree(place)
+    with zipfile.ZipFile(file) as found:
+        assert [name for name in found.namelist() if "killed" in name] == ["services/channels/killed/channels.db"]
+        assert b"a secret" in found.read("services/channels/killed/channels.db")
+
+
+class _Busy:
+    """A node that mines at each call, so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.times, self.block = times, 0
+
+    def call(self, method: str, *_: Any) -> Any:
+        if method == "anvil_dumpState":
+            dumped = f"0x{self.block:02x}"
+            self.block += self.block < self.times
+            return dumped
+        return {"number": hex(self.block), "hash": f"0x{self.block:02x}"}
+
+
+def test_what_is_saved_of_l1_is_its_latest_block_also_where_others_go_on() -> None:
+    dumped, latest = archive._dumped(cast(Rpc, _Busy(3)))
+    assert dumped == latest["hash"] == "0x03"
+    with pytest.raises(NodeError, match="has new blocks faster than it tells its state: block 10 by now"):
+        archive._dumped(cast(Rpc, _Busy(1000)))
 
 
 def test_what_cannot_be_loaded_starts_nothing(before: Before, after: Session, tmp_path: Path) -> None:

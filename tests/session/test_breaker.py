@@ -187,6 +187,15 @@ def test_who_has_ended_by_itself_is_started_with_the_rest(bench: Bench) -> None:
     assert bench.services.did == ["verifier back"]
 
 
+@pytest.mark.parametrize("state", ["waiting", "ended"])
+def test_who_is_made_honest_while_it_does_not_run_is_started(bench: Bench, state: str) -> None:
+    bench.do("fault", "batch", "withhold")
+    bench.services.states["sequencer"] = state
+    bench.services.did.clear()
+    assert bench.do("heal", "batch")["services"] == ["sequencer"]
+    assert (bench.services.did, bench.cheats[-1]) == (["sequencer anew"], "")
+
+
 def test_a_service_that_does_not_come_back_is_told_of(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breaker, "_BACK_SECONDS", 0.0)
     monkeypatch.setattr(bench.services, "start_anew", lambda name: bench.services.states.update({name: "waiting"}))

@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, redirect_stdout
@@ -203,6 +205,83 @@ def test_who_was_cut_off_while_reverting_must_revert_first(fresh: Town) -> None:
         fresh.session.snapshot()
     fresh.session.revert("whole")
     fresh.session.snapshot()
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from toolkit.session import attach, snapshots
+
+exchange = snapshots._exchange
+
+def exchange_and_die(*given):
+    exchange(*given)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+snapshots._exchange = exchange_and_die
+attach(Path(sys.argv[1])).revert("whole")
+"""
+
+
+def test_who_was_killed_while_reverting_can_revert_again(fresh: Town) -> None:
+    session = fresh.session
+    session.snapshot("whole")
+    before = [session.balance("bob"), fresh.channels()]
+    session.transfer("alice", "bob", ETHER)
+    fresh.pay(77)
+    command = [sys.executable, "-c", _KILLED, str(fresh.devnet.folder.path / "devnet.json")]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    with pytest.raises(ServiceError, match="a return to the snapshot 'whole' was cut off half-way"):
+        session.snapshot()
+    session.revert("whole")
+    fresh.peers["alice"].connected(fresh.channel)  # neither was at the other end when it came to stand still again
+    fresh.peers["bob"].connected(fresh.channel)
+    assert [session.balance("bob"), fresh.channels()] == before
+    session.snapshot()
+
+
+def test_a_return_that_fails_does_not_make_up_for_one_that_was_cut_off(
+    fresh: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deaf(*_: object) -> None:
+        raise NodeError("L1 does not answer")
+
+    fresh.session.snapshot("whole")
+    (fresh.devnet.folder.path / "reverting").write_text("whole")
+    with monkeypatch.context() as patch, pytest.raises(NodeError, match="does not answer"):
+        patch.setattr(snapshots.Snapshots, "_revert_l1", deaf)
+        fresh.session.revert("whole")
+    for do in (fresh.session.snapshot, lambda: fresh.session.save(fresh.devnet.folder.path / "file")):
+        with pytest.raises(ServiceError, match="a return to the snapshot 'whole' was cut off half-way"):
+            do()
+    fresh.session.revert("whole")
+
+
+def test_an_anchor_takes_no_other_snapshot_for_its_own(fresh: Town) -> None:
+    session = fresh.session
+    session.snapshot("first")
+    with closing(snapshots.Snapshots(fresh.devnet.folder.path, fresh.devnet.node.url)) as others:
+        with others.anchor():
+            pass
+        session.revert("first")
+        second = session.snapshot("second")
+        with others.anchor():
+            session.transfer("alice", "bob", ETHER)
+        assert session.snapshots()[1] == second
+        with pytest.raises(BadInput, match="out of reach"), others.anchor():
+            session.revert("first")
+            session.snapshot("third")
+            session.snapshot("fourth")
+    assert [each.name for each in session.snapshots()] == ["first", "third", "fourth"]
+
+
+def test_anchors_of_who_has_ended_do_not_pile_up(fresh: Town) -> None:
+    folder = fresh.devnet.folder.path
+    before = len(snapshots.known_snapshots(folder))
+    for _ in range(3):  # none of them is closed
+        with snapshots.Snapshots(folder, fresh.devnet.node.url).anchor():
+            pass
+    assert len(snapshots.known_snapshots(folder)) == before + 1
 
 
 def test_a_peer_that_is_new_since_then_has_no_channels_afterwards(fresh: Town) -> None:

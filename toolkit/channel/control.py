@@ -37,12 +37,12 @@ password.
 
 from __future__ import annotations
 
-import json
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from toolkit.devnet.hold import SOCKET
+from toolkit.devnet.line import Line
 from toolkit.errors import ServiceError
 
 
@@ -58,14 +58,10 @@ class Control:
     """
 
     def __init__(self, data: Path, seconds: float = 60.0) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(seconds)
         try:
-            self._socket.connect(str(data / "control.sock"))
+            self._line = Line(data / SOCKET, seconds)
         except OSError as error:
-            self._socket.close()
             raise ServiceError(f"no channel peer answers in {data}: {error}") from error
-        self._lines = self._socket.makefile("rb")
 
     def channels(self) -> list[dict[str, Any]]:
         """What the peer knows of each of its channels."""
@@ -123,21 +119,19 @@ class Control:
     def ask(self, do: str, **what: Any) -> dict[str, Any]:
         """The answer to any command."""
         try:
-            self._socket.sendall(json.dumps({"do": do, **what}).encode() + b"\n")
-            line = self._lines.readline()
+            self._line.say(do, **what)
+            answer = self._line.hear()
         except OSError as error:
             raise ServiceError(f"the channel peer did not answer {do}: {error}") from error
-        if not line:
+        if answer is None:
             raise ServiceError(f"the channel peer ended before it answered {do}")
-        answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise ServiceError(str(answer["error"]))
         return answer
 
     def close(self) -> None:
         """End the connection; the process goes on."""
-        self._lines.close()
-        self._socket.close()
+        self._line.close()
 
 
 def _hex(data: bytes) -> str:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.channel.config import hex_bytes, host_and_port
 from toolkit.channel.peer import ChannelPeer
 from toolkit.channel.state import ETHER, GWEI_EXPONENT
-from toolkit.devnet.hold import owners_socket
+from toolkit.devnet.hold import listening
 from toolkit.errors import BadInput, L2KitError
 
 if TYPE_CHECKING:
     from toolkit.channel.service import Service
     from toolkit.channel.shore import Deed, Shore
 
-_LONGEST_COMMAND = 1 << 24
 _DAY = 24 * 3600
 
 
@@ -32,42 +28,13 @@ class Owner:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    @contextlib.asynccontextmanager
-    async def listening(self, socket: Path) -> AsyncIterator[None]:
+    def listening(self, socket: Path) -> contextlib.AbstractAsyncContextManager[None]:
         """Answer at a Unix socket that is the owner's alone (mode 0600)."""
-        async with owners_socket(self._on_connection, socket, _LONGEST_COMMAND):
-            try:
-                yield
-            finally:
-                for task in self._tasks:
-                    task.cancel()
-                await asyncio.gather(*self._tasks, return_exceptions=True)
+        return listening(self._service.holder, socket, self._reply)
 
-    async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(self._answer(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _reply(self, command: dict[str, Any]) -> dict[str, Any]:
         try:
-            while line := await reader.readline():
-                writer.write(json.dumps(await self._reply(line, writer)).encode() + b"\n")
-                await writer.drain()
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-        await self._service.holder.left(writer)
-
-    async def _reply(self, line: bytes, by: object) -> dict[str, Any]:
-        do = "it"
-        try:
-            command = json.loads(line)
-            do = command["do"]
-            if do in ("hold", "go"):
-                return await self._service.holder.obey(do, by)
             return await self._service.gate.through(lambda: self._obey(command))
         except L2KitError as error:
             return {"error": str(error)}
@@ -75,7 +42,7 @@ class Owner:
             return {"error": f"not a command: {error!r}"}
         except Exception as error:  # a number that is too big for SQLite, a full disk: the owner is to hear of it
             self._service.report(error)
-            return {"error": f"{do} failed: {error!r}"}
+            return {"error": f"{command['do']} failed: {error!r}"}
 
     async def _obey(self, command: dict[str, Any]) -> dict[str, Any]:
         match command["do"]:

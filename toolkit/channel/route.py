@@ -279,6 +279,8 @@ def _about_ours(
         return Show(channel, known.secrets[lock.hash])
     if past > lock.expiry:
         return CancelLock(channel, lock.hash, Failure.EXPIRED)
+    if lock.hash in known.secrets:
+        return None  # too late by our clock alone: on L1, which may be far behind it, the lock is still to be had
     if each.forwarding or lock.hash in given:
         return None  # the next hop has its time
     if lock.hash in known.forwarded:

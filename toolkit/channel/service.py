@@ -67,7 +67,7 @@ class Service:
         self.holder.enter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._dialling: dict[bytes, asyncio.Task[None]] = {}
-        self._works = asyncio.Event()
+        self._began, self._works = asyncio.Event(), asyncio.Event()
         self._connected = set[bytes]()  # when it came to stand still
         self._adopting = asyncio.Lock()  # so that strangers' questions to L1 never queue up before the guardian's
         self._stopped = asyncio.Event()
@@ -115,6 +115,7 @@ class Service:
                     await self.shore.look()
                 server = await self._listen(stack)
                 self._start()
+                self._began.set()
                 port = next(iter(server.sockets)).getsockname()[1]
                 self._book.listens(port)
                 told = {"host": self.config.host, "port": port, "pid": os.getpid()}
@@ -139,7 +140,8 @@ class Service:
         self._works.set()
 
     async def hold(self) -> None:
-        """See `toolkit.devnet.hold.Still`."""
+        """See `toolkit.devnet.hold.Still`; who is just starting does so first, as it uses what is closed here."""
+        await self._began.wait()
         await self.gate.close()
         self._works.clear()
         self._connected = set(self.node.sessions)
@@ -263,6 +265,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.node.close()  # what a session had it begin meanwhile
         if self.shore is not None:
             await self.shore.close()
 

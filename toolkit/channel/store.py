@@ -11,6 +11,7 @@ from toolkit.channel import change as changes
 from toolkit.channel.change import Cancel, Offer, Settle
 from toolkit.channel.state import Channel, Deposits, Side, State, Withdrawal, locks_root
 from toolkit.channel.transition import Tip, Update, View
+from toolkit.devnet.databases import close_database
 from toolkit.errors import BadInput
 
 _SCHEMA = """
@@ -63,8 +64,8 @@ class Store:
             raise BadInput(f"the channel store {path} cannot be used: {error}") from error
 
     def close(self, *, durable: bool = True) -> None:
-        """Release the file; see `close_file`."""
-        close_file(self.db, durable=durable)
+        """Release the file; see `close_database`."""
+        close_database(self.db, durable=durable)
 
     def channels(self) -> list[Channel]:
         """The channels in the store."""
@@ -160,18 +161,6 @@ class Store:
         self.db.execute("DELETE FROM lock WHERE channel = ?", (channel.id,))
         for place, offer in enumerate(view.locks):
             self.db.execute("INSERT INTO lock VALUES (?,?,?)", (channel.id, place, changes.encode(offer)))
-
-
-def close_file(db: sqlite3.Connection, *, durable: bool = True) -> None:
-    """Close a database, with everything in its one file.
-
-    Args:
-        durable: whether that outlives a power cut. Where not, it outlives the process all the same, some milliseconds
-            sooner: for files that somebody waits to copy or to replace, in a folder that nobody keeps.
-    """
-    if not durable:
-        db.execute("PRAGMA synchronous=OFF")
-    db.close()
 
 
 def _offer(data: bytes) -> Offer:

@@ -8,8 +8,8 @@ from pathlib import Path
 from toolkit.channel.guard import Stand
 from toolkit.channel.guardian import Done
 from toolkit.channel.state import Channel, Lock, State, locks_root
-from toolkit.channel.store import close_file
 from toolkit.crypto import keccak256
+from toolkit.devnet.databases import close_database
 from toolkit.errors import BadInput
 
 _SCHEMA = """
@@ -61,8 +61,8 @@ class TowerStore:
             self.done.setdefault(channel, []).append(tuple(done))
 
     def close(self, *, durable: bool = True) -> None:
-        """Release the file; see `toolkit.channel.store.close_file`."""
-        close_file(self._db, durable=durable)
+        """Release the file; see `close_database`."""
+        close_database(self._db, durable=durable)
 
     def keep(self, stand: Stand) -> None:
         """Keep what both signed."""

@@ -26,8 +26,8 @@ def load(archive: Path, detach: bool, keep_going: bool, output: Path | None, as_
 
     \b
     L1 has its blocks and its clock again, which goes on from when it was saved, and every service its
-    databases, as after a crash. Ports and folders are new ones. Peers of channels are started as
-    before, with 'l2kit channel peer NAME', and find each other again.
+    databases, as after a crash. Ports and folders are new ones, and nothing is broken on purpose any more.
+    Peers of channels are started as before, with 'l2kit channel peer NAME', and find each other again.
 
     \b
     Examples:

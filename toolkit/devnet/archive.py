@@ -5,7 +5,7 @@
     services/NAME/FILE         the databases of each service, NAME as its folder is called in the devnet's
 
 Whoever opens one trusts nothing in it: names are checked, sizes bounded, and no file is taken that the manifest does
-not describe to the byte.
+not describe to the byte. A database is its one file: SQLite would obey a journal beside it, and delete what that names.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from toolkit.devnet.standstill import DATABASES
+from toolkit.devnet.databases import MAIN
 from toolkit.errors import BadInput
 
 FORMAT = 1
@@ -35,10 +35,15 @@ MAX_BYTES = 16 << 30
 MAX_FILES = 10_000
 _MANIFEST = "manifest.json"
 _MAX_MANIFEST = 4 << 20
-_PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-_ENTRY = re.compile(rf"services/(?P<place>{_PART}(?:/{_PART})?)/(?P<file>{_PART})")
+_LONGEST_WORD = 200
+_PLACE = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}"  # no point: the devnet's own files and sockets have one
+_ENTRY = re.compile(rf"services/(?P<place>{_PLACE}(?:/{_PLACE})?)/(?P<file>[A-Za-z0-9][A-Za-z0-9._-]{{0,99}})")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _CHUNK = 1 << 20
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How entries are: with the others, some kilobytes unpack to gigabytes before anybody can count them."""
+_PLAIN = re.compile(r"CREATE (TABLE|INDEX|UNIQUE INDEX) ")
+"""How SQLite writes down what holds data and does nothing."""
 
 
 @dataclass(frozen=True)
@@ -178,13 +183,15 @@ class Archive:
                 self._take_out(name, target)
             except OSError as error:
                 raise BadInput(f"cannot unpack {name} of {self.file}: {error.strerror or error}") from error
-            if target.suffix in (".sqlite", ".db"):
+            if found is not None:
                 databases.append(target)
         for database in databases:
             self._check_database(database)
         return folder / L1_STATE
 
     def _read_manifest(self) -> Manifest:
+        if strange := [info.filename for info in self._zip.infolist() if info.compress_type not in _PACKED]:
+            raise BadInput(f"{self.file} is damaged: {strange[0]!r:.120} is packed as nothing is here")
         try:
             info = self._zip.getinfo(_MANIFEST)
             if info.file_size > _MAX_MANIFEST:
@@ -215,7 +222,7 @@ class Archive:
             if name in (_MANIFEST, L1_STATE):
                 continue
             found = _ENTRY.fullmatch(name)
-            if found is None or not found["file"].endswith(DATABASES):
+            if found is None or not found["file"].endswith(MAIN):
                 raise BadInput(f"{self.file} holds {name!r:.120}, which no service keeps")
             if info.file_size != files[name].size:
                 raise BadInput(f"{self.file} is damaged: {name} has another size than its manifest says")
@@ -225,11 +232,9 @@ class Archive:
         try:
             with self._zip.open(name) as source, target.open("xb") as out:
                 size, digest = _pass_on(source, out, entry.size)
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-            raise BadInput(f"{self.file} is damaged: {name}: {error}") from error
-        except Exception as error:
-            if isinstance(error, OSError):
-                raise
+        except OSError:
+            raise
+        except Exception as error:  # whatever zipfile makes of what somebody else has written
             raise BadInput(f"{self.file} is damaged: {name}: {error}") from error
         if (size, digest) != (entry.size, entry.sha256):
             raise BadInput(f"{self.file} is damaged: {name} is not what its manifest says")
@@ -239,12 +244,13 @@ class Archive:
         try:
             with closing(sqlite3.connect(file)) as db:
                 db.execute("PRAGMA trusted_schema=OFF")
-                acts = db.execute("SELECT name FROM sqlite_master WHERE type NOT IN ('table', 'index')").fetchall()
-                (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
+                found = db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+                acts = [name for name, sql in found if not _PLAIN.match(str(sql))]
+                (state,) = db.execute("PRAGMA quick_check(1)").fetchone() if not acts else ("",)
         except sqlite3.Error as error:
             raise BadInput(f"{self.file} is damaged: {file.name} is no database: {error}") from error
         if acts or state != "ok":
-            raise BadInput(f"{self.file} is damaged: {file.name}: {acts[0][0] if acts else state}")
+            raise BadInput(f"{self.file} is damaged: {file.name}: {acts[0] if acts else state!r:.120}")
 
 
 def _manifest(found: Mapping[str, Any]) -> Manifest:
@@ -256,6 +262,8 @@ def _manifest(found: Mapping[str, Any]) -> Manifest:
             each.type in ("str", "bool") and type(value).__name__ != each.type
         ):
             raise ValueError(f"{each.name} is {value!r:.40}")
+        if isinstance(value, str) and not (value.isprintable() and len(value) <= _LONGEST_WORD):
+            raise ValueError(f"{each.name} is {value!r:.40}")  # people's terminals would obey it
         known[each.name] = value
     known["contracts"] = {str(name): str(address) for name, address in known["contracts"].items()}
     if wrong := [address for address in known["contracts"].values() if not _ADDRESS.fullmatch(address)]:

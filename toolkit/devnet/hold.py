@@ -32,7 +32,7 @@ WAIT_SECONDS = 30.0
 """How long a call waits for a service that stands still."""
 DRAIN_SECONDS = 2.0
 """How long calls under way may take until a service that is to stand still drops them."""
-_LONGEST_LINE = 1 << 16
+_LONGEST_LINE = 1 << 24
 _POLL_SECONDS = 0.01
 
 T = TypeVar("T")
@@ -200,25 +200,37 @@ def settle() -> None:
 
 
 @contextlib.asynccontextmanager
-async def listening(holder: Holder, socket: Path) -> AsyncIterator[None]:
-    """Obey who connects to a Unix socket that is the owner's alone."""
+async def listening(
+    holder: Holder, socket: Path, obey: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]] | None = None
+) -> AsyncIterator[None]:
+    """Answer at a Unix socket that nobody but the owner can connect to (mode 0600).
+
+    Args:
+        obey: answers every command but "hold" and "go", where a service has more of them.
+    """
     tasks: set[asyncio.Task[None]] = set()
+
+    async def reply(line: bytes, by: object) -> dict[str, Any]:
+        try:
+            command = json.loads(line)
+            do = str(command["do"])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            return {"error": f"not a command: {error!r}"}
+        if do in ("hold", "go"):
+            return await holder.obey(do, by)
+        if obey is not None:
+            return await obey(command)
+        return {"error": f"there is no command {do[:100]!r}"}
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                try:
-                    do = str(json.loads(line)["do"])
-                except (ValueError, KeyError, TypeError) as error:
-                    said: dict[str, Any] = {"error": f"not a command: {error!r}"}
-                else:
-                    known = do in ("hold", "go")
-                    said = await holder.obey(do, writer) if known else {"error": f"there is no command {do[:100]!r}"}
-                writer.write(json.dumps(said).encode() + b"\n")
+                writer.write(json.dumps(await reply(line, writer)).encode() + b"\n")
                 await writer.drain()
         except (ConnectionError, ValueError):  # gone, or a line that is too long
             pass
-        writer.close()
+        finally:
+            writer.close()
         await holder.left(writer)
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -226,28 +238,17 @@ async def listening(holder: Holder, socket: Path) -> AsyncIterator[None]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    async with owners_socket(connected, socket, _LONGEST_LINE):
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@contextlib.asynccontextmanager
-async def owners_socket(
-    connected: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any], socket: Path, limit: int
-) -> AsyncIterator[None]:
-    """Listen at a Unix socket that nobody but the owner can connect to (mode 0600)."""
     socket.unlink(missing_ok=True)
     old_mask = os.umask(0o177)
     try:
-        server = await asyncio.start_unix_server(connected, str(socket), limit=limit)
+        server = await asyncio.start_unix_server(connected, str(socket), limit=_LONGEST_LINE)
     finally:
         os.umask(old_mask)
     try:
         yield
     finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         server.close()
         socket.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from toolkit.devnet.line import Line
 from toolkit.errors import BadInput, L2KitError, NodeError, ServiceError
 
 SOCKET = "up.sock"
@@ -219,23 +220,20 @@ class Owner:
             BadInput, NodeError, ServiceError: it refuses; the message says why.
             ServiceError: also where nobody listens, or no answer comes.
         """
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-            line.settimeout(self._seconds)
+        try:
+            line = Line(self._path, self._seconds)
+        except OSError as error:
+            raise ServiceError(
+                f"nobody keeps the devnet in {self._path.parent} who could be asked to {do}; 'l2kit up' does"
+            ) from error
+        with contextlib.closing(line):
             try:
-                line.connect(str(self._path))
-            except OSError as error:
-                raise ServiceError(
-                    f"nobody keeps the devnet in {self._path.parent} who could be asked to {do}; 'l2kit up' does"
-                ) from error
-            try:
-                line.sendall(json.dumps({"do": do, **what}).encode() + b"\n")
-                with line.makefile("rb") as lines:
-                    answered = lines.readline()
+                line.say(do, **what)
+                answer = line.hear()
             except OSError as error:
                 raise ServiceError(f"the owner of the devnet did not answer {do}: {error}") from error
-        if not answered.endswith(b"\n"):
+        if answer is None:
             raise ServiceError(f"the owner of the devnet hung up before it answered {do}")
-        answer: dict[str, Any] = json.loads(answered)
         if "error" in answer:
             raise _KINDS.get(answer.get("kind", ""), ServiceError)(str(answer["error"]))
         return answer

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from toolkit.devnet.databases import DATABASES
 from toolkit.devnet.faults import standing_faults
 from toolkit.devnet.hold import LOCK, SOCKET
+from toolkit.devnet.line import Line
 from toolkit.errors import ServiceError
 
 HOLD_SECONDS = 20.0
 """How long a service that runs may take until it stands still, or works again."""
 _LOCK = "standstill.lock"
 _POLL_SECONDS = 0.01
-DATABASES = tuple(kind + end for kind in (".sqlite", ".db") for end in ("", "-wal", "-journal", "-shm"))
-"""Endings of the files of a database, with those beside one that was not closed."""
 
 
 @dataclass
@@ -38,8 +36,7 @@ class Place:
     path: Path
     name: str
     runs: bool = False
-    _line: socket.socket | None = None
-    _answers: IO[bytes] | None = None
+    _line: Line | None = field(default=None, repr=False)
     _lock: IO[bytes] | None = field(default=None, repr=False)
 
     def files(self) -> list[Path]:
@@ -53,15 +50,14 @@ class Place:
     def ask(self, do: str) -> None:
         """Say what the service is to do."""
         assert self._line is not None
-        self._line.sendall(json.dumps({"do": do}).encode() + b"\n")
+        self._line.say(do)
 
     def answer(self, do: str, deadline: float) -> str | None:
         """Wait for the answer: why it does not, "" where it does, None where it has ended over it."""
-        assert self._line is not None and self._answers is not None
-        self._line.settimeout(max(deadline - time.monotonic(), 0.01))
+        assert self._line is not None
         try:
-            said = self._answers.readline()
-            return str(json.loads(said).get("error", "")) if said else None
+            said = self._line.hear(max(deadline - time.monotonic(), 0.01))
+            return None if said is None else str(said.get("error", ""))
         except TimeoutError:
             return f"no answer to {do!r}"
         except (OSError, ValueError) as error:
@@ -69,23 +65,17 @@ class Place:
 
     def connect(self) -> bool:
         """Whether somebody listens at the socket."""
-        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        line.settimeout(HOLD_SECONDS)
         try:
-            line.connect(str(self.path / SOCKET))
+            self._line = Line(self.path / SOCKET, HOLD_SECONDS)
         except OSError:
-            line.close()
             return False
-        self._line, self._answers = line, line.makefile("rb")
         return True
 
     def hang_up(self) -> None:
         """End the connection; who was held through it goes on."""
-        if self._answers is not None:
-            self._answers.close()
         if self._line is not None:
             self._line.close()
-        self._line = self._answers = None
+        self._line = None
 
     def take(self) -> bool:
         """Keep a service that is starting away from its files; whether they are free."""

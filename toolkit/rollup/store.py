@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.devnet.blobs import BLOB_SIZE
+from toolkit.devnet.databases import close_database
 from toolkit.errors import BadInput
 
 MARKS_KEPT = 256
@@ -229,18 +230,6 @@ def open_database(path: Path | str, rollup: str, *, durable: bool, schema: str) 
     except sqlite3.Error as error:
         raise BadInput(f"cannot use the database {path}: {error}") from error
     return db
-
-
-def close_database(db: sqlite3.Connection, *, durable: bool = True) -> None:
-    """Close a database, with everything in its one file.
-
-    Args:
-        durable: whether that outlives a power cut. Where not, it outlives the process all the same, some milliseconds
-            sooner: for files that somebody waits to copy or to replace, in a folder that nobody keeps.
-    """
-    if not durable:
-        db.execute("PRAGMA synchronous=OFF")
-    db.close()
 
 
 def _log_row(log: L1Log) -> tuple[object, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -18,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.devnet import archive
 from toolkit.devnet.archive import L1_STATE, MAX_BYTES, Manifest, entry_name, is_archive
+from toolkit.devnet.databases import MAIN
 from toolkit.devnet.rpc import Rpc
 from toolkit.devnet.standstill import standstill
 from toolkit.errors import BadInput, L2KitError, NodeError, ServiceError
+from toolkit.session.snapshots import check_whole
 
 if TYPE_CHECKING:
     from toolkit.session.client import Session
@@ -29,6 +32,7 @@ PLAN = "plan.json"
 """In a devnet's folder: what of an archive's manifest is known when it starts, as `toolkit.world` writes it."""
 DUMP_SECONDS = 600.0
 """How long L1's node may take to tell its state."""
+_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -82,18 +86,23 @@ def save(folder: Path, l1_rpc: str, file: Path) -> Saved:
         plan["hardfork"] = str(rpc.call("anvil_nodeInfo")["hardFork"]).lower()
         parts = {L1_STATE: kept / L1_STATE}
         with standstill(folder) as found:
+            check_whole(folder)
             for each in found:
-                for number, database in enumerate(each.files()):
-                    if not database.name.endswith("-shm"):
-                        part = kept / f"{len(parts)}-{number}"
-                        shutil.copyfile(database, part)
-                        parts[entry_name(each.name, database.name)] = part
-            dumped = str(rpc.call("anvil_dumpState", True))
-            latest = rpc.call("eth_getBlockByNumber", "latest", False)
+                copies = kept / "services" / each.name
+                copies.mkdir(parents=True)
+                for file_ in each.files():
+                    if not file_.name.endswith("-shm"):
+                        shutil.copyfile(file_, copies / file_.name)
+            dumped, latest = _dumped(rpc)
             pending = rpc.call("eth_getBlockByNumber", "pending", False)
             waiting = int(rpc.call("txpool_status")["pending"], 16)
         now = max(int(block["timestamp"], 16) for block in (latest, pending))
         parts[L1_STATE].write_bytes(_unpacked(dumped))
+        for each in found:
+            for copy in sorted((kept / "services" / each.name).iterdir()):
+                if copy.name.endswith(MAIN):
+                    _fold(copy)
+                    parts[entry_name(each.name, copy.name)] = copy
         manifest = Manifest(
             l2kit=version("l2kit"),
             saved=int(time.time()),
@@ -169,6 +178,30 @@ def _plan(folder: Path) -> dict[str, Any]:
             "with the development accounts can be saved"
         )
     return found
+
+
+def _dumped(rpc: Rpc) -> tuple[str, dict[str, Any]]:
+    """L1's state, and its latest block in it: others than the services may go on sending, or the node mining."""
+    latest = rpc.call("eth_getBlockByNumber", "latest", False)
+    for _ in range(_TRIES):
+        before, dumped = latest, str(rpc.call("anvil_dumpState", True))
+        latest = rpc.call("eth_getBlockByNumber", "latest", False)
+        if latest["hash"] == before["hash"]:
+            return dumped, latest
+    raise NodeError(
+        f"L1's node has new blocks faster than it tells its state: block {int(latest['number'], 16)} by now"
+    )
+
+
+def _fold(database: Path) -> None:
+    """Have a copied database in its one file, with what SQLite had left beside it of a service that was killed."""
+    if all(not database.with_name(database.name + end).exists() for end in ("-wal", "-journal")):
+        return
+    try:
+        with closing(sqlite3.connect(database)) as db:
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        raise ServiceError(f"the database {database.name} of {database.parent.name} is damaged: {error}") from error
 
 
 def _unpacked(dumped: str) -> bytes:

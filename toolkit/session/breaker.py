@@ -277,7 +277,7 @@ class Breaker:
             self._cheat(self._cheats())
         for name in away:
             supervisor.bring_back(name)
-        if honest and state not in ("vanished", "waiting", "ended"):
+        if honest and not (SEQUENCER in away and state in ("vanished", "waiting", "ended")):
             supervisor.start_anew(SEQUENCER)  # in the other case it was started this moment, and honest
         back = list(dict.fromkeys([*away, *([SEQUENCER] if honest else [])]))
         for each in healed:

@@ -394,7 +394,9 @@ class Session:
 
     @contextmanager
     def anchor(self) -> Iterator[None]:
-        """Whatever happens in the ``with`` block, on any chain and in any service, is undone after it; faults, too.
+        """Whatever happens in the ``with`` block, on any chain and in any service, is undone after it.
+
+        What is broken in it (`fault`) is mended after it, too; what is healed in it stays so.
 
         Raises:
             BadInput, ServiceError: as `snapshot` and `revert`.

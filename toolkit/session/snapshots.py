@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.devnet.rpc import Rpc
-from toolkit.devnet.standstill import Place, places, standstill
+from toolkit.devnet.standstill import Place, lock, places, standstill
 from toolkit.errors import BadInput, L2KitError, NodeError, RpcError, ServiceError
 
 FOLDER = "snapshots"
@@ -80,6 +80,10 @@ class _Head:
     time: int
 
 
+class _Gone(NodeError):
+    """L1's node does not know the snapshot."""
+
+
 def known_snapshots(devnet: Path) -> list[Snapshot]:
     """The snapshots of the devnet in a folder, those of anchors included, the oldest first."""
     found = [_read(file) for file in (devnet / FOLDER).glob(f"[0-9]*/{_ABOUT}")]
@@ -89,6 +93,17 @@ def known_snapshots(devnet: Path) -> list[Snapshot]:
 def needed_snapshots(devnet: Path) -> list[Snapshot]:
     """Those that somebody may return to, with those of anchors that are held at the moment."""
     return [each for each in known_snapshots(devnet) if not each.for_anchor or _is_held(_place(devnet, each))]
+
+
+def check_whole(devnet: Path) -> None:
+    """Raise ServiceError where somebody was killed over a revert: what there is then is no state of a devnet."""
+    file = devnet / _CUT
+    if file.exists():
+        raise ServiceError(f"a return to the snapshot {file.read_text()!r} was cut off half-way; revert to it first")
+
+
+def _hold(place: Path) -> None:
+    (place / _HOLDER).write_text(str(os.getpid()))
 
 
 def _is_held(place: Path) -> bool:
@@ -124,7 +139,7 @@ class Snapshots:
 
     def close(self) -> None:
         """End the connection to L1's node."""
-        if self._ready is not None:
+        if self._ready in self._known():
             self._forget(self._ready)
         self._rpc.close()
 
@@ -146,23 +161,19 @@ class Snapshots:
     def anchor(self) -> Iterator[None]:
         """Whatever happens in the block is undone after it."""
         snapshot = self._take_again() or self._take(None, for_anchor=True)
-        holder = self._place(snapshot) / _HOLDER
-        holder.write_text(str(os.getpid()))
         try:
             yield
         finally:
-            holder.unlink(missing_ok=True)
-            if snapshot.number not in {each.number for each in self._known()}:
-                raise BadInput(
-                    "the block's beginning is out of reach: meanwhile something from before it was reverted to"
-                )
             self._revert(snapshot, again=False)
+            (self._place(snapshot) / _HOLDER).unlink(missing_ok=True)
             self._ready = snapshot
 
     def _take(self, name: str | None, *, for_anchor: bool = False) -> Snapshot:
         with standstill(self._devnet) as found:
-            self._check_whole()
+            check_whole(self._devnet)
             known = self._known()
+            if for_anchor:
+                known = self._without_the_left(known)
             names = {each.name for each in known}
             number = max((each.number for each in known), default=0) + 1
             while name is None and str(number) in names:
@@ -182,26 +193,37 @@ class Snapshots:
                 where = head.block, head.block_hash, head.time
                 snapshot = Snapshot(name, number, *where, time.time(), node, for_anchor)
                 _write(half / _ABOUT, snapshot)
+                if for_anchor:
+                    _hold(half)
                 half.rename(self._place(snapshot))
             except BaseException:
                 shutil.rmtree(half, ignore_errors=True)
                 raise
         return snapshot
 
+    def _without_the_left(self, known: list[Snapshot]) -> list[Snapshot]:
+        """Forget those of anchors that nobody is in: of processes that have ended, or take another one next time."""
+        left = [each for each in known if each.for_anchor and not _is_held(self._place(each))]
+        for each in left:
+            self._forget(each)
+        return [each for each in known if each not in left]
+
     def _take_again(self) -> Snapshot | None:
         """The anchor's snapshot that everything is as in, since nobody has done anything after the return to it."""
         snapshot, self._ready = self._ready, None
-        if snapshot is None:
+        if snapshot is None or (locked := lock(self._devnet)) is None:
             return None
-        if self._place(snapshot).exists() and self._is_as_in(snapshot):
+        with locked:
+            if snapshot not in self._known() or not self._is_as_in(snapshot):
+                return None
             node = self._snapshot()
             head = self._head()
-            if head.block_hash == snapshot.block_hash and self._is_as_in(snapshot):
-                snapshot = replace(snapshot, node=node)
-                _write(self._place(snapshot) / _ABOUT, snapshot)
-                return snapshot
-        self._forget(snapshot)
-        return None
+            if head.block_hash != snapshot.block_hash or not self._is_as_in(snapshot):
+                return None
+            snapshot = replace(snapshot, node=node)
+            _write(self._place(snapshot) / _ABOUT, snapshot)
+            _hold(self._place(snapshot))
+            return snapshot
 
     def _is_as_in(self, snapshot: Snapshot) -> bool:
         """Whether no service has written anything since the snapshot was taken, or returned to."""
@@ -216,6 +238,7 @@ class Snapshots:
             again: whether L1's node is to know it afterwards, too.
         """
         with standstill(self._devnet) as found:
+            snapshot = self._still_there(snapshot)
             kept = self._place(snapshot)
             there = {place.name for place in found}
             files = {file.parent for file in kept.rglob("*") if file.is_file()} - {kept}
@@ -224,28 +247,43 @@ class Snapshots:
             for place in all_:  # left by who was killed over it
                 shutil.rmtree(place.path / _MOVED, ignore_errors=True)
             put = list[Path]()
-            (self._devnet / _CUT).write_text(snapshot.name)
+            cut = self._devnet / _CUT
+            cut_before = cut.read_text() if cut.exists() else None
+            cut.write_text(snapshot.name)
             try:
                 for place in all_:
                     _exchange(place, kept / place.name, snapshot.number, put)
                 self._revert_l1(snapshot)
-            except BaseException:
+            except BaseException as error:
                 for file in put:
                     file.unlink(missing_ok=True)
                 for place in all_:
                     _undo(place)
-                (self._devnet / _CUT).unlink()
+                if cut_before is None or isinstance(error, _Gone):  # else it is as half a state as it was
+                    cut.unlink()
+                else:
+                    cut.write_text(cut_before)
                 raise
-            for place in all_:
-                shutil.rmtree(place.path / _MOVED, ignore_errors=True)
-            (self._devnet / _CUT).unlink()
-            for each in self._known():
-                if each.number > snapshot.number:
-                    self._forget(each)
-            if again:
-                snapshot = replace(snapshot, node=self._snapshot())
-                _write(kept / _ABOUT, snapshot)
+            try:
+                if again:  # before all else: until it is written, whoever is killed loses the snapshot
+                    snapshot = replace(snapshot, node=self._snapshot())
+                    _write(kept / _ABOUT, snapshot)
+            finally:
+                for place in all_:
+                    shutil.rmtree(place.path / _MOVED, ignore_errors=True)
+                cut.unlink()
+                for each in self._known():
+                    if each.number > snapshot.number:
+                        self._forget(each)
         return snapshot
+
+    def _still_there(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot as it is known by now; another one may have its number."""
+        for each in self._known():
+            if (each.number, each.taken) == (snapshot.number, snapshot.taken):
+                return each
+        what = "the block's beginning" if snapshot.for_anchor else f"the snapshot {snapshot.name!r}"
+        raise BadInput(f"{what} is out of reach: meanwhile something from before it was reverted to")
 
     def _wanted(self, name: str | None) -> Snapshot:
         known = self.all()
@@ -258,13 +296,6 @@ class Snapshots:
                 return each
         raise BadInput(f"there is no snapshot {name!r}; there are {', '.join(each.name for each in known)}")
 
-    def _check_whole(self) -> None:
-        file = self._devnet / _CUT
-        if file.exists():
-            raise ServiceError(
-                f"a return to the snapshot {file.read_text()!r} was cut off half-way; revert to it first"
-            )
-
     def _known(self) -> list[Snapshot]:
         return known_snapshots(self._devnet)
 
@@ -272,7 +303,9 @@ class Snapshots:
         return _place(self._devnet, snapshot)
 
     def _forget(self, snapshot: Snapshot) -> None:
-        shutil.rmtree(self._place(snapshot), ignore_errors=True)
+        place = self._place(snapshot)
+        (place / _ABOUT).unlink(missing_ok=True)  # first: one of which a part is gone is none
+        shutil.rmtree(place, ignore_errors=True)
 
     # --- L1 ---
 
@@ -286,9 +319,9 @@ class Snapshots:
         calls: list[tuple[str, list[Any]]] = [("anvil_dropAllTransactions", [])] if self._is_anvil else []
         *_, reverted = self._rpc.batch([*calls, ("evm_revert", [snapshot.node])])
         if reverted is not True:
-            raise NodeError(
+            raise _Gone(
                 f"the node at {self._rpc.shown} has no snapshot {snapshot.node} any more: somebody has reverted it "
-                f"to an earlier one; nothing has changed, and the snapshot {snapshot.name!r} is of no use"
+                f"to that or an earlier one; nothing has changed, and the snapshot {snapshot.name!r} is of no use"
             )
 
     def _head(self) -> _Head:

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from devnet.gateway import Reply, first, gateway
-from toolkit.devnet import Account, Chain, Node, Rpc, free_port, retry, rpc
-from toolkit.devnet import chain as chain_module
+from toolkit.devnet import Account, Chain, Node, Rpc, free_port, replacement, retry, rpc
 from toolkit.devnet.l1 import L1
 from toolkit.devnet.retry import Backoff, is_here, is_rate_limit, may_repeat, retry_after
 from toolkit.errors import BadInput, NodeError, RpcError
@@ -229,7 +228,7 @@ def test_an_answer_without_an_end_is_not_read(node: Node, monkeypatch: pytest.Mo
 def test_a_receipt_that_comes_late_elsewhere_is_not_taken_for_none(
     node: Node, chain: Chain, accounts: dict[str, Account], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chain_module, "_LATE_SECONDS", 0.01)
+    monkeypatch.setattr(replacement, "LATE_SECONDS", 0.01)
     late = [6]
 
     def behind(body: Any) -> Reply | None:

@@ -28,8 +28,7 @@ from toolkit.devnet.accounts import Account
 from toolkit.devnet.blobs import Sidecar, make_sidecar, versioned_hash
 from toolkit.devnet.flights import Flight, Flights
 from toolkit.devnet.l1 import BLOB_CALLS
-from toolkit.devnet.replacement import PATIENCE_SECONDS, Fees, Verdict, verdict
-from toolkit.devnet.retry import is_here
+from toolkit.devnet.replacement import PATIENCE_SECONDS, Fees, Verdict, late_seconds, verdict
 from toolkit.devnet.rpc import BATCH, Rpc
 from toolkit.devnet.transaction import TX_GAS_CAP, BlobTransaction, Transaction
 from toolkit.errors import BadInput, NodeError, Reverted, RpcError
@@ -39,11 +38,6 @@ BURST = 2 * BATCH
 TRANSFER_GAS = 21_000
 MINED_SECONDS = 120.0
 """That a transaction may take into a block before who waits for it gives up."""
-_LATE_SECONDS, _LATE_ELSEWHERE_SECONDS = 2.0, 30.0
-"""By which the receipts of a node on this machine, and of many behind one URL, may be behind their nonces.
-
-Who gave up on one of ours too early would take a nonce that is used up for another's, and pay again.
-"""
 _TRIES = 3
 """To get a nonce that nobody else takes at the same moment."""
 _POLL_SECONDS = 0.02
@@ -121,7 +115,7 @@ class Chain:
         self.flights = Flights(self.rpc, patience_seconds, self._deliver)
         self._packs_blocks, self._mined_seconds = packs_blocks, mined_seconds
         self._confirmations = confirmations
-        self._late_seconds = _LATE_SECONDS if is_here(url) else _LATE_ELSEWHERE_SECONDS
+        self._late_seconds = late_seconds(url)
         # Wei a gas that nobody pays, so that of two who send the same at the same moment neither takes the other's
         # transaction for its own.
         self._own = 0 if packs_blocks else secrets.randbelow(1 << 16)

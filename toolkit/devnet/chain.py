@@ -115,7 +115,6 @@ class Chain:
         self.flights = Flights(self.rpc, patience_seconds, self._deliver)
         self._packs_blocks, self._mined_seconds = packs_blocks, mined_seconds
         self._confirmations = confirmations
-        self._late_seconds = late_seconds(url)
         # Wei a gas that nobody pays, so that of two who send the same at the same moment neither takes the other's
         # transaction for its own.
         self._own = 0 if packs_blocks else secrets.randbelow(1 << 16)
@@ -297,7 +296,7 @@ class Chain:
                 )
             names = [self.flights.version_in_block(flight) for flight in flights]
             try:
-                receipts = self.receipts(names, within=self._late_seconds)
+                receipts = self.receipts(names, within=late_seconds(self.rpc.url))
             except NodeError as error:
                 if isinstance(error.__cause__, TransactionNotFound):
                     raise Overtaken(f"{error}; another with its nonce is in a block") from error

@@ -497,7 +497,7 @@ class Session:
 
         Raises:
             BadInput: it is a devnet of a program's own, which ends it.
-            ServiceError: something of it is still there after a minute.
+            ServiceError: something of it is still there after some minutes, though its owner was killed.
         """
         for each in running_sessions():
             if each.folder == self._folder and each.pid != os.getpid():

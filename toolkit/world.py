@@ -119,6 +119,7 @@ class Options:
         public: it is known that the network of ``l1_rpc`` is a public one.
         real_money: it is known that its money is real.
         fund: with a payer: wei that each user gets beside gas.
+        most: with a payer: wei that all of it may take at most; None: whatever it takes.
     """
 
     node: str = "anvil"
@@ -138,6 +139,7 @@ class Options:
     public: bool = False
     real_money: bool = False
     fund: int = funding.FUND
+    most: int | None = None
 
     @property
     def consent(self) -> Consent:
@@ -264,6 +266,7 @@ class Devnet:
             packs_blocks=options.repeatable and self.node.kind == "anvil",
             mined_seconds=_PUBLIC_MINED_SECONDS if self.node.is_public else MINED_SECONDS,
             confirmations=int(is_known(self.node.chain_id) and self.node.is_public),
+            chain_id=self.node.chain_id,
         )
         self._stack.callback(self.l1.rpc.close)
         if options.batch_data == "blobs" and not self.l1.gives_blobs():
@@ -345,7 +348,7 @@ class Devnet:
         """Make the accounts, and give each what it needs."""
         self.accounts = payer.accounts(self.node.chain_id, self.options.session or "")
         self._budget = funding.budget(self.l1, self.accounts, payer.account, _BONDS, self.options.fund)
-        self._budget.check(payer.account)
+        self._budget.check(payer.account, self.options.most)
         self._stack.callback(self._sweep, payer)
         self.say(f"giving the session's accounts what they need, from {payer.account.address}")
         funding.fund(self.l1, self.accounts, payer.account, self._budget)
@@ -353,8 +356,8 @@ class Devnet:
 
     def _sweep(self, payer: Payer) -> None:
         """Give the payer back what is left; nothing keeps the end from coming."""
-        for service in self.services.values():
-            service.child.kill()  # at once, for whoever ends us does not wait for ever; their databases go as well
+        for child in self.folder.children:  # services, also such as do not answer yet, and peers; L1's node is not ours
+            child.kill()  # at once, for whoever ends us does not wait for ever; their databases go as well
         try:
             if not self._is_funded:
                 self.l1.settle(payer.account)  # what is on its way to the accounts is to come back as well
@@ -646,7 +649,7 @@ def _attached(options: Options) -> Node:
 
 
 def _budget_on(node: Node, options: Options, payer: Payer) -> Budget:
-    chain = Chain(node.url)
+    chain = Chain(node.url, chain_id=node.chain_id)
     try:
         accounts = payer.accounts(node.chain_id, options.session or "")
         return funding.budget(chain, accounts, payer.account, _BONDS, options.fund)

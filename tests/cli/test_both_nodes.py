@@ -196,6 +196,34 @@ def test_ape_s_console_has_the_session_at_hand(hardhat: Devnet, desk: Desk, tmp_
     assert list(tmp_path.iterdir()) == []  # nothing in the user's home folder
 
 
+CHEATS = """
+import sys
+from toolkit.ape.provider import DevelopmentNode
+
+class Bare(DevelopmentNode):
+    def connect(self):
+        pass
+
+bare, anybody = Bare.model_construct(name="bare"), "0x" + 20 * "13"
+bare.use(sys.argv[1])
+bare.set_balance(anybody, 7)
+print(bare.unlock_account(anybody), bare.set_code(anybody, b"\\x00"), bare.web3.eth.get_balance(anybody))
+"""
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("kind", NODES)
+def test_ape_takes_either_node_s_word_for_a_cheat(kind: str, request: pytest.FixtureRequest) -> None:
+    pytest.importorskip("ape_foundry", reason="ape is not installed: make test installs it")
+    from toolkit.toolchain.ape import environment
+
+    url = request.getfixturevalue("node").url if kind == "anvil" else request.getfixturevalue("hardhat").node.url
+    done = subprocess.run(
+        [sys.executable, "-c", CHEATS, url], cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "True True 7\n", done.stderr
+
+
 @pytest.mark.node
 def test_ape_runs_scripts_on_the_session(hardhat: Devnet) -> None:
     pytest.importorskip("ape_foundry", reason="ape is not installed: make test installs it")

@@ -112,6 +112,7 @@ def test_a_payment_over_a_hop_and_a_close_alone(town: Town) -> None:
     ("words", "why"),
     [
         (["list", "nobody"], "there is no account 'nobody'; there are deployer, sequencer"),
+        (["list", 64 * "7"], "64 digits of hex are neither an address nor an account's name"),
         (["list", "dave"], "no peer of dave runs; start it with 'l2kit channel peer dave'"),
         (["pay", "alice", "bob", "1"], "alice has no channel 'bob'; there are: none"),
         (["pay", "alice", "bob", "a lot"], "the amount 'a lot' is not a number"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -189,6 +191,18 @@ def test_what_is_refused_is_told_before_anything_is_sent(
         monkeypatch.setattr("click.confirm", lambda question, **_: asked.append(question))
         assert refused(*here, "--public") == "nothing was sent"
         assert asked == ["Send it?"]
+    prices = itertools.count(10**9, 2 * 10**9)
+
+    def dearer(body: Any) -> Reply | None:
+        """Gas costs three times as much once somebody has said yes."""
+        if isinstance(body, dict) and body["method"] == "eth_gasPrice":
+            return Reply(200, {"jsonrpc": "2.0", "id": body["id"], "result": hex(next(prices))})
+        return None
+
+    with gateway(network.rpc.url, dearer) as proxy:
+        monkeypatch.setenv("L2KIT_KEY", KEY.hex())
+        assert re.search(r"ETH by now, at 3 gwei a gas, .* at most was agreed to", refused("--l1-rpc", proxy.url))
+    monkeypatch.delenv("L2KIT_KEY", raising=False)
     with gateway(network.rpc.url, plain) as proxy:
         assert "what they get is stolen in seconds" in refused("--l1-rpc", proxy.url)
     assert network.balance(network.payer.address) == began

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from devnet.foreign import CHAIN_ID, ETHER, Foreign, foreign, plain
-from devnet.gateway import gateway
+from devnet.gateway import Reply, gateway
+from toolkit import session
 from toolkit.devnet import Account, Chain, Node, RunFolder, Transaction, attach
 from toolkit.devnet.flights import Flight, Flights
 from toolkit.devnet.funding import budget, fund, sweep
 from toolkit.devnet.keys import Payer, Whereabouts
 from toolkit.devnet.networks import MAINNETS, TESTNETS, Consent
-from toolkit.errors import BadInput
+from toolkit.devnet.purse import Left
+from toolkit.errors import BadInput, NodeError
 from toolkit.world import Devnet, Options, survey
 
 pytestmark = pytest.mark.node
@@ -88,6 +93,46 @@ def test_a_mainnet_must_be_told_twice_and_says_what_it_costs(network: Foreign, s
     assert network.balance(network.payer.address) == 10 * ETHER
 
 
+def test_who_answers_everything_with_nothing_is_no_development_node(network: Foreign) -> None:
+    def shrugs(body: Any) -> Reply | None:
+        unknown = plain(body)
+        return unknown and Reply(200, {"jsonrpc": "2.0", "id": body["id"], "result": None})
+
+    with gateway(network.rpc.url, shrugs) as proxy, pytest.raises(BadInput, match="not known to be a development"):
+        attach(proxy.url)
+
+
+def test_who_has_a_fork_is_told_what_it_needs(network: Foreign) -> None:
+    for said in (Consent(), KEYED):
+        with network.on_chain(1), pytest.raises(BadInput, match="a fork needs a chain id of its own"):
+            attach(network.rpc.url, consent=said)
+    with gateway(network.rpc.url, plain) as proxy, network.on_chain(1), pytest.raises(BadInput) as caught:
+        attach(proxy.url)
+    assert "fork" not in str(caught.value)
+
+
+def test_a_node_that_is_on_another_chain_once_it_was_let_in_gets_nothing(network: Foreign) -> None:
+    asked: list[str] = []
+
+    def changes(body: Any) -> Reply | None:
+        if isinstance(body, dict) and body["method"] == "eth_chainId":
+            asked.append(body["method"])
+            return Reply(200, {"jsonrpc": "2.0", "id": body["id"], "result": hex(CHAIN_ID if len(asked) % 2 else 1)})
+        return None
+
+    told = rf"was on chain {CHAIN_ID}, and says 1 now"
+    with gateway(network.rpc.url, changes) as proxy:
+        options = Options(l1_rpc=proxy.url, payer=network.owner())
+        for do in (
+            Devnet(options).__enter__,
+            partial(survey, options),
+            partial(session.sweep, proxy.url, network.owner()),
+        ):
+            with pytest.raises(NodeError, match=told):
+                do()
+        assert not {"batch", "eth_sendRawTransaction"} & set(proxy.methods())
+
+
 def test_a_mainnet_that_was_told_twice_is_let_in(network: Foreign) -> None:
     options = Options(l1_rpc=network.rpc.url, payer=network.owner(), public=True, real_money=True)
     with network.on_chain(1):
@@ -114,6 +159,36 @@ def test_who_cannot_pay_is_told_how_much_it_takes(network: Foreign) -> None:
     told = rf"{poor.account.address} owns 0 ETH, and the session needs 0\.\d+ ETH of it at [\d.]+ gwei a gas"
     with pytest.raises(BadInput, match=told), devnet:
         pass
+
+
+def test_no_more_is_taken_than_was_agreed_to(network: Foreign) -> None:
+    options = Options(l1_rpc=network.rpc.url, payer=network.owner(), most=10**15)
+    told = r"needs [\d.]+ ETH by now, at [\d.]+ gwei a gas, and 0\.001 ETH at most was agreed to; nothing was sent"
+    with pytest.raises(BadInput, match=told):
+        Devnet(options).__enter__()
+
+
+def test_a_node_that_lies_of_prices_does_not_have_an_account_burnt(network: Foreign) -> None:
+    payer = network.owner()
+    alice = payer.accounts(CHAIN_ID, "")["alice"]
+    Chain(network.rpc.url).send(payer.account, to=alice.address, value=ETHER)
+
+    def dear(body: Any) -> Reply | None:
+        if isinstance(body, dict) and body["method"] == "eth_getBlockByNumber":
+            block = network.rpc.call("eth_getBlockByNumber", "latest", False)
+            lie = {**block, "baseFeePerGas": hex(ETHER // 2 // 21_000)}
+            return Reply(200, {"jsonrpc": "2.0", "id": body["id"], "result": lie})
+        return None
+
+    with gateway(network.rpc.url, dear) as proxy:
+        assert session.sweep(proxy.url, payer, "").left == {"alice": ETHER}
+    assert session.sweep(network.rpc.url, payer, "").moved == {"alice": ETHER}
+
+
+def test_who_ends_a_session_is_told_what_did_not_come_back() -> None:
+    left = Left("0xpayer", 5 * ETHER, ETHER // 10).told()
+    assert left.startswith("0.1 ETH is left with its accounts") and "sweep" in left
+    assert Left("0xpayer", 5 * ETHER, 0).told().startswith("nothing is left")
 
 
 def test_what_was_funded_is_not_funded_twice_and_comes_back(network: Foreign) -> None:
@@ -150,6 +225,8 @@ def test_who_is_interrupted_while_it_gives_has_all_back(network: Foreign, monkey
     await_nonces, began = Flights.await_nonces, network.balance(network.payer.address)
 
     def interrupted(self: Flights, flights: Sequence[Flight], seconds: float) -> list[Flight]:
+        child = devnet.folder.start("spender", [sys.executable, "-c", "input()"])
+        devnet.say = lambda text: said.append(text if child.alive is False else "somebody still spends")
         monkeypatch.setattr(Flights, "await_nonces", await_nonces)
         threading.Timer(0.3, lambda: (network.rpc.call("evm_mine"), network.rpc.call("evm_setAutomine", True))).start()
         raise KeyboardInterrupt

@@ -12,9 +12,7 @@ import pytest
 from waiting import eventually
 
 from devnet.gateway import Reply, gateway
-from toolkit.devnet import Account, Call, Chain, Transaction
-from toolkit.devnet import chain as chain_module
-from toolkit.devnet import l1 as l1_module
+from toolkit.devnet import Account, Call, Chain, Transaction, replacement
 from toolkit.devnet.l1 import L1, Sender, hex_of
 from toolkit.devnet.replacement import MOST_TIMES, PRIORITY_FEE, Fees, Price, Verdict, verdict
 from toolkit.errors import NodeError, Reverted, RpcError, ServiceError
@@ -270,7 +268,7 @@ def run(chain: Chain, work: Callable[[L1], Awaitable[T]]) -> T:
 def test_a_service_s_sender_replaces_in_the_call_after_as_well(
     idle: Chain, accounts: dict[str, Account], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(l1_module, "_RECEIPT_LATE_SECONDS", 0.05)
+    monkeypatch.setattr(replacement, "LATE_SECONDS", 0.05)
     alice, bob = accounts["alice"], accounts["bob"]
 
     async def work(l1: L1) -> list[bytes]:
@@ -328,7 +326,7 @@ def test_a_sender_s_failed_transaction_is_told_and_forgotten(chain: Chain, accou
 def test_two_at_once_take_a_nonce_each(
     chain: Chain, accounts: dict[str, Account], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chain_module, "_LATE_SECONDS", 0.2)
+    monkeypatch.setattr(replacement, "LATE_SECONDS", 0.2)
     alice, bob = accounts["alice"], accounts["bob"]
     before, first = chain.balance(bob.address), chain.nonce(alice)
     chains = [Chain(chain.rpc.url) for _ in range(3)]

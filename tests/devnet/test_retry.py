@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from devnet.gateway import Reply, first, gateway
-from toolkit.devnet import Account, Chain, Node, Rpc, free_port, retry
+from toolkit.devnet import Account, Chain, Node, Rpc, free_port, replacement, retry, rpc
 from toolkit.devnet.l1 import L1
 from toolkit.devnet.retry import Backoff, is_here, is_rate_limit, may_repeat, retry_after
 from toolkit.errors import BadInput, NodeError, RpcError
@@ -205,6 +205,43 @@ def test_a_key_in_a_header_goes_to_others_alone_and_is_in_no_message(
     with pytest.raises(BadInput, match="L2KIT_RPC_HEADER does not hold a header") as refused:
         Rpc("https://rpc.example.org")
     assert "hush" not in str(refused.value)
+
+
+def test_nobody_sends_us_to_another_node(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("L2KIT_RPC_HEADER", "X-Api-Key: hush-hush")
+    with gateway(node.url, lambda _: None) as thief, gateway(node.url, lambda _: None, "0.0.0.0") as proxy:
+        proxy.rule = lambda _: Reply(307, b"", {"Location": f"{thief.url}/0123456789abcdef?key=1"})
+        with pytest.raises(NodeError, match=r"sends us to http://127.0.0.1:\d+/\*\*\*\?\*\*\* .HTTP 307.") as caught:
+            Rpc(proxy.url).call("eth_chainId")
+        assert "hush" not in str(caught.value)
+        assert thief.asked == []
+
+
+def test_an_answer_without_an_end_is_not_read(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rpc, "MOST_BYTES", 100)
+    with gateway(node.url, lambda _: None, "0.0.0.0") as proxy:
+        assert Rpc(proxy.url).call("eth_chainId")
+        with pytest.raises(NodeError, match="is longer than 100 bytes"):
+            Rpc(proxy.url).call("eth_getBlockByNumber", "latest", False)
+
+
+def test_a_receipt_that_comes_late_elsewhere_is_not_taken_for_none(
+    node: Node, chain: Chain, accounts: dict[str, Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replacement, "LATE_SECONDS", 0.01)
+    late = [6]
+
+    def behind(body: Any) -> Reply | None:
+        """Counts a transaction some time before it has its receipt, as one of many nodes behind a URL may."""
+        if isinstance(body, list) and body[0]["method"] == "eth_getTransactionReceipt" and late[0]:
+            late[0] -= 1
+            return Reply(200, [{"jsonrpc": "2.0", "id": each["id"], "result": None} for each in body])
+        return None
+
+    alice, before = accounts["alice"], chain.nonce(accounts["alice"])
+    with gateway(node.url, behind, "0.0.0.0") as proxy:
+        Chain(proxy.url).send(alice, to=accounts["bob"].address, value=1)
+    assert (chain.nonce(alice), late) == (before + 1, [0]), "it was paid once"
 
 
 def test_nothing_of_a_url_s_secrets_is_left_in_a_chain_of_errors(tmp_path: Path) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[2]
 PROJECT = Path(__file__).parent / "project"
@@ -114,6 +121,30 @@ def test_a_missing_tool_is_told_to_every_test_and_looked_for_once(
     assert told == ["l2kit: anvil is missing; 'make demo' installs it"] * 2
     (options,) = asked
     assert (options.node, options.hardfork, options.watchtower) == ("hardhat", "prague", True)
+
+
+def test_an_example_that_is_awaited_is_undone_once_it_is_over() -> None:
+    from toolkit.pytest_plugin.examples import isolating
+
+    seen = list[str]()
+
+    @contextmanager
+    def anchor() -> Iterator[None]:
+        seen.append("before")
+        yield
+        seen.append("after")
+
+    @given(number=st.just(7))
+    async def test(number: int) -> None:
+        await asyncio.sleep(0)
+        seen.append(f"example {number}")
+
+    item: Any = SimpleNamespace(_fixtureinfo=SimpleNamespace(name2fixturedefs={}))
+    devnet: Any = SimpleNamespace(anchor=anchor)
+    with isolating(item, test, devnet):
+        inner = test.hypothesis.inner_test  # type: ignore[attr-defined]  # as pytest-asyncio has it
+        asyncio.run(inner(number=7))
+    assert seen == ["before", "example 7", "after"]
 
 
 @pytest.fixture(scope="module")

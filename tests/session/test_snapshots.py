@@ -95,6 +95,15 @@ def test_an_exception_passes_through_an_anchor_and_everything_is_undone(here: To
     assert here.seen() == before
 
 
+def test_a_token_s_name_is_forgotten_with_the_token(here: Town) -> None:
+    devnet, units = here.devnet, []
+    for symbol in ("ONE", "TWO"):
+        with here.session.anchor():
+            token, _ = devnet.l1.deploy(devnet.accounts["heidi"], "Token", "A token", symbol, ETHER)
+            units.append((token.address, here.session.unit(token.address).symbol))
+    assert units == [(units[0][0], "ONE"), (units[0][0], "TWO")]
+
+
 def test_anchors_lie_within_each_other(here: Town) -> None:
     before = here.session.balance("bob")
     with here.session.anchor():

@@ -123,13 +123,15 @@ class DevelopmentNode(Web3Provider, TestProviderAPI):
 
     def set_code(self, address: str, code: Any) -> bool:
         sent = to_hex(code) if isinstance(code, bytes) else code
-        return self.make_request("hardhat_setCode", [address, sent]) is True
+        self.make_request("hardhat_setCode", [address, sent])  # Hardhat says True, and Anvil nothing
+        return True
 
     def set_storage(self, address: str, slot: int, value: bytes) -> None:
         self.make_request("hardhat_setStorageAt", [address, hex(slot), to_hex(bytes(value).rjust(32, b"\0"))])
 
     def unlock_account(self, address: str) -> bool:
-        return self.make_request("hardhat_impersonateAccount", [address]) is True
+        self.make_request("hardhat_impersonateAccount", [address])
+        return True
 
     def relock_account(self, address: str) -> None:
         self.make_request("hardhat_stopImpersonatingAccount", [address])

@@ -151,7 +151,8 @@ class Local:
         from toolkit.devnet.chain import Chain  # web3 takes its time, and who only looks does not need it
 
         self.check_l1()
-        return Chain(self.source.l1_rpc, rpc=_Sender(self.source.l1_rpc, self.sent))
+        source = self.source
+        return Chain(source.l1_rpc, rpc=_Sender(source.l1_rpc, self.sent), chain_id=source.chain_id)
 
     def contract(self, name: str) -> Contract:
         """A contract of the rollup: "inbox", "rollup" or "bridge"."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.channel.control import Control
+from toolkit.devnet.accounts import parse_name
 from toolkit.devnet.keys import described_accounts
 from toolkit.devnet.running import find_devnet
 from toolkit.errors import BadInput, ServiceError
@@ -48,6 +49,7 @@ class Local:
         """What the devnet says of an account; raises BadInput where there is no such name."""
         accounts = {each["name"]: each for each in self.devnet["accounts"]}
         if name not in accounts:
+            parse_name(name)
             raise BadInput(f"there is no account {name!r}; there are {', '.join(accounts)}")
         found: Mapping[str, str] = accounts[name]
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from toolkit.world import Options
 
 F = TypeVar("F", bound=Callable[..., Any])
+_ROOM_TIMES = 2
+"""Times what was shown: the price of gas may rise while somebody thinks about it."""
 
 
 class NoKeys(click.Command):
@@ -74,8 +77,10 @@ def read_payer(l1_rpc: str | None, key_file: Path | None, password_file: Path | 
     return payer
 
 
-def confirm(options: Options, *, yes: bool) -> None:
+def confirm(options: Options, *, yes: bool) -> Options:
     """Show what a session needs; on a public network ask, unless they said ``yes``.
+
+    Returns the options, such that it is that chain, and that it may take `_ROOM_TIMES` what was shown at most.
 
     Raises BadInput where the network is refused, the money is not there, or the answer is no.
     """
@@ -89,9 +94,11 @@ def confirm(options: Options, *, yes: bool) -> None:
         node.stop()
     budget.check(options.payer.account)
     show.err.print(f"on {told(node.chain_id)}: {budget.told()}", markup=False)
+    agreed = replace(options, chain_id=node.chain_id, most=_ROOM_TIMES * budget.total)
     if not node.is_public or yes:
-        return
+        return agreed
     if not sys.stdin.isatty():
         raise BadInput("nobody is there to be asked whether that may be sent: say --yes")
     if not click.confirm("Send it?", err=True):
         raise BadInput("nothing was sent")
+    return agreed

@@ -92,7 +92,7 @@ def up(
         raise BadInput("--fund and --yes are for a key of your own, which pays on a network that runs already")
     options = Options(**given, **wanted, payer=payer, watchtower=True)
     if payer is not None:
-        confirm(options, yes=yes)
+        options = confirm(options, yes=yes)
     keep(lambda: Devnet(options), detach, keep_going, output, as_json)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from functools import cached_property
 
-from toolkit.crypto import address_of, keccak256, sign
+from toolkit.crypto import address_of, keccak256
 from toolkit.errors import BadInput
 
 DEV_MNEMONIC = "test test test test test test test test test test test junk"
@@ -82,10 +82,6 @@ class Account:
     def address(self) -> str:
         """The address as EIP-55 text."""
         return checksum(self.address_bytes)
-
-    def sign_digest(self, digest: bytes) -> bytes:
-        """The 64-byte EIP-2098 signature of a 32-byte digest."""
-        return sign(self.key, digest)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Account) and (self.name, self.address_bytes) == (other.name, other.address_bytes)

@@ -28,7 +28,7 @@ from toolkit.devnet.accounts import Account
 from toolkit.devnet.blobs import Sidecar, make_sidecar, versioned_hash
 from toolkit.devnet.flights import Flight, Flights
 from toolkit.devnet.l1 import BLOB_CALLS
-from toolkit.devnet.replacement import PATIENCE_SECONDS, Fees, Verdict, verdict
+from toolkit.devnet.replacement import PATIENCE_SECONDS, Fees, Verdict, late_seconds, verdict
 from toolkit.devnet.rpc import BATCH, Rpc
 from toolkit.devnet.transaction import TX_GAS_CAP, BlobTransaction, Transaction
 from toolkit.errors import BadInput, NodeError, Reverted, RpcError
@@ -38,8 +38,6 @@ BURST = 2 * BATCH
 TRANSFER_GAS = 21_000
 MINED_SECONDS = 120.0
 """That a transaction may take into a block before who waits for it gives up."""
-_LATE_SECONDS = 2.0
-"""By which a node's receipts may be behind its nonces."""
 _TRIES = 3
 """To get a nonce that nobody else takes at the same moment."""
 _POLL_SECONDS = 0.02
@@ -97,6 +95,7 @@ class Chain:
         mined_seconds: float = MINED_SECONDS,
         confirmations: int = 0,
         rpc: Rpc | None = None,
+        chain_id: int | None = None,
     ) -> None:
         """
         Args:
@@ -107,6 +106,10 @@ class Chain:
             confirmations: blocks that must follow a transaction's own before `send` and `send_many` return. What a
                 reorganisation has undone until then is sent again.
             rpc: a connection to be used; one of its own where None.
+            chain_id: that the node must be on, as it was when it was let in; any where None.
+
+        Raises:
+            NodeError: it is on another one by now: nothing is signed for that.
         """
         self.rpc = rpc or Rpc(url)
         self.flights = Flights(self.rpc, patience_seconds, self._deliver)
@@ -117,6 +120,8 @@ class Chain:
         self._own = 0 if packs_blocks else secrets.randbelow(1 << 16)
         self.w3 = Web3(_Provider(self.rpc))
         self.chain_id = self.rpc.quantity("eth_chainId")
+        if chain_id is not None and self.chain_id != chain_id:
+            raise NodeError(f"the node at {self.rpc.shown} was on chain {chain_id}, and says {self.chain_id} now")
 
     def now(self) -> int:
         """The latest block's timestamp (seconds)."""
@@ -291,7 +296,7 @@ class Chain:
                 )
             names = [self.flights.version_in_block(flight) for flight in flights]
             try:
-                receipts = self.receipts(names, within=_LATE_SECONDS)
+                receipts = self.receipts(names, within=late_seconds(self.rpc.url))
             except NodeError as error:
                 if isinstance(error.__cause__, TransactionNotFound):
                     raise Overtaken(f"{error}; another with its nonce is in a block") from error
@@ -351,7 +356,7 @@ class Chain:
         """
         pending, found = [HexBytes(tx_hash) for tx_hash in tx_hashes], []
         seconds = self._mined_seconds if within is None else within
-        deadline = time.monotonic() + seconds
+        deadline, pause = time.monotonic() + seconds, _POLL_SECONDS
         while pending:
             part = pending[:BATCH]
             try:
@@ -362,7 +367,8 @@ class Chain:
             except TransactionNotFound as error:
                 if time.monotonic() > deadline:
                     raise NodeError(f"{error} within {seconds:g} s") from error
-                time.sleep(_POLL_SECONDS)
+                time.sleep(pause)
+                pause = min(1.5 * pause, _SLOWEST_POLL_SECONDS)
             else:
                 del pending[: len(part)]
         return found

@@ -85,8 +85,13 @@ class Budget:
             f"session's ({_ether(self.spent)} ETH of it to deploy), and what is left at the end would come back"
         )
 
-    def check(self, payer: Account) -> None:
-        """Raise BadInput where the payer cannot pay that."""
+    def check(self, payer: Account, most: int | None = None) -> None:
+        """Raise BadInput where the payer cannot pay that, or it is more than ``most`` (wei)."""
+        if most is not None and self.total > most:
+            raise BadInput(
+                f"the session needs {_ether(self.total)} ETH by now, at {_gwei(self.gas_price)} gwei a gas, and "
+                f"{_ether(most)} ETH at most was agreed to; nothing was sent"
+            )
         if self.payer < self.total:
             raise BadInput(
                 f"{payer.address} owns {_ether(self.payer)} ETH, and the session needs {_ether(self.total)} ETH of it "
@@ -145,7 +150,7 @@ class Swept:
     Attributes:
         moved: to the payer.
         on_the_way: sent, and in no block yet.
-        left: what stays, because it is less than its fee.
+        left: what stays, because less of it would come home than its fee takes.
     """
 
     moved: Mapping[str, int]
@@ -202,19 +207,22 @@ def _emptying(
 ) -> Flight | None:
     """The transaction that sends all an account owns, sent; None where the node takes none.
 
-    It offers all of its fee to the block's proposer, so that the fee is known and nothing stays behind. A network that
-    asks for more beside gas (an L2, for its data) gets it from what is kept back then.
+    It offers all of its fee to the block's proposer, so that the fee is known and nothing stays behind; never more than
+    comes home, whatever the node says of prices. A network that asks for more beside gas (an L2, for its data) gets it
+    from what is kept back then.
     """
     for kept in (0, balance // 100, balance // 4):
+        dearest = (balance - kept) // (2 * gas)
 
-        def sign(fees: Fees, kept: int = kept) -> tuple[bytes, bytes]:
-            value = max(0, balance - kept - gas * fees.most)
-            fields = (bytes.fromhex(payer[2:]), value, b"", gas, fees.most, fees.most)
+        def sign(fees: Fees, kept: int = kept, dearest: int = dearest) -> tuple[bytes, bytes]:
+            offered = min(fees.most, dearest)
+            value = balance - kept - gas * offered
+            fields = (bytes.fromhex(payer[2:]), value, b"", gas, offered, offered)
             raw = Transaction(chain.chain_id, nonce, *fields).signed(account.key)
             return raw, keccak256(raw)
 
         most = price.gas + price.gas // 4 + 1
-        if balance - kept <= gas * most:
+        if most > dearest:
             return None
         flight = Flight(account, nonce, sign, Fees(most, most))
         try:

@@ -21,6 +21,7 @@ from toolkit.devnet.replacement import (
     Fees,
     Price,
     Verdict,
+    late_seconds,
     verdict,
 )
 from toolkit.devnet.rpc import BATCH, Rpc
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from toolkit.devnet.blobs import Sidecar
 
 _RECEIPT_POLL_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-_RECEIPT_LATE_SECONDS = 2.0
 _LOG_BLOCKS = 2_000
 _REPEAT_SECONDS = 5.0
 """That a call is tried again for; whoever uses this tries again for longer, and does other things meanwhile."""
@@ -49,6 +49,7 @@ class L1:
 
     Attributes:
         shown: the node's URL as messages show it.
+        late_seconds: by which its receipts may be behind its nonces.
 
     Raises (every method):
         NodeError: the node does not answer.
@@ -57,7 +58,7 @@ class L1:
 
     def __init__(self, url: str, *, timeout_seconds: float = 20.0) -> None:
         self._rpc = Rpc(url, timeout_seconds, patience=_REPEAT_SECONDS)
-        self.shown = self._rpc.shown
+        self.shown, self.late_seconds = self._rpc.shown, late_seconds(url)
         self._thread = ThreadPoolExecutor(1, "l1")  # one connection, so one call at a time
         self._gives_blobs: bool | None = None
 
@@ -290,7 +291,7 @@ class Sender:
             if await self.next_nonce() > flight.nonce:
                 # A node may count a transaction a moment before it has the receipt.
                 taken_at = taken_at or loop.time()
-                if loop.time() > taken_at + _RECEIPT_LATE_SECONDS:
+                if loop.time() > taken_at + self._l1.late_seconds:
                     self._flight = None
                     raise ServiceError(f"another transaction of {hex_of(self.address)} took nonce {flight.nonce}")
             elif loop.time() - flight.since >= self._patience_seconds:

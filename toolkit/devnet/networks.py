@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from toolkit.devnet.retry import is_here
 from toolkit.devnet.rpc import Rpc
 from toolkit.errors import BadInput, RpcError
 
@@ -53,12 +54,13 @@ def is_development_node(rpc: Rpc) -> bool:
 
     The last question leaves a snapshot there; a node that is none answers that it knows nothing of the kind.
     """
-    for method in ("anvil_nodeInfo", "hardhat_metadata", "evm_snapshot"):
+    for method, kind in (("anvil_nodeInfo", dict), ("hardhat_metadata", dict), ("evm_snapshot", str)):
         try:
-            rpc.call(method)
+            found = rpc.call(method)
         except RpcError:
             continue
-        return True
+        if found and isinstance(found, kind):  # some gateways answer what they do not know with null
+            return True
     return False
 
 
@@ -89,7 +91,7 @@ def check(rpc: Rpc, chain_id: int, consent: Consent, costs: Callable[[], str] | 
             raise BadInput(
                 f"{where}, {_kind(chain_id)}; l2kit works there with a key of your own only "
                 "(--key-file): the development accounts' keys are known to everybody, and what they get is stolen in "
-                "seconds"
+                f"seconds{_if_forked(rpc, chain_id)}"
             )
         return False
     if development:
@@ -99,8 +101,16 @@ def check(rpc: Rpc, chain_id: int, consent: Consent, costs: Callable[[], str] | 
         missing.append(REAL_MONEY)
     if missing:
         asked = f"; {costs()}" if costs is not None else ""
+        asked += _if_forked(rpc, chain_id)
         raise BadInput(f"{where}, {_kind(chain_id)}{asked}; if that is meant, say so with {' and '.join(missing)}")
     return True
+
+
+def _if_forked(rpc: Rpc, chain_id: int) -> str:
+    """A clause for whoever has a fork of a known chain on this machine, which cannot be told from the chain."""
+    if not (is_known(chain_id) and is_here(rpc.url) and is_development_node(rpc)):
+        return ""
+    return "; a fork needs a chain id of its own ('anvil --chain-id 31337'), or what is signed for it is good there too"
 
 
 def _kind(chain_id: int) -> str:

@@ -1,6 +1,6 @@
 """Ethereum nodes behind one small interface: start, snapshot, revert, travel, stop.
 
-Anvil is the default, Hardhat the second, and `ExternalNode` is any node that already runs.
+Anvil is the default, Hardhat the second, and `attach` takes any node that already runs.
 """
 
 from __future__ import annotations

@@ -34,8 +34,11 @@ class Left:
         """The same as a sentence."""
         if self.owned is None or self.left is None:
             return f"L1's node does not say whether all came back to {self.payer}"
-        rest = f"{self.left / _ETHER:g} ETH is left with the session's accounts" if self.left else "none is left there"
-        return f"what its accounts owned went back to {self.payer}, which owns {self.owned / _ETHER:.6f} ETH; {rest}"
+        if self.left:
+            here = f"{self.left / _ETHER:g} ETH is left with its accounts ('l2kit sweep' fetches what is worth its fee)"
+        else:
+            here = "nothing is left with its accounts"
+        return f"{here}; {self.payer}, who paid for it, owns {self.owned / _ETHER:.6f} ETH"
 
     def described(self) -> dict[str, str | None]:
         """The same for programs: wei as decimal text."""

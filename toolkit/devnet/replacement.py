@@ -13,18 +13,29 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from toolkit.devnet.retry import is_here
 from toolkit.errors import RpcError
 
 PATIENCE_SECONDS = 30.0
 """After which a transaction that still waits is sent again for higher fees: two blocks of Ethereum and a half."""
 PRIORITY_FEE = 10**9
 """Wei a gas that a block's proposer is offered at first, at most."""
+LATE_SECONDS, LATE_ELSEWHERE_SECONDS = 2.0, 20.0
+"""By which the receipts of a node on this machine, and of many behind one URL, may be behind their nonces.
+
+Who gave up on one of ours too early would take a nonce that is used up for another's, and pay again.
+"""
 MOST_TIMES = 10
 """The going price, as the priority fee: who waits even so waits for something else, and would only pay more for it."""
 MOST_RAISES = 8
 """How often in a row something unknown that waits with our nonce is outbid: to six times the fees."""
 PRICE_CALLS: Sequence[tuple[str, list[Any]]] = (("eth_gasPrice", []), ("eth_maxPriorityFeePerGas", []))
 """What a node is asked for `Price.of`."""
+
+
+def late_seconds(url: str) -> float:
+    """How long a receipt may be missing whose nonce is used up before it is another's that was in its place."""
+    return LATE_SECONDS if is_here(url) else LATE_ELSEWHERE_SECONDS
 
 
 @dataclass(frozen=True)

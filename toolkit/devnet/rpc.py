@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import time
@@ -16,6 +17,8 @@ from toolkit.errors import BadInput, NodeError, RpcError
 
 BATCH = 200
 """Calls in one JSON-RPC batch."""
+MOST_BYTES = 1 << 28
+"""That a node which is not on this machine may answer with at once."""
 HEADER_VARIABLE = "L2KIT_RPC_HEADER"
 """The environment variable with a header, "Authorization: Bearer ...", for nodes that are not on this machine."""
 
@@ -172,10 +175,14 @@ class Rpc:
         while True:
             asked = None
             try:
-                response = self._session.post(self.url, json=body, timeout=self._timeout)
+                # Nobody sends us elsewhere: what goes along (a header's token, a signed transaction) is for this node.
+                response = self._session.post(
+                    self.url, json=body, timeout=self._timeout, allow_redirects=False, stream=not self._is_here
+                )
                 if response.status_code not in BUSY:
                     return self._json(response, isinstance(body, list))
                 asked = retry_after(response.headers.get("Retry-After"))
+                response.close()
                 trouble = NodeError(f"what answers at {self.shown} has no time for us (HTTP {response.status_code})")
             except requests.Timeout:
                 trouble = NodeError(f"no Ethereum node answers at {self.shown} within {self._timeout:g} s")
@@ -189,15 +196,30 @@ class Rpc:
             time.sleep(pause)
 
     def _json(self, response: requests.Response, is_batch: bool) -> Any:
+        if response.is_redirect:
+            there = without_secrets(response.headers.get("Location", ""))
+            raise NodeError(
+                f"what answers at {self.shown} sends us to {there} (HTTP {response.status_code}), where we do not go"
+            )
         try:
-            return response.json()
-        except requests.exceptions.JSONDecodeError:
+            return json.loads(response.content if self._is_here else self._bounded(response))
+        except (ValueError, RecursionError):
             if is_batch and response.status_code >= 400 and response.status_code not in _REFUSED:
                 return None  # it takes no batches, or none as large
             why = ": it wants another key, or none of ours" if response.status_code in _REFUSED else ""
             raise NodeError(
                 f"what answers at {self.shown} does not speak JSON-RPC (HTTP {response.status_code}){why}"
             ) from None
+
+    def _bounded(self, response: requests.Response) -> bytes:
+        """The body; raises NodeError where it has no end in sight."""
+        found = bytearray()
+        for part in response.iter_content(1 << 16):
+            found += part
+            if len(found) > MOST_BYTES:
+                response.close()
+                raise NodeError(f"the answer of {self.shown} is longer than {MOST_BYTES:,} bytes")
+        return bytes(found)
 
     def _answer(self, method: str, answer: Any) -> dict[str, Any]:
         if isinstance(answer, dict):

@@ -160,7 +160,7 @@ def end(session: Session) -> None:
     """End a session and wait until nothing is left of it: processes, ports and folder.
 
     Raises:
-        ServiceError: something of it is still there after two minutes, though its owner was killed.
+        ServiceError: something of it is still there after two minutes, and two more, though its owner was killed.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
         # While the folder is held, the process id is the owner's, or its guards are just ending.

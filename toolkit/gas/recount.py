@@ -24,9 +24,6 @@ from toolkit.technique.meter import CheckFailed
 
 _CALLS = ("CALL", "CALLCODE", "STATICCALL", "DELEGATECALL")
 _PRECOMPILES = frozenset([*range(1, 0x12), 0x100])  # until EIP-2537, and EIP-7951's
-_STORAGE_COUNTS = (
-    *("cold_stores", "warm_stores", "set_slots", "unset_slots", "changed_slots", "restored_slots", "cleared_slots"),
-)
 _WARM = 100
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from inspect import signature
+from inspect import iscoroutinefunction, signature
 from typing import Any
 
 import pytest
@@ -40,7 +40,12 @@ def isolating(item: pytest.Item, function: Any, session: Session) -> Iterator[No
         with anchored.example():
             return inner(*args, **given)
 
-    handle.inner_test = isolated
+    @functools.wraps(inner)
+    async def isolated_later(*args: Any, **given: Any) -> Any:  # another plugin will run it
+        with anchored.example():
+            return await inner(*args, **given)
+
+    handle.inner_test = isolated_later if iscoroutinefunction(inner) else isolated
     setattr(plain, _SETTINGS, settings(before, deadline=deadline, suppress_health_check=refused))
     try:
         yield

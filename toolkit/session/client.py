@@ -386,6 +386,7 @@ class Session:
             ServiceError: a service does not stand still for that, and nothing has happened; or one does not go on
                 afterwards.
         """
+        self._units.clear()  # another token may come to stand at the same address
         return self._snapshots.revert(name)
 
     def snapshots(self) -> list[Snapshot]:
@@ -406,11 +407,14 @@ class Session:
             ...     attach().transfer("alice", "bob", 10**18)
         """
         before = self.faults()
-        with self._snapshots.anchor():
-            try:
-                yield
-            finally:
-                faults.heal_since(self.local, before)
+        try:
+            with self._snapshots.anchor():
+                try:
+                    yield
+                finally:
+                    faults.heal_since(self.local, before)
+        finally:
+            self._units.clear()  # another token may come to stand at the same address
 
     def save(self, file: str | Path) -> Saved:
         """Write all of it into a file, L1's history and clock included; `toolkit.session.load` goes on from there.
@@ -529,7 +533,7 @@ class Session:
 
         Raises:
             BadInput: it is a devnet of a program's own, which ends it.
-            ServiceError: something of it is still there after a minute.
+            ServiceError: something of it is still there after some minutes, though its owner was killed.
         """
         for each in running_sessions():
             if each.folder == self._folder and each.pid != os.getpid():

@@ -23,7 +23,7 @@ def sweep(
     Args:
         l1_rpc: URL of a node of the network.
         payer: who paid; the accounts are found again by that key, the chain and the session's name.
-        name: of the session.
+        name: of the session; "" is that of a devnet that a program had for itself.
         public, real_money: it is known that the network is a public one, and that its money is real.
 
     Raises:
@@ -33,13 +33,12 @@ def sweep(
     from toolkit.devnet import funding  # web3 takes its time
     from toolkit.devnet.chain import Chain
 
-    check_name(name)
-    if any(each.name == name for each in running_sessions()):
+    if name:
+        check_name(name)
+    if name and any(each.name == name for each in running_sessions()):
         raise BadInput(f"the session {name!r} runs; 'l2kit down --session {name}' ends it, and sweeps")
-    attach(l1_rpc, consent=Consent(True, public, real_money)).stop()
-    chain = Chain(l1_rpc)
+    node = attach(l1_rpc, consent=Consent(True, public, real_money))
+    node.stop()
+    chain = Chain(l1_rpc, chain_id=node.chain_id)
     with closing(chain.rpc):
         return funding.sweep(chain, payer.accounts(chain.chain_id, name), payer.account.address)
-
-
-__all__ = ["sweep"]

@@ -42,10 +42,11 @@ def environment() -> dict[str, str]:
     compiler = native_solc() or modules_path("solidity") / "solc"
     write_launcher(tools / f"solc-v{SOLC_VERSION}", compiler, json.dumps({"metadata": SETTINGS["metadata"]}))
     _write_anvil(tools / "anvil", folder / "blocks")
-    root = checkout()
-    if root is not None and "PYTEST_ADDOPTS" not in os.environ:
-        os.environ["PYTEST_ADDOPTS"] = shlex.join(["-c", str(root / "tests/ape/pytest.ini"), "--rootdir", str(root)])
+    root, tests = checkout(), dict[str, str]()
+    if root is not None:
+        tests["PYTEST_ADDOPTS"] = shlex.join(["-c", str(root / "tests/ape/pytest.ini"), "--rootdir", str(root)])
     return {
+        **tests,
         **os.environ,
         "PATH": os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)]),
         "APE_DATA_FOLDER": str(folder / "data"),

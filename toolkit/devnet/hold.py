@@ -24,6 +24,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from toolkit.devnet.sockets import bound
 from toolkit.errors import L2KitError
 
 SOCKET = "control.sock"
@@ -238,12 +239,7 @@ async def listening(
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    socket.unlink(missing_ok=True)
-    old_mask = os.umask(0o177)
-    try:
-        server = await asyncio.start_unix_server(connected, str(socket), limit=_LONGEST_LINE)
-    finally:
-        os.umask(old_mask)
+    server = await asyncio.start_unix_server(connected, sock=bound(socket), limit=_LONGEST_LINE)
     try:
         yield
     finally:

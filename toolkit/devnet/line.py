@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 from typing import Any
+
+from toolkit.devnet.sockets import connected
 
 
 class Line:
@@ -20,13 +21,7 @@ class Line:
     """
 
     def __init__(self, path: Path, seconds: float) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(seconds)
-        try:
-            self._socket.connect(str(path))
-        except OSError:
-            self._socket.close()
-            raise
+        self._socket = connected(path, seconds)
         self._lines = self._socket.makefile("rb")
 
     def say(self, do: str, **what: Any) -> None:

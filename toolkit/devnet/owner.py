@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import selectors
 import socket
 import time
@@ -19,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from toolkit.devnet.line import Line
+from toolkit.devnet.sockets import bound
 from toolkit.errors import BadInput, L2KitError, NodeError, ServiceError
 
 SOCKET = "up.sock"
@@ -74,16 +74,10 @@ class Listener:
         self._guests: dict[socket.socket, _Guest] = {}
         self._left: list[Work] = []  # begun for somebody who has hung up; it is brought to its end all the same
         self._selector = selectors.DefaultSelector()
-        self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        path.unlink(missing_ok=True)
-        old_mask = os.umask(0o177)
         try:
-            self._door.bind(str(path))
+            self._door = bound(path)
         except OSError as error:
-            self._door.close()
             raise ServiceError(f"the owner cannot listen at {path}: {error}") from error
-        finally:
-            os.umask(old_mask)
         self._door.listen(MOST_GUESTS)
         self._door.setblocking(False)
         self._selector.register(self._door, selectors.EVENT_READ)

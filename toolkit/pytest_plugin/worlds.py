@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from toolkit.devnet.hold import SOCKET
 from toolkit.devnet.logs import after
+from toolkit.devnet.sockets import connected
 from toolkit.errors import L2KitError, ServiceError
 from toolkit.session.keeper import Keeper
 from toolkit.world import Devnet, Options
@@ -62,11 +62,10 @@ class World:
 
     def _answers(self, name: str) -> bool:
         """Whether a service listens; what it has promised to do, it does."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-            try:
-                line.connect(str(self.devnet.folder.path / name / SOCKET))
-            except OSError:
-                return False
+        try:
+            connected(self.devnet.folder.path / name / SOCKET, _BACK_SECONDS).close()
+        except OSError:
+            return False
         return True
 
     def logs(self) -> dict[str, Path]:

@@ -19,7 +19,7 @@ from toolkit.devnet.flights import Flight, Flights
 from toolkit.devnet.funding import budget, fund, sweep
 from toolkit.devnet.keys import Payer, Whereabouts
 from toolkit.devnet.networks import MAINNETS, TESTNETS, Consent
-from toolkit.devnet.purse import Left
+from toolkit.devnet.purse import Left, Purse
 from toolkit.errors import BadInput, NodeError
 from toolkit.world import Devnet, Options, survey
 
@@ -185,10 +185,14 @@ def test_a_node_that_lies_of_prices_does_not_have_an_account_burnt(network: Fore
     assert session.sweep(network.rpc.url, payer, "").moved == {"alice": ETHER}
 
 
-def test_who_ends_a_session_is_told_what_did_not_come_back() -> None:
+def test_who_ends_a_session_is_told_what_did_not_come_back(network: Foreign) -> None:
     left = Left("0xpayer", 5 * ETHER, ETHER // 10).told()
     assert left.startswith("0.1 ETH is left with its accounts") and "sweep" in left
     assert Left("0xpayer", 5 * ETHER, 0).told().startswith("nothing is left")
+    with gateway(
+        network.rpc.url, lambda body: Reply(200, [{"id": each["id"], "result": None} for each in body])
+    ) as vague:
+        assert Purse(vague.url, "0xpayer", ["0x1"]).look() == Left("0xpayer", None, None)
 
 
 def test_what_was_funded_is_not_funded_twice_and_comes_back(network: Foreign) -> None:

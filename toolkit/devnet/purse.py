@@ -74,9 +74,8 @@ class Purse:
         """What there is now."""
         with closing(Rpc(self.l1_rpc, _SECONDS, patience=_SECONDS)) as rpc:
             try:
-                owned, *others = rpc.batch(
-                    ("eth_getBalance", [each, "latest"]) for each in (self.payer, *self.accounts)
-                )
-            except NodeError:
+                found = rpc.batch(("eth_getBalance", [each, "latest"]) for each in (self.payer, *self.accounts))
+                owned, *others = (int(wei, 16) for wei in found)
+            except (NodeError, TypeError, ValueError):  # nobody answers, or no numbers
                 return Left(self.payer, None, None)
-        return Left(self.payer, int(owned, 16), sum(int(wei, 16) for wei in others))
+        return Left(self.payer, owned, sum(others))

@@ -57,8 +57,8 @@ def filled(page: str, parts: dict[str, str]) -> str:
         BadInput: the page has no such place.
     """
     for name, text in parts.items():
-        mark = re.compile(rf"(<!-- made: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        if not mark.search(page):
+        found = re.search(rf"<!-- made: {name} -->\n(.*?)<!-- end -->", page, re.DOTALL)
+        if found is None:
             raise BadInput(f"{ARCHITECTURE} has no place '<!-- made: {name} -->' ... '<!-- end -->'")
-        page = mark.sub(lambda found, text=text: f"{found[1]}{text}\n{found[2]}", page)  # type: ignore[misc]
+        page = f"{page[: found.start(1)]}{text}\n{page[found.end(1) :]}"
     return page

@@ -8,7 +8,8 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -25,15 +26,20 @@ def blob(seed: int) -> bytes:
     return b"".join(b"\0" + random.Random(seed).randbytes(31) for _ in range(seed))
 
 
-def with_prover(play: Callable[[Prover], Awaitable[None]]) -> None:
-    async def run() -> None:
-        prover = Prover()
-        try:
-            await play(prover)
-        finally:
-            await prover.close()
+WithProver = Callable[[Callable[[Prover], Awaitable[None]]], None]
 
-    asyncio.run(run())
+
+@pytest.fixture(scope="module")
+def with_prover() -> Iterator[WithProver]:
+    """Plays with one prover, whose process goes on from test to test: it takes two seconds to start."""
+    prover = Prover()
+
+    async def run(play: Callable[[Prover], Awaitable[None]]) -> None:
+        await play(prover)
+
+    with closing(asyncio.new_event_loop()) as loop:
+        yield lambda play: loop.run_until_complete(run(play))
+        loop.run_until_complete(prover.close())
 
 
 def worker_of(prover: Prover) -> int:
@@ -41,7 +47,7 @@ def worker_of(prover: Prover) -> int:
     return prover._process.pid
 
 
-def test_a_sidecar_is_what_it_is_without_the_process() -> None:
+def test_a_sidecar_is_what_it_is_without_the_process(with_prover: WithProver) -> None:
     blobs = [blob(4096), blob(1), blob(4096), b""]
 
     async def play(prover: Prover) -> None:
@@ -56,7 +62,7 @@ def test_a_sidecar_is_what_it_is_without_the_process() -> None:
     with_prover(play)
 
 
-def test_whoever_is_interrupted_leaves_nothing_for_the_next() -> None:
+def test_whoever_is_interrupted_leaves_nothing_for_the_next(with_prover: WithProver) -> None:
     async def play(prover: Prover) -> None:
         await prover.sidecar([b""])
         waiting = asyncio.create_task(prover.sidecar([blob(2)]))
@@ -72,7 +78,7 @@ def test_whoever_is_interrupted_leaves_nothing_for_the_next() -> None:
     with_prover(play)
 
 
-def test_blobs_proven_long_ahead_are_there_when_others_of_their_batch_are_not() -> None:
+def test_blobs_proven_long_ahead_are_there_when_others_of_their_batch_are_not(with_prover: WithProver) -> None:
     """The last blob of six has changed since: the first, which is the oldest known, must not make room for it."""
     ahead = [blob(number) for number in range(1, 1 + MAX_BLOBS)]
     blobs = [*ahead[:-1], blob(7)]
@@ -85,7 +91,9 @@ def test_blobs_proven_long_ahead_are_there_when_others_of_their_batch_are_not() 
     with_prover(play)
 
 
-def test_the_process_is_not_told_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_process_is_told_and_another_started_which_is_not_told_the_key(
+    with_prover: WithProver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(KEY_VARIABLE, "11" * 32)
     start, told = asyncio.create_subprocess_exec, list[Mapping[str, str]]()
 
@@ -95,22 +103,15 @@ def test_the_process_is_not_told_the_key(monkeypatch: pytest.MonkeyPatch) -> Non
 
     async def play(prover: Prover) -> None:
         await prover.sidecar([b""])
-
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
-    with_prover(play)
-    assert [KEY_VARIABLE in each for each in told] == [False]
-    assert "PATH" in told[0]
-
-
-def test_a_killed_process_is_told_and_started_again() -> None:
-    async def play(prover: Prover) -> None:
-        await prover.sidecar([b""])
         os.kill(worker_of(prover), signal.SIGKILL)
         with pytest.raises(ServiceError, match="the process that proves blobs has ended"):
             await prover.sidecar([blob(1)])
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
         assert await prover.sidecar([blob(1)]) == make_sidecar([blob(1)])
 
     with_prover(play)
+    assert [KEY_VARIABLE in each for each in told] == [False]
+    assert "PATH" in told[0]
 
 
 def test_the_process_ends_with_its_owner() -> None:

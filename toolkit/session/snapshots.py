@@ -189,7 +189,7 @@ class Snapshots:
             try:
                 for place in found:
                     _copy(place.files(), half / place.name, number)
-                node, head = self._snapshot(), self._head()
+                node, head = self._remember()
                 where = head.block, head.block_hash, head.time
                 snapshot = Snapshot(name, number, *where, time.time(), node, for_anchor)
                 _write(half / _ABOUT, snapshot)
@@ -216,8 +216,7 @@ class Snapshots:
         with locked:
             if snapshot not in self._known() or not self._is_as_in(snapshot):
                 return None
-            node = self._snapshot()
-            head = self._head()
+            node, head = self._remember()
             if head.block_hash != snapshot.block_hash or not self._is_as_in(snapshot):
                 return None
             snapshot = replace(snapshot, node=node)
@@ -266,7 +265,7 @@ class Snapshots:
                 raise
             try:
                 if again:  # before all else: until it is written, whoever is killed loses the snapshot
-                    snapshot = replace(snapshot, node=self._snapshot())
+                    snapshot = replace(snapshot, node=self._remember()[0])
                     _write(kept / _ABOUT, snapshot)
             finally:
                 for place in all_:
@@ -309,8 +308,19 @@ class Snapshots:
 
     # --- L1 ---
 
-    def _snapshot(self) -> str:
-        return str(self._cheat("evm_snapshot"))
+    def _remember(self) -> tuple[str, _Head]:
+        """Have L1's node take a snapshot; returns its name there, and the latest block just after it."""
+        method = "evm_snapshot"
+        try:
+            node, block = self._rpc.batch([(method, []), ("eth_getBlockByNumber", ["latest", False])])
+        except RpcError as error:
+            if error.no_method:
+                raise BadInput(
+                    f"the node at {self._rpc.shown} has no {method}: snapshots need a development node such as "
+                    "Anvil or Hardhat"
+                ) from error
+            raise
+        return str(node), _Head(int(block["number"], 16), str(block["hash"]), int(block["timestamp"], 16))
 
     def _revert_l1(self, snapshot: Snapshot) -> None:
         if self._is_anvil is None:
@@ -323,21 +333,6 @@ class Snapshots:
                 f"the node at {self._rpc.shown} has no snapshot {snapshot.node} any more: somebody has reverted it "
                 f"to that or an earlier one; nothing has changed, and the snapshot {snapshot.name!r} is of no use"
             )
-
-    def _head(self) -> _Head:
-        block = self._rpc.call("eth_getBlockByNumber", "latest", False)
-        return _Head(int(block["number"], 16), str(block["hash"]), int(block["timestamp"], 16))
-
-    def _cheat(self, method: str, *params: Any) -> Any:
-        try:
-            return self._rpc.call(method, *params)
-        except RpcError as error:
-            if error.no_method:
-                raise BadInput(
-                    f"the node at {self._rpc.shown} has no {method}: snapshots need a development node such as "
-                    "Anvil or Hardhat"
-                ) from error
-            raise
 
 
 def _copy(files: list[Path], target: Path, number: int) -> None:

@@ -88,7 +88,7 @@ def test_a_sequencer_that_censors_the_shop_does_not_keep_its_takings(devnet: Ses
 
 
 @pytest.mark.usefixtures("alice")
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(parts=st.lists(st.integers(1, 10), min_size=1, max_size=4))
 def test_whatever_is_paid_in_parts_arrives_whole(devnet: Session, parts: list[int]) -> None:
     shop = Shop(devnet, "bob")

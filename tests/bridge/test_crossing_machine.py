@@ -597,5 +597,5 @@ class Crossings(RuleBasedStateMachine):
         check_drained(self.world)
 
 
-Crossings.TestCase.settings = settings(max_examples=70, stateful_step_count=50, deadline=None)
+Crossings.TestCase.settings = settings(max_examples=40, stateful_step_count=50, deadline=None)
 TestCrossings = Crossings.TestCase

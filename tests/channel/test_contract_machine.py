@@ -520,7 +520,7 @@ class Machine(RuleBasedStateMachine):
 pytestmark = pytest.mark.slow
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(
-    max_examples=70,
+    max_examples=45,
     stateful_step_count=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],

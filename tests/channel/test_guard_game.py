@@ -293,7 +293,7 @@ class Game:
 
 
 @pytest.mark.slow
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**64 - 1).map(plan_of))
 @example(plan_of(1367))  # an unlock that is hindered until the lock has expired
 @example(plan_of(1777121))  # a tower learns a secret of a state that it was never given, once that state is final

@@ -255,4 +255,4 @@ def wired(updates: tuple[Update, ...] | list[Update]) -> list[Signed]:
 
 pytestmark = pytest.mark.slow
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestMachine.settings = settings(max_examples=28, stateful_step_count=40, deadline=None)

@@ -21,6 +21,7 @@ from toolkit.devnet.running import DESCRIPTION, claim
 from toolkit.errors import BadInput, NodeError
 from toolkit.rollup.measure.step_cost import step_cost
 from toolkit.session.keeper import Keeper
+from toolkit.toolchain.folders import lock
 from toolkit.world import Options
 
 ROOT = Path(__file__).parents[2]
@@ -149,16 +150,17 @@ def test_two_hardhats_run_side_by_side() -> None:
 def ape(*words: str, says: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """ape, with what is typed into it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "L2KIT_SESSION"))}
-    return subprocess.run(
-        [sys.executable, "-m", "toolkit.toolchain.ape", *words],
-        cwd=ROOT,
-        env={**kept, **variables},
-        input=says,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    with lock("ape-tests", waiting_for="testing ape"):  # two that start would both take Anvil's default port
+        return subprocess.run(
+            [sys.executable, "-m", "toolkit.toolchain.ape", *words],
+            cwd=ROOT,
+            env={**kept, **variables},
+            input=says,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
 
 CONSOLE = """

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typed import typed
 from waiting import eventually
 
 from toolkit import Devnet
@@ -48,8 +49,7 @@ class Town:
         return json.loads(done.stdout)
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        line = [*COMMAND, *words, "--devnet", str(self.file)]
-        return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+        return typed("channel", *words, "--devnet", str(self.file))
 
     def list(self, name: str) -> dict[str, Any]:
         (only,) = [each for each in self.ask("list", name) if each["on_l1"] != "gone"]

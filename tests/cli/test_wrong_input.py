@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
-from unittest import mock
 from uuid import uuid4
 
 import pytest
+from typed import Result, typed
 
-from toolkit.cli import signals
-from toolkit.cli.main import run
 from toolkit.devnet import Node, free_port
-
-Result = subprocess.CompletedProcess[str]
 
 
 def l2kit(*words: str, cwd: Path | None = None) -> Result:
-    """The command in this process, which saves it the start: whole, but for the signals, which are the tests'."""
     # Under a name of its own: a session that somebody has would be what they are told of.
     named = ["--session", f"wrong-{uuid4().hex}"] if words[:1] == ("up",) else []
-    here = Path.cwd()
-    out, error = io.StringIO(), io.StringIO()
-    try:
-        os.chdir(cwd or here)
-        with (
-            mock.patch.object(sys, "argv", ["l2kit", *words, *named]),
-            mock.patch.object(signals, "ignore", lambda: None),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(error),
-            pytest.raises(SystemExit) as end,
-        ):
-            run()
-    finally:
-        os.chdir(here)
-    return Result(["l2kit", *words], int(str(end.value.code)), out.getvalue(), error.getvalue())
+    return typed(*words, *named, cwd=cwd)
 
 
 def refused(result: Result) -> str:

@@ -328,5 +328,5 @@ def witness_hash(witness: bytes) -> bytes:
     return keccak256(witness[:32] + keccak256(witness[32:]))
 
 
-Disputes.TestCase.settings = settings(max_examples=35, stateful_step_count=50, deadline=None)
+Disputes.TestCase.settings = settings(max_examples=25, stateful_step_count=50, deadline=None)
 TestDisputes = Disputes.TestCase

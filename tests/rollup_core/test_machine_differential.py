@@ -55,8 +55,8 @@ from .worlds import (
 )
 
 _DEPTHS = st.sampled_from([(31, 32), (2, 2), (3, 1)])
-_MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-_FEW = settings(_MANY, max_examples=20)  # to open a record in a blob takes 0.2 s
+_MANY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_FEW = settings(_MANY, max_examples=12)  # to open a record in a blob takes 0.2 s
 
 
 @_MANY

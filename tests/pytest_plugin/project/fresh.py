@@ -110,7 +110,7 @@ def dave(devnet: Session) -> None:
 
 
 @pytest.mark.usefixtures("dave")
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(gwei=st.integers(1, 10**5))
 def test_every_example_sees_what_the_fixtures_left(devnet: Session, gwei: int) -> None:
     assert (devnet.balance("dave"), devnet.balance("erin")) == (3 * ETHER, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
@@ -45,9 +46,13 @@ class Onlooker:
         self._source, self._config, self._words = source, source.config, words
         self._l1 = L1(source.l1_rpc)
         self._loop = asyncio.new_event_loop()
+        self._open = ExitStack()
+        self._open.callback(self._loop.close)
+        self._open.callback(self._l1.close)
         try:
             self._contracts = self._run(load_contracts(self._l1, self._config))
             self._copy = L1Copy(":memory:", self._contracts.name)
+            self._open.callback(self._copy.close)
             self._follower = follow(self._l1, self._copy, self._contracts, self._config.deployed_block)
             self._replica = Replica(self._contracts)
             self._windows: Windows | None = None
@@ -65,8 +70,7 @@ class Onlooker:
 
     def close(self) -> None:
         """Close the connection."""
-        self._l1.close()
-        self._loop.close()
+        self._open.close()
 
     @property
     def head(self) -> int:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from devnet.beside import run
 from toolkit.devnet import Account, Chain, Transaction
 from toolkit.devnet.l1 import L1, hex_of, selector
 from toolkit.devnet.outbox import Order, Outbox, Tended
 from toolkit.errors import NodeError, Reverted, RpcError
 
-T = TypeVar("T")
 pytestmark = pytest.mark.node
 
 SET = selector("set(uint256)")
@@ -33,17 +32,6 @@ def idle(chain: Chain, box: bytes) -> Iterator[Chain]:
     yield chain
     chain.rpc.call("anvil_dropAllTransactions")
     chain.rpc.call("evm_setAutomine", True)
-
-
-def run(chain: Chain, work: Callable[[L1], Awaitable[T]]) -> T:
-    async def main() -> T:
-        l1 = L1(chain.rpc.url)
-        try:
-            return await work(l1)
-        finally:
-            l1.close()
-
-    return asyncio.run(main())
 
 
 def order(box: bytes, number: int, name: str = "set", **changes: Any) -> Order:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import pytest
 from waiting import eventually
 
+from devnet.beside import run
 from devnet.gateway import Reply, gateway
 from toolkit.devnet import Account, Call, Chain, Transaction, replacement
 from toolkit.devnet.l1 import L1, Sender, hex_of
@@ -252,17 +253,6 @@ def test_nobody_waits_for_ever(idle: Chain, accounts: dict[str, Account]) -> Non
     chain = Chain(idle.rpc.url, patience_seconds=10, mined_seconds=0.1)
     with pytest.raises(NodeError, match=r"the transaction 0x[0-9a-f]{64} is in no block within 0.1 s; it may yet be"):
         chain.send(accounts["alice"], to=accounts["bob"].address, value=7)
-
-
-def run(chain: Chain, work: Callable[[L1], Awaitable[T]]) -> T:
-    async def main() -> T:
-        l1 = L1(chain.rpc.url)
-        try:
-            return await work(l1)
-        finally:
-            l1.close()
-
-    return asyncio.run(main())
 
 
 def test_a_service_s_sender_replaces_in_the_call_after_as_well(

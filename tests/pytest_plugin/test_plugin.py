@@ -142,8 +142,8 @@ def test_an_example_that_is_awaited_is_undone_once_it_is_over() -> None:
     item: Any = SimpleNamespace(_fixtureinfo=SimpleNamespace(name2fixturedefs={}))
     devnet: Any = SimpleNamespace(anchor=anchor)
     with isolating(item, test, devnet):
-        inner = test.hypothesis.inner_test  # type: ignore[attr-defined]  # as pytest-asyncio has it
-        asyncio.run(inner(number=7))
+        held: Any = test
+        asyncio.run(held.hypothesis.inner_test(number=7))  # as pytest-asyncio has it
     assert seen == ["before", "example 7", "after"]
 
 

@@ -154,7 +154,7 @@ class DevelopmentNode(Web3Provider, TestProviderAPI):
             return answer.get("result")
         message, data = str(error["message"]), error.get("data")
         if error.get("code") in _NO_SUCH_METHOD:
-            raise APINotImplementedError(f"the node has no {rpc}")
+            raise APINotImplementedError(f"the node has no {rpc}")  # so ape calls it, and goes another way then
         raise _Refusal(message, data) if _is_returned(data) else ProviderError(message)
 
 

@@ -142,6 +142,7 @@ class Archive:
             self._zip = zipfile.ZipFile(file)
         except FileNotFoundError:
             raise BadInput(f"there is no file {file}") from None
+        # zipfile raises NotImplementedError for an archive of a later version of the format than it reads.
         except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             raise BadInput(f"{file} is no devnet that l2kit has saved, or not all of it: {error}") from error
         try:

@@ -86,5 +86,6 @@ _SETTINGS = "_hypothesis_internal_use_settings"
 
 def _scope(item: pytest.Item, name: str) -> str | None:
     """The scope of a test's fixture; None where it is none."""
-    definitions = item._fixtureinfo.name2fixturedefs.get(name)  # type: ignore[attr-defined]  # pytest has no other way
+    test: Any = item  # of a function, which pytest gives no other way to ask for its fixtures
+    definitions = test._fixtureinfo.name2fixturedefs.get(name)
     return None if not definitions else str(definitions[-1].scope)
